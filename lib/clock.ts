@@ -1,0 +1,45 @@
+/** Cancels a pending {@link Clock.after}; calling it twice, or late, does nothing. */
+export type Cancel = () => void;
+
+/** The only source of time. Everything that waits or expires takes one. */
+export interface Clock {
+  /** Wall time: milliseconds since the Unix epoch. May jump either way. */
+  now(): number;
+  /** Milliseconds from an arbitrary origin. Never goes back; may stand still while the process is suspended. */
+  monotonic(): number;
+  /** Runs `run` once, `ms` from now. Used only to bound work that is in progress, never to expire state. */
+  after(ms: number, run: () => void): Cancel;
+}
+
+// The globals are called, not captured, so that tools that replace them are seen.
+export const systemClock: Clock = {
+  now: () => Date.now(),
+  monotonic: () => performance.now(),
+  after: (ms, run) => {
+    const timer = setTimeout(run, ms);
+    return () => clearTimeout(timer);
+  },
+};
+
+/** A point in time on both scales. */
+export interface Instant {
+  readonly wall: number;
+  readonly monotonic: number;
+}
+
+export function instant(clock: Clock): Instant {
+  return { wall: clock.now(), monotonic: clock.monotonic() };
+}
+
+/**
+ * Milliseconds since `start`, never negative. The larger of the two scales: the monotonic one ignores a wall clock set
+ * back, the wall one counts the time that a suspended process slept through.
+ */
+export function elapsedSince(start: Instant, clock: Clock): number {
+  return Math.max(0, clock.monotonic() - start.monotonic, clock.now() - start.wall);
+}
+
+/** Whether something stamped `at` is still younger than `ttlMs`. The only comparison of ages against the wall clock. */
+export function isFresh(at: number, ttlMs: number, now: number): boolean {
+  return now - at < ttlMs;
+}
