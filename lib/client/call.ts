@@ -1,0 +1,19 @@
+import type { KvError } from '../errors.ts';
+
+/** What Redis answered to one command. */
+export type Value = string | number | null | readonly Value[];
+
+/** What became of one command of several: Redis's answer, or the error that concerns this command alone. */
+export type Result = Value | KvError;
+
+export interface CallOptions {
+  /** Detaches this caller. The promise rejects with the signal's reason. */
+  readonly signal?: AbortSignal | undefined;
+  /** Shorter than the client's `requestTimeoutMs`, in milliseconds. */
+  readonly timeoutMs?: number | undefined;
+}
+
+export interface ExecuteOptions extends CallOptions {
+  /** Run as one MULTI/EXEC transaction, in a request of its own. @default false */
+  readonly atomic?: boolean | undefined;
+}

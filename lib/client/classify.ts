@@ -1,0 +1,83 @@
+import { CommandError, DeadlineError, isKvError, type KvError, StoreError } from '../errors.ts';
+import type { FailureKind } from '../events.ts';
+import type { Outcome } from '../resilience/circuit-breaker.ts';
+import { type ErrorReply, isErrorReply, type Reply } from '../store/store.ts';
+
+/** Redis is there but cannot serve now. */
+const OUTAGE = new Set(['LOADING', 'MASTERDOWN', 'CLUSTERDOWN', 'TRYAGAIN', 'READONLY', 'MISCONF', 'OOM', 'BUSY']);
+/** Redis answers, and we are not let in: a matter of configuration, not of availability. */
+const DENIED = new Set(['NOAUTH', 'WRONGPASS', 'NOPERM']);
+/** How Upstash words an exhausted plan or a suspended database. */
+const QUOTA = ['max requests limit exceeded', 'max daily request limit exceeded', 'max monthly', 'has been suspended'];
+
+const SUCCESS: Outcome = { result: 'success' };
+const NEUTRAL: Outcome = { result: 'neutral' };
+
+/** One sample for one request, whatever the number of commands in it. */
+export function classifyReplies(replies: readonly Reply[]): Outcome {
+  let outcome = SUCCESS;
+  for (const reply of replies) {
+    if (!isErrorReply(reply)) continue;
+    const problem = storeProblem(reply);
+    if (problem === 'auth') outcome = NEUTRAL;
+    else if (problem !== undefined) return { result: 'failure', kind: problem };
+  }
+  return outcome;
+}
+
+/** The sample that a request gives which did not come back with replies. */
+export function classifyError(error: unknown): Outcome {
+  if (error instanceof DeadlineError) return { result: 'failure', kind: 'deadline' };
+  if (!(error instanceof StoreError)) return NEUTRAL;
+  const { kind, retryAfterMs } = error;
+  if (kind === 'auth' || kind === 'aborted' || kind === 'local') return NEUTRAL;
+  return { result: 'failure', kind, retryAfterMs };
+}
+
+/** The error that the caller of one command gets for a reply that is one. */
+export function replyError(reply: ErrorReply): StoreError | CommandError {
+  const problem = storeProblem(reply);
+  const code = codeOf(reply);
+  if (problem) return new StoreError(problem, `Redis cannot serve: ${problem === 'quota' ? 'quota' : code}`);
+  return new CommandError(code, `Redis refused the command: ${code}${explain(reply.error)}`);
+}
+
+/** Whatever a store threw, as one of our errors. An error of another make has a text that we do not vouch for. */
+export function asKvError(error: unknown): KvError {
+  return isKvError(error) ? error : new StoreError('protocol', 'The store failed', { cause: error });
+}
+
+function codeOf({ error }: ErrorReply): string {
+  const end = error.indexOf(' ');
+  const word = end === -1 ? error : error.slice(0, end);
+  return /^[A-Z][A-Z0-9_]{1,31}$/.test(word) ? word : 'ERR';
+}
+
+function storeProblem(reply: ErrorReply): (FailureKind & ('unavailable' | 'quota')) | 'auth' | undefined {
+  const code = codeOf(reply);
+  if (OUTAGE.has(code)) return 'unavailable';
+  if (DENIED.has(code)) return 'auth';
+  return QUOTA.some((text) => reply.error.includes(text)) ? 'quota' : undefined;
+}
+
+/** Texts of Redis that quote nothing. All others may repeat keys and values, and are left out. */
+const SAFE_TEXTS = [
+  'Operation against a key holding the wrong kind of value',
+  'value is not an integer or out of range',
+  'value is not a valid float',
+  'increment or decrement would overflow',
+  'increment would produce NaN or Infinity',
+  'invalid expire time',
+  'syntax error',
+  'wrong number of arguments',
+  'unknown command',
+  'no such key',
+  'index out of range',
+  'No matching script. Please use EVAL.',
+  'Transaction discarded because of previous errors',
+];
+
+function explain(text: string): string {
+  const known = SAFE_TEXTS.find((safe) => text.includes(safe));
+  return known ? ` (${known})` : '';
+}

@@ -1,0 +1,181 @@
+import { ConfigError } from './errors.ts';
+import { type ClientIpSource, createClientIp } from './guard/client-ip.ts';
+import type { Pepper } from './keys/digest.ts';
+import { deferredStore } from './store/deferred.ts';
+import type { Store } from './store/store.ts';
+import { upstashStore } from './store/upstash.ts';
+
+type Environment = Readonly<Record<string, string | undefined>>;
+
+export type StoreSettings =
+  | { readonly kind: 'memory' }
+  | { readonly kind: 'upstash'; readonly url: string; readonly token: string }
+  | { readonly kind: 'redis'; readonly url: string };
+
+/** What the environment says, checked. Everything that has a default has it here. */
+export interface Settings {
+  readonly store: StoreSettings;
+  readonly namespace: string;
+  /** Deadline of a request to Redis. */
+  readonly requestTimeoutMs: number | undefined;
+  /** How long the circuit stays open. */
+  readonly circuitOpenMs: number | undefined;
+  readonly pepper: Pepper | undefined;
+  readonly identitySecret: string | undefined;
+  /** `undefined`: nobody's word is taken, and all clients share one account. */
+  readonly clientIp: ClientIpSource | undefined;
+  /** `false` with ENABLE_REDIS_CACHE=false: limits and caches do not ask Redis. */
+  readonly redisCache: boolean;
+  readonly production: boolean;
+}
+
+/**
+ * Reads the environment. Does no I/O; an empty variable is an unset one.
+ *
+ * @throws ConfigError naming the variable, never its value.
+ */
+export function readSettings(env: Environment = environment()): Settings {
+  const read = (name: string) => env[name]?.trim() || undefined;
+  return {
+    store: readStore(read),
+    namespace: readNamespace(read('BREAKWATER_NAMESPACE')),
+    requestTimeoutMs: readMs(read, 'KV_REQUEST_TIMEOUT_MS'),
+    circuitOpenMs: readMs(read, 'KV_CIRCUIT_OPEN_MS'),
+    pepper: readPepper(read('BREAKWATER_KEY_PEPPER')),
+    identitySecret: readIdentitySecret(read('BREAKWATER_IDENTITY_SECRET')),
+    clientIp: readClientIp(read),
+    redisCache: readSwitch(read, 'ENABLE_REDIS_CACHE', true),
+    production: read('NODE_ENV') === 'production',
+  };
+}
+
+/** Opens the store that the settings name. Connects with the first request. @throws ConfigError on the Edge, for TCP */
+export function openStore(settings: StoreSettings): Store {
+  if (settings.kind === 'upstash') return upstashStore({ url: settings.url, token: settings.token });
+  if (settings.kind === 'memory') {
+    return deferredStore('memory', async () => (await import('./store/memory/memory-store.ts')).memoryStore());
+  }
+  const { url } = settings;
+  // Bundlers for the Edge put the runtime's name here and drop the branch, and with it the Node modules behind it.
+  if (process.env.NEXT_RUNTIME !== 'edge') {
+    return deferredStore('redis', async () => (await import('./store/redis.ts')).redisStore({ url }));
+  }
+  throw new ConfigError('REDIS_URL', 'needs the Node runtime; on the Edge set KV_REST_API_URL and KV_REST_API_TOKEN');
+}
+
+type Read = (name: string) => string | undefined;
+
+function readStore(read: Read): StoreSettings {
+  const forced = read('KV_STORE');
+  const upstash =
+    readPair(read, 'KV_REST_API_URL', 'KV_REST_API_TOKEN') ??
+    readPair(read, 'UPSTASH_REDIS_REST_URL', 'UPSTASH_REDIS_REST_TOKEN');
+  const url = read('REDIS_URL');
+  if (url !== undefined) checkUrl('REDIS_URL', url, ['redis:', 'rediss:']);
+  switch (forced) {
+    case undefined:
+      if (upstash) return { kind: 'upstash', ...upstash };
+      return url === undefined ? { kind: 'memory' } : { kind: 'redis', url };
+    case 'memory':
+      return { kind: 'memory' };
+    case 'upstash':
+      if (!upstash)
+        throw new ConfigError('KV_REST_API_URL', 'and KV_REST_API_TOKEN must be set when KV_STORE is upstash');
+      return { kind: 'upstash', ...upstash };
+    case 'redis':
+      if (url === undefined) throw new ConfigError('REDIS_URL', 'must be set when KV_STORE is redis');
+      return { kind: 'redis', url };
+    default:
+      throw new ConfigError('KV_STORE', 'must be memory, upstash or redis');
+  }
+}
+
+function readPair(read: Read, urlName: string, tokenName: string): { url: string; token: string } | undefined {
+  const [url, token] = [read(urlName), read(tokenName)];
+  if (url === undefined && token === undefined) return undefined;
+  if (url === undefined) throw new ConfigError(urlName, `must be set together with ${tokenName}`);
+  if (token === undefined) throw new ConfigError(tokenName, `must be set together with ${urlName}`);
+  checkUrl(urlName, url, ['http:', 'https:']);
+  if (/\s/.test(token)) throw new ConfigError(tokenName, 'must not contain white space');
+  return { url, token };
+}
+
+function checkUrl(name: string, text: string, protocols: readonly string[]): void {
+  const expectation = `must be a URL that begins with ${protocols.map((protocol) => `${protocol}//`).join(' or ')}`;
+  if (!URL.canParse(text)) throw new ConfigError(name, expectation);
+  const { protocol, hostname } = new URL(text);
+  if (!protocols.includes(protocol) || hostname === '') throw new ConfigError(name, expectation);
+}
+
+function readNamespace(namespace = ''): string {
+  if (!/^[\w:-]{0,64}$/.test(namespace)) {
+    throw new ConfigError('BREAKWATER_NAMESPACE', 'must be at most 64 letters, digits and _ : -');
+  }
+  return namespace;
+}
+
+function readMs(read: Read, name: string): number | undefined {
+  const text = read(name);
+  if (text === undefined) return undefined;
+  if (!/^[1-9]\d{0,8}$/.test(text)) throw new ConfigError(name, 'must be a whole number of milliseconds of at least 1');
+  return Number(text);
+}
+
+function readPepper(text: string | undefined): Pepper | undefined {
+  if (text === undefined) return undefined;
+  const [, kid, secret] = /^([a-z0-9]{1,16}):(.{16,})$/i.exec(text) ?? [];
+  if (kid === undefined || secret === undefined) {
+    throw new ConfigError('BREAKWATER_KEY_PEPPER', 'must be <name>:<secret> with a secret of at least 16 characters');
+  }
+  return { kid, secret };
+}
+
+function readIdentitySecret(secret: string | undefined): string | undefined {
+  if (secret !== undefined && secret.length < 32) {
+    throw new ConfigError('BREAKWATER_IDENTITY_SECRET', 'must have at least 32 characters');
+  }
+  return secret;
+}
+
+function readClientIp(read: Read): ClientIpSource | undefined {
+  const proxies = read('TRUSTED_PROXIES');
+  const source = read('CLIENT_IP_SOURCE') ?? (proxies ? 'proxy' : platformOf(read));
+  switch (source) {
+    case undefined:
+      return undefined;
+    case 'vercel':
+    case 'cloudflare':
+      return source;
+    case 'proxy': {
+      const trustedProxies = (proxies ?? '')
+        .split(',')
+        .map((cidr) => cidr.trim())
+        .filter(Boolean);
+      try {
+        createClientIp({ source: { trustedProxies } });
+      } catch {
+        throw new ConfigError('TRUSTED_PROXIES', 'must be a list of CIDR blocks, separated by commas');
+      }
+      return { trustedProxies };
+    }
+    default:
+      throw new ConfigError('CLIENT_IP_SOURCE', 'must be vercel, cloudflare or proxy');
+  }
+}
+
+function platformOf(read: Read): string | undefined {
+  if (read('VERCEL')) return 'vercel';
+  return read('CF_PAGES') ? 'cloudflare' : undefined;
+}
+
+function readSwitch(read: Read, name: string, fallback: boolean): boolean {
+  const text = read(name)?.toLowerCase();
+  if (text === undefined) return fallback;
+  if (text !== 'true' && text !== 'false') throw new ConfigError(name, 'must be true or false');
+  return text === 'true';
+}
+
+/** Some Edge runtimes have no `process`. */
+function environment(): Environment {
+  return typeof process === 'undefined' ? {} : process.env;
+}

@@ -1,0 +1,70 @@
+import { createKv, type KvClient } from './client/kv-client.ts';
+import { openStore, readSettings, type Settings } from './config.ts';
+import { type ClientIp, createClientIp } from './guard/client-ip.ts';
+import { createIdentitySeal, type IdentitySeal } from './guard/identity.ts';
+import { type ApiKeys, createApiKeys } from './keys/api-keys.ts';
+import { createLimiter, type Limiter } from './limit/limiter.ts';
+import { createEventLog, warn } from './log.ts';
+
+/** What the well-known functions work with: one of each per process, made from the environment at first use. */
+export interface Defaults {
+  readonly settings: Settings;
+  readonly kv: KvClient;
+  readonly keys: ApiKeys<unknown>;
+  readonly clientIp: ClientIp;
+  /** `undefined` without a secret: then no identity is handed on, and none is accepted. */
+  readonly seal: IdentitySeal | undefined;
+  /** For handlers: policies of their own, which never charge a bucket of the middleware's. */
+  readonly limiter: Limiter;
+  /** Limits named by `defineLimits`. */
+  readonly operations: Map<string, OperationLimit>;
+}
+
+/** A named operation's limit, as the migrated systems write it. */
+export interface OperationLimit {
+  readonly max: number;
+  readonly windowMs: number;
+}
+
+export const DEFAULT_LIMIT = 100;
+export const DEFAULT_WINDOW_MS = 60_000;
+
+const HANDLER_POLICIES = ['handler', 'handler-ip', 'handler-key', 'user'].map((name) => ({
+  name,
+  limit: DEFAULT_LIMIT,
+  windowMs: DEFAULT_WINDOW_MS,
+}));
+
+/** Bundlers give routes copies of a module; the breaker and the local counts must be one per process all the same. */
+const SLOT: unique symbol = Symbol.for('breakwater.defaults.1');
+const home = globalThis as typeof globalThis & { [SLOT]?: Defaults };
+
+/** @throws ConfigError naming the variable that is wrong; again at each use until it is mended. */
+export function getDefaults(): Defaults {
+  home[SLOT] ??= createDefaults(readSettings());
+  return home[SLOT];
+}
+
+export function createDefaults(settings: Settings): Defaults {
+  const { store, namespace, requestTimeoutMs, circuitOpenMs, pepper, identitySecret, clientIp, production } = settings;
+  if (production && store.kind === 'memory') {
+    warn('[KV] No Redis is configured: limits, keys and caches are kept in memory, separately in each process');
+  }
+  if (production && !pepper) warn('[KV] BREAKWATER_KEY_PEPPER is not set: API keys are stored as plain SHA-256');
+  const kv = createKv({
+    store: openStore(store),
+    namespace,
+    requestTimeoutMs,
+    breaker: { timeout: circuitOpenMs },
+    onEvent: createEventLog(),
+  });
+  return {
+    settings,
+    kv,
+    keys: createApiKeys({ kv, pepper }),
+    clientIp: clientIp === undefined ? () => undefined : createClientIp({ source: clientIp }),
+    seal: identitySecret === undefined ? undefined : createIdentitySeal({ secret: identitySecret }),
+    limiter: createLimiter({ kv, policies: HANDLER_POLICIES, localOnly: !settings.redisCache }),
+    operations: new Map(),
+  };
+}

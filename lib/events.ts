@@ -1,0 +1,50 @@
+/** Why a request counted as a failure; safe to log. */
+export type FailureKind = 'network' | 'deadline' | 'http' | 'protocol' | 'quota' | 'unavailable' | 'probe-lost';
+
+export type CircuitStateName = 'CLOSED' | 'OPEN' | 'HALF_OPEN';
+
+/** Something an operator may want to see. Carries no key, value, address or secret. `at` is Unix milliseconds. */
+export type BreakwaterEvent =
+  /** The circuit breaker changed state. */
+  | {
+      readonly type: 'circuit';
+      readonly at: number;
+      readonly from: CircuitStateName;
+      readonly to: CircuitStateName;
+      /** What tripped it, where something did. */
+      readonly reason: FailureKind | undefined;
+      /** How long it stays open, in milliseconds, where it opened. */
+      readonly openForMs: number | undefined;
+    }
+  /** The store refuses our credentials or permissions: nothing heals until somebody changes the configuration. */
+  | { readonly type: 'config'; readonly at: number; readonly problem: string }
+  /** The plan's quota is used up, or the database is suspended. */
+  | { readonly type: 'quota'; readonly at: number }
+  /** A feature answered without the store; sent once per outage and feature. */
+  | { readonly type: 'fallback'; readonly at: number; readonly feature: 'limit' | 'keys'; readonly reason: string }
+  /** The feature is back on the store. */
+  | { readonly type: 'recovered'; readonly at: number; readonly feature: 'limit' | 'keys' }
+  /** A stored record cannot be read: another type of value, another version, or damage. */
+  | { readonly type: 'unreadable'; readonly at: number; readonly feature: 'limit' | 'keys'; readonly problem: string }
+  /** The store of record has no sentinel: it is new, or it has lost its data. */
+  | { readonly type: 'keys-lost'; readonly at: number }
+  /** A request carried no client address that the configured source can vouch for. */
+  | { readonly type: 'client-unknown'; readonly at: number };
+
+export type EventListener = (event: BreakwaterEvent) => void;
+
+/**
+ * Tells the listener. A listener that throws costs its own event only: the caller's result is never its business.
+ * What it threw goes to `report`, so that it is not lost silently.
+ */
+export function emit(
+  listener: EventListener | undefined,
+  event: BreakwaterEvent,
+  report?: (error: unknown) => void,
+): void {
+  try {
+    listener?.(event);
+  } catch (error) {
+    report?.(error);
+  }
+}

@@ -1,0 +1,50 @@
+import type { LimitResult } from '../limit/result.ts';
+
+/** Who asked, as far as an API key tells. */
+export interface Identity {
+  readonly id: string;
+  readonly owner: string;
+  readonly scopes: readonly string[];
+}
+
+export type RefusalCode =
+  | 'api-key-missing'
+  | 'api-key-malformed'
+  | 'api-key-invalid'
+  | 'quota-exceeded'
+  /** Nobody can say whether the key is valid. */
+  | 'key-store-unavailable'
+  /** Limits cannot be counted, and the configuration says to refuse. */
+  | 'limits-unavailable'
+  /** The configuration of this deployment is wrong; its log says how. */
+  | 'misconfigured';
+
+/** What could not rest on Redis. */
+export type Degradation = 'limit' | 'keys';
+
+export interface Allowance {
+  readonly outcome: 'allow';
+  readonly identity: Identity | undefined;
+  readonly limits: LimitResult | undefined;
+  readonly degraded: readonly Degradation[];
+}
+
+export interface Refusal {
+  readonly outcome: 'deny';
+  readonly status: 401 | 429 | 503;
+  readonly code: RefusalCode;
+  readonly retryAfterMs: number | undefined;
+  readonly limits: LimitResult | undefined;
+  readonly degraded: readonly Degradation[];
+}
+
+/** May this request pass? A value, never a throw. */
+export type Decision = Allowance | Refusal;
+
+export function deny(
+  status: Refusal['status'],
+  code: RefusalCode,
+  { retryAfterMs, limits, degraded = [] }: Partial<Pick<Refusal, 'retryAfterMs' | 'limits' | 'degraded'>> = {},
+): Refusal {
+  return { outcome: 'deny', status, code, retryAfterMs, limits, degraded };
+}

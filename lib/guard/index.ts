@@ -1,0 +1,13 @@
+export { type ClientIp, type ClientIpSource, createClientIp } from './client-ip.ts';
+export type { Decision, Degradation, Identity, RefusalCode } from './decision.ts';
+export { createGuard, type Guard, type GuardOptions } from './guard.ts';
+export {
+  createIdentitySeal,
+  IDENTITY_HEADER,
+  type IdentityCheck,
+  type IdentitySeal,
+  type IdentitySealOptions,
+} from './identity.ts';
+export { problem } from './problem.ts';
+export { DEGRADED_HEADER, decisionHeaders, toResponse } from './respond.ts';
+export type { Route, SubjectKind } from './routes.ts';

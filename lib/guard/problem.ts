@@ -1,0 +1,28 @@
+/** RFC 9457 problem details. Says what the client can use, and nothing of the inside. */
+export interface Problem {
+  /** @default 'about:blank' */
+  readonly type?: string | undefined;
+  readonly title?: string | undefined;
+  readonly extensions?: Readonly<Record<string, unknown>> | undefined;
+}
+
+const TITLES: Readonly<Record<number, string>> = {
+  400: 'Bad Request',
+  401: 'Unauthorized',
+  403: 'Forbidden',
+  404: 'Not Found',
+  405: 'Method Not Allowed',
+  413: 'Content Too Large',
+  429: 'Too Many Requests',
+  500: 'Internal Server Error',
+  503: 'Service Unavailable',
+};
+
+export function problem(status: number, code: string, detail: string, options: Problem = {}): Response {
+  const { type = 'about:blank', title = TITLES[status] ?? 'Error', extensions = {} } = options;
+  const body = { type, title, status, detail, code, ...extensions };
+  return new Response(JSON.stringify(body), {
+    status,
+    headers: { 'content-type': 'application/problem+json', 'cache-control': 'no-store' },
+  });
+}

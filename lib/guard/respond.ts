@@ -1,0 +1,47 @@
+import type { Decision, Refusal, RefusalCode } from './decision.ts';
+import { problem } from './problem.ts';
+import { rateHeaders, seconds } from './rate-headers.ts';
+
+/** Names what could not rest on Redis: `limit`, `keys`. */
+export const DEGRADED_HEADER = 'x-breakwater-degraded';
+
+const QUOTA_EXCEEDED = 'https://iana.org/assignments/http-problem-types#quota-exceeded';
+const REDUCED_CAPACITY = 'https://iana.org/assignments/http-problem-types#temporary-reduced-capacity';
+
+const PROBLEMS: Readonly<Record<RefusalCode, { readonly detail: string; readonly type?: string }>> = {
+  'api-key-missing': { detail: 'Send an API key as "Authorization: Bearer <key>" or in the header x-api-key.' },
+  'api-key-malformed': { detail: 'What was sent is not an API key.' },
+  'api-key-invalid': { detail: 'This API key is unknown, revoked or expired.' },
+  'quota-exceeded': { detail: 'The quota is used up.', type: QUOTA_EXCEEDED },
+  'key-store-unavailable': {
+    detail: 'API keys cannot be verified at the moment. The key may well be valid.',
+    type: REDUCED_CAPACITY,
+  },
+  'limits-unavailable': { detail: 'Requests cannot be counted at the moment.', type: REDUCED_CAPACITY },
+  misconfigured: { detail: 'This deployment is not configured correctly.' },
+};
+
+/** A refusal as RFC 9457 problem details. Never cached; says nothing of the inside. */
+export function toResponse(refusal: Refusal): Response {
+  const { status, code, retryAfterMs, limits } = refusal;
+  const { type, detail } = PROBLEMS[code];
+  const violated = limits?.policies.filter(({ allowed }) => !allowed).map(({ policy }) => policy);
+  const extensions = code === 'quota-exceeded' ? { 'violated-policies': violated } : {};
+  const response = problem(status, code, detail, { type, extensions });
+  const { headers } = response;
+  for (const [name, value] of decisionHeaders(refusal)) headers.set(name, value);
+  if (status === 401) headers.set('www-authenticate', challenge(code));
+  if (status === 503) headers.set('retry-after', String(Math.max(1, seconds(retryAfterMs ?? 1_000))));
+  return response;
+}
+
+/** What every answer to the client says about this decision, allowed or not. */
+export function decisionHeaders({ limits, degraded }: Decision): readonly (readonly [string, string])[] {
+  const rate = limits ? rateHeaders(limits) : [];
+  return degraded.length > 0 ? [...rate, [DEGRADED_HEADER, degraded.join(', ')]] : rate;
+}
+
+/** RFC 6750: no error code when no credential was sent. */
+function challenge(code: RefusalCode): string {
+  return code === 'api-key-missing' ? 'Bearer realm="api"' : 'Bearer realm="api", error="invalid_token"';
+}

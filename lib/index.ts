@@ -1,0 +1,51 @@
+export {
+  clearAuthCache,
+  createApiKey,
+  getApiKey,
+  getAuthCacheStats,
+  listApiKeys,
+  revokeApiKey,
+  rotateApiKey,
+  validateApiKey,
+  verifyIdentity,
+} from './auth.ts';
+export {
+  CircuitOpenError,
+  CommandError,
+  ConfigError,
+  DeadlineError,
+  isKvError,
+  isUnavailable,
+  StoreError,
+} from './errors.ts';
+export type { BreakwaterEvent } from './events.ts';
+export {
+  buildKey,
+  createKv,
+  getCircuitBreakerState,
+  isKVHealthy,
+  KV_PREFIXES,
+  kvDelete,
+  kvGet,
+  kvIncr,
+  kvMGet,
+  kvSafeGet,
+  kvSafeIncr,
+  kvSafeSet,
+  kvSet,
+  kvTTL,
+  resetCircuitBreaker,
+} from './kv.ts';
+export {
+  checkRateLimit,
+  clearAllRateLimits,
+  defineLimits,
+  getRateLimitStatus,
+  getRateLimitStoreSize,
+  RateLimitError,
+  rateLimit,
+  rateLimitByApiKey,
+  rateLimitByIp,
+  rateLimitCombined,
+  resetRateLimit,
+} from './rate-limit.ts';

@@ -1,0 +1,107 @@
+import type { Result, Value } from '../client/call.ts';
+import { boundPart, isBounded } from '../client/keys.ts';
+import type { KvClient } from '../client/kv-client.ts';
+import { CommandError, ConfigError, isUnavailable } from '../errors.ts';
+import type { Argument } from '../store/store.ts';
+import { ruleArguments } from './charge.ts';
+import { createEpoch, type Epoch } from './epoch.ts';
+import { createLocalAccounts } from './local-accounts.ts';
+import type { Rule } from './policy.ts';
+import { type LimitResult, readCharge, summarise, uncounted } from './result.ts';
+
+export type OnUnavailable = 'local' | 'allow' | 'deny';
+
+/** What is to be charged: a rule, and whose account. */
+export interface Charge {
+  readonly rule: Rule;
+  /** Bounded and safe to stand in a key. */
+  readonly subject: string;
+}
+
+export interface LedgerOptions {
+  readonly kv: KvClient;
+  readonly onUnavailable: OnUnavailable;
+  /** Accounts kept in this process while Redis is away. */
+  readonly maxLocalKeys: number;
+}
+
+/** Accounts of limits: their keys, the reading of what Redis answers, and the count kept here while Redis is away. */
+export interface Ledger {
+  readonly epoch: Epoch;
+  /** Keys of the charges in the current epoch. */
+  keys(charges: readonly Charge[]): readonly string[];
+  /** A result from what the script answered. */
+  read(charges: readonly Charge[], reply: Value | undefined): LimitResult;
+  /** The answer without Redis, for an `error` that says that it is away or that it cannot read a key; others are thrown. */
+  without(charges: readonly Charge[], cost: number, error: unknown): LimitResult;
+  /** Forgets what was counted here; all of it without `charges`. */
+  forgetLocal(charges?: readonly Charge[]): void;
+}
+
+export function createLedger({ kv, onUnavailable, maxLocalKeys }: LedgerOptions): Ledger {
+  const epoch = createEpoch(kv);
+  const local = createLocalAccounts(kv.clock, maxLocalKeys);
+  let away = false;
+
+  const localKey = ({ rule, subject }: Charge) => `${rule.name}:${subject}`;
+
+  const mark = (nowAway: boolean, reason: string) => {
+    if (nowAway === away) return;
+    away = nowAway;
+    const at = kv.clock.now();
+    kv.notify(away ? { type: 'fallback', at, feature: 'limit', reason } : { type: 'recovered', at, feature: 'limit' });
+  };
+
+  const notifyUnreadable = (problem: string) =>
+    kv.notify({ type: 'unreadable', at: kv.clock.now(), feature: 'limit', problem });
+
+  const chargeHere = (charges: readonly Charge[], cost: number): Value =>
+    local.charge(charges.map(localKey), cost, charges.flatMap(({ rule }) => ruleArguments(rule)).map(String));
+
+  const conclude = (charges: readonly Charge[], reply: Value | undefined, basis: 'store' | 'local'): LimitResult => {
+    const rules = charges.map(({ rule }) => rule);
+    const policies = readCharge(reply, rules);
+    if (policies) return summarise(policies, basis, kv.clock.now());
+    notifyUnreadable('unexpected reply of the script');
+    return summarise(uncounted(rules, onUnavailable !== 'deny'), 'policy', kv.clock.now());
+  };
+
+  return {
+    epoch,
+    keys: (charges) => charges.map(({ rule, subject }) => epoch.key(rule.name, subject)),
+    read(charges, reply) {
+      mark(false, '');
+      return conclude(charges, reply, 'store');
+    },
+    without(charges, cost, error) {
+      const at = kv.clock.now();
+      if (isUnavailable(error)) mark(true, error.code);
+      else if (error instanceof CommandError) notifyUnreadable(error.replyCode);
+      else throw error;
+      if (onUnavailable === 'local') return conclude(charges, chargeHere(charges, cost), 'local');
+      const rules = charges.map(({ rule }) => rule);
+      return summarise(uncounted(rules, onUnavailable === 'allow'), 'policy', at);
+    },
+    forgetLocal(charges) {
+      if (charges) for (const charge of charges) local.forget(localKey(charge));
+      else local.clear();
+    },
+  };
+}
+
+/** ARGV of the charge script, on the server's clock. */
+export function scriptArguments(charges: readonly Charge[], cost: number): Argument[] {
+  return ['', cost, ...charges.flatMap(({ rule }) => ruleArguments(rule))];
+}
+
+/** A subject from outside, in a form that can stand in a key: hashed when it is long. */
+export function toSubject(subject: string): string | Promise<string> {
+  if (subject === '') throw new ConfigError('subject', 'must not be empty');
+  return isBounded(subject) ? subject : boundPart(subject);
+}
+
+/** A script's error reply, thrown; its value otherwise. */
+export function orThrow(result: Result | undefined): Value | undefined {
+  if (result instanceof Error) throw result;
+  return result;
+}

@@ -1,0 +1,67 @@
+import { ConfigError, isKvError } from './errors.ts';
+import type { BreakwaterEvent } from './events.ts';
+
+/** The line that an event is worth, in the words that operators already search for. */
+export function logLine(event: BreakwaterEvent): string | undefined {
+  switch (event.type) {
+    case 'circuit':
+      if (event.to === 'HALF_OPEN') return '[KV Circuit Breaker] Circuit is HALF_OPEN';
+      if (event.to === 'CLOSED') return '[KV Circuit Breaker] Circuit is CLOSED (recovered)';
+      return `[KV Circuit Breaker] Circuit is OPEN (${event.reason ?? 'unknown'}; next probe in ${event.openForMs ?? 0} ms)`;
+    case 'config':
+      return `[KV] Failed to authenticate or authorise: ${event.problem}`;
+    case 'quota':
+      return '[KV] Failed to execute: the quota of the plan is used up, or the database is suspended';
+    case 'fallback':
+      return event.feature === 'limit'
+        ? `[Rate Limit] KV unavailable for key [redacted], counting in this process (${event.reason})`
+        : `[KV] Failed to verify API keys: ${event.reason}`;
+    case 'recovered':
+      return event.feature === 'limit'
+        ? '[Rate Limit] KV is back, counting there again'
+        : '[KV] API keys are verified again';
+    case 'unreadable':
+      return `[KV] Failed to read a record (${event.feature}): ${event.problem}`;
+    case 'keys-lost':
+      return '[KV] Failed to verify an API key: the store holds no keys at all. It is new, or it has lost its data';
+    case 'client-unknown':
+      return '[Rate Limit] No trustworthy client address: set CLIENT_IP_SOURCE or TRUSTED_PROXIES. All such clients share one limit';
+  }
+}
+
+/** How often the same sort of line may be repeated. */
+const QUIET_MS = 60_000;
+
+/** A listener that writes one line for each thing that happens, and no more than one a minute for what goes on happening. */
+export function createEventLog(write: (line: string) => void = warn): (event: BreakwaterEvent) => void {
+  const lastAt = new Map<string, number>();
+  return (event) => {
+    const changes = event.type === 'circuit' || event.type === 'fallback' || event.type === 'recovered';
+    const previous = lastAt.get(event.type);
+    if (!changes && previous !== undefined && Math.abs(event.at - previous) < QUIET_MS) return;
+    lastAt.set(event.type, event.at);
+    const line = logLine(event);
+    if (line !== undefined) write(line);
+  };
+}
+
+/** One line about an operation that failed: the error's own text, which carries no key, value or argument. */
+export function logFailure(operation: string, error: unknown): void {
+  warn(`[KV] Failed to ${operation}: ${describe(error)}`);
+}
+
+/** One line about a deployment that cannot work. */
+export function logMisconfiguration(error: unknown): void {
+  console.error(`[Breakwater] Not configured: ${describe(error)}`);
+}
+
+export function warn(line: string): void {
+  console.warn(line);
+}
+
+function describe(error: unknown): string {
+  if (error instanceof ConfigError) return error.message;
+  if (isKvError(error)) return `${error.code} (${error.message})`;
+  // Errors of other makes may quote what they were given.
+  return error instanceof Error ? error.name : 'unknown';
+}

@@ -1,0 +1,70 @@
+import { readSettings } from '../config.ts';
+import { createDefaults, type Defaults } from '../default-client.ts';
+import { type Allowance, deny } from '../guard/decision.ts';
+import { createGuard, type Guard } from '../guard/guard.ts';
+import { IDENTITY_HEADER } from '../guard/identity.ts';
+import { decisionHeaders, toResponse } from '../guard/respond.ts';
+import type { Route } from '../guard/routes.ts';
+import { createLimiter } from '../limit/limiter.ts';
+import type { Policy } from '../limit/policy.ts';
+import { logMisconfiguration } from '../log.ts';
+import { CIRCUIT_HEADER, forward } from './forward.ts';
+
+export interface EdgeMiddlewareOptions {
+  /** The first route that fits decides; a request that fits none passes. */
+  readonly protect: readonly Route[];
+  /** The policies that the routes name. */
+  readonly policies: readonly Policy[];
+  /** Paths to whose handlers the state of this runtime's circuit breaker is passed on. @default ['/api/health'] */
+  readonly statusPaths?: readonly string[] | undefined;
+}
+
+/** A function for `middleware.ts` (Edge) and for `proxy.ts` (Node) alike. */
+export type EdgeMiddleware = (request: Request) => Promise<Response>;
+
+interface Built extends Defaults {
+  readonly guard: Guard;
+}
+
+/**
+ * Authenticates and limits every request before its handler runs, with one request to Redis. Reads the environment at
+ * the first request. Never throws: a deployment that is not configured answers 503, and its log says what to set.
+ *
+ * @example
+ * export const middleware = createEdgeMiddleware({
+ *   policies: [{ name: 'ip', limit: 100, windowMs: 60_000 }],
+ *   protect: [{ path: '/api/*', limits: { ip: 'ip' } }],
+ * });
+ */
+export function createEdgeMiddleware(options: EdgeMiddlewareOptions): EdgeMiddleware {
+  const { protect, policies, statusPaths = ['/api/health'] } = options;
+  let built: Built | undefined;
+
+  const build = (): Built => {
+    const settings = readSettings();
+    const defaults = createDefaults(settings);
+    const { kv, keys, clientIp } = defaults;
+    const limiter = createLimiter({ kv, policies, localOnly: !settings.redisCache });
+    return { ...defaults, guard: createGuard({ kv, keys, limiter, routes: protect, clientIp }) };
+  };
+
+  const pass = async (request: Request, decision: Allowance, { kv, seal }: Built) => {
+    const set = new Map<string, string>();
+    if (decision.identity && seal) set.set(IDENTITY_HEADER, await seal.seal(decision.identity, request));
+    if (statusPaths.includes(new URL(request.url).pathname)) {
+      set.set(CIRCUIT_HEADER, JSON.stringify(kv.circuit.state()));
+    }
+    return forward(request, set, decisionHeaders(decision));
+  };
+
+  return async function edgeMiddleware(request) {
+    try {
+      built ??= build();
+      const decision = await built.guard.check(request);
+      return decision.outcome === 'deny' ? toResponse(decision) : await pass(request, decision, built);
+    } catch (error) {
+      logMisconfiguration(error);
+      return toResponse(deny(503, 'misconfigured'));
+    }
+  };
+}

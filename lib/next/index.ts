@@ -1,0 +1,2 @@
+export { createEdgeMiddleware, type EdgeMiddleware, type EdgeMiddlewareOptions } from './edge-middleware.ts';
+export { CIRCUIT_HEADER } from './forward.ts';

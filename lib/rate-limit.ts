@@ -1,0 +1,194 @@
+import { DEFAULT_LIMIT, DEFAULT_WINDOW_MS, getDefaults, type OperationLimit } from './default-client.ts';
+import { ConfigError } from './errors.ts';
+import { readCredential } from './guard/credentials.ts';
+import { UNKNOWN_CLIENT } from './guard/guard.ts';
+import { RateLimitError } from './guard/rate-limit-error.ts';
+import { countAccounts } from './limit/account-count.ts';
+import { createLimiter, type Subjects } from './limit/limiter.ts';
+import type { Quota } from './limit/policy.ts';
+import type { LimitResult } from './limit/result.ts';
+
+export type { LimitResult as RateLimitResult, OperationLimit };
+export { createLimiter, RateLimitError };
+
+export interface WindowOptions {
+  /** Accept a window under a second. Windows are milliseconds; without this, 60 is taken for seconds by mistake. @default false */
+  readonly subSecond?: boolean | undefined;
+}
+
+export interface TokenResult {
+  readonly isRateLimited: boolean;
+  readonly currentUsage: number | undefined;
+  readonly limit: number;
+  readonly remaining: number | undefined;
+  /** Unix milliseconds. */
+  readonly reset: number | undefined;
+}
+
+export interface TokenLimiter {
+  /** Takes one permit from `token`'s account. One request. */
+  check(token: string): Promise<TokenResult>;
+}
+
+/** The account of requests without a key: one for all of them, and never exempt. */
+const NO_KEY = 'no-key';
+
+/**
+ * Takes one permit from `key`'s account; `true` when there was one. With Redis away the account is this process's own.
+ * One request.
+ */
+export function checkRateLimit(key: string, limit: number, windowMs: number, options?: WindowOptions): Promise<boolean>;
+/**
+ * Takes one permit of a user for an operation named by {@link defineLimits}. One request.
+ *
+ * @throws RateLimitError saying the limit and the minutes to wait.
+ */
+export function checkRateLimit(userId: string, operation: string): Promise<void>;
+export async function checkRateLimit(
+  key: string,
+  limitOrOperation: number | string,
+  windowMs = DEFAULT_WINDOW_MS,
+  options?: WindowOptions,
+): Promise<unknown> {
+  if (typeof limitOrOperation === 'number') {
+    return (await take({ handler: key }, quota(limitOrOperation, windowMs, options))).allowed;
+  }
+  const operation = getDefaults().operations.get(limitOrOperation);
+  if (!operation) throw new ConfigError('operation', 'is not one that defineLimits has named');
+  await demand({ user: `${limitOrOperation}:${key}` }, quota(operation.max, operation.windowMs));
+}
+
+/** Names operations and their limits, for `checkRateLimit(userId, operation)`. Replaces what was named before. */
+export function defineLimits(operations: Readonly<Record<string, OperationLimit>>): void {
+  const named = getDefaults().operations;
+  named.clear();
+  for (const [operation, limit] of Object.entries(operations)) {
+    quota(limit.max, limit.windowMs);
+    named.set(operation, limit);
+  }
+}
+
+/**
+ * Takes one permit from `key`'s account. One request.
+ *
+ * @throws RateLimitError when there is none.
+ */
+export function rateLimit(key: string, limit: number, windowMs: number, options?: WindowOptions): Promise<LimitResult>;
+/** A limiter by token: `rateLimit(10, { interval: 60_000 }).check(token)`. */
+export function rateLimit(limit: number, options: { readonly interval: number } & WindowOptions): TokenLimiter;
+export function rateLimit(
+  keyOrLimit: string | number,
+  limitOrOptions: number | ({ readonly interval: number } & WindowOptions),
+  windowMs = DEFAULT_WINDOW_MS,
+  options?: WindowOptions,
+): Promise<LimitResult> | TokenLimiter {
+  if (typeof keyOrLimit === 'string') {
+    return demand({ handler: keyOrLimit }, quota(Number(limitOrOptions), windowMs, options));
+  }
+  if (typeof limitOrOptions === 'number')
+    throw new ConfigError('rateLimit', 'takes (key, limit, windowMs) or (limit, { interval })');
+  const tokenQuota = quota(keyOrLimit, limitOrOptions.interval, limitOrOptions);
+  return {
+    async check(token) {
+      const { allowed, limit, remaining, reset } = await take({ handler: token }, tokenQuota);
+      const currentUsage = remaining === undefined ? undefined : limit - remaining;
+      return { isRateLimited: !allowed, currentUsage, limit, remaining, reset };
+    },
+  };
+}
+
+/** What is left of `key`'s account, taking nothing. One request. */
+export async function getRateLimitStatus(
+  key: string,
+  limit: number,
+  windowMs: number,
+  options?: WindowOptions,
+): Promise<LimitResult> {
+  return getDefaults().limiter.peek({ handler: key }, { quotas: { handler: quota(limit, windowMs, options) } });
+}
+
+/** Takes one permit from the client address's account. One request. @throws RateLimitError when there is none */
+export async function rateLimitByIp(
+  request: Request,
+  limit: number = DEFAULT_LIMIT,
+  windowMs: number = DEFAULT_WINDOW_MS,
+): Promise<LimitResult> {
+  return demand({ 'handler-ip': addressOf(request) }, quota(limit, windowMs));
+}
+
+/**
+ * Takes one permit from the API key's account, beside whatever the middleware took. Only the key's digest leaves the
+ * process. One request. @throws RateLimitError when there is none
+ */
+export async function rateLimitByApiKey(
+  requestOrKey: Request | string,
+  limit: number = DEFAULT_LIMIT,
+  windowMs: number = DEFAULT_WINDOW_MS,
+): Promise<LimitResult> {
+  return demand({ 'handler-key': await accountOf(requestOrKey) }, quota(limit, windowMs));
+}
+
+/** Address and key in one request: both are charged or neither. @throws RateLimitError when one has nothing left */
+export async function rateLimitCombined(
+  request: Request,
+  { ip = {}, apiKey = {} }: { readonly ip?: Partial<Quota>; readonly apiKey?: Partial<Quota> } = {},
+): Promise<LimitResult> {
+  const subjects = { 'handler-ip': addressOf(request), 'handler-key': await accountOf(request) };
+  const quotas = {
+    'handler-ip': quota(ip.limit ?? DEFAULT_LIMIT, ip.windowMs ?? DEFAULT_WINDOW_MS),
+    'handler-key': quota(apiKey.limit ?? DEFAULT_LIMIT, apiKey.windowMs ?? DEFAULT_WINDOW_MS),
+  };
+  return orRefuse(await getDefaults().limiter.check(subjects, { quotas }));
+}
+
+/** Gives `key`'s account everything back. One request. @throws when Redis is away */
+export async function resetRateLimit(key: string): Promise<void> {
+  await getDefaults().limiter.reset({ handler: key });
+}
+
+/** Gives everybody everything back: at once here, within a second in other processes. One request. @throws when Redis is away */
+export async function clearAllRateLimits(): Promise<void> {
+  await getDefaults().limiter.clear();
+}
+
+/**
+ * About how many accounts Redis holds: counted up to 20,000 keys of the whole database, extrapolated beyond. At most 21
+ * requests. `undefined` while Redis is away, or refuses SCAN, as a read-only token does.
+ */
+export async function getRateLimitStoreSize(): Promise<number | undefined> {
+  return countAccounts(getDefaults().kv);
+}
+
+function quota(limit: number, windowMs: number, { subSecond = false }: WindowOptions = {}): Quota {
+  if (windowMs < 1_000 && !subSecond) {
+    throw new ConfigError(
+      'windowMs',
+      `is in milliseconds: ${windowMs} is under a second. Pass { subSecond: true } if that is meant`,
+    );
+  }
+  return { limit, windowMs };
+}
+
+function take(subjects: Subjects, one: Quota): Promise<LimitResult> {
+  const quotas = Object.fromEntries(Object.keys(subjects).map((name) => [name, one]));
+  return getDefaults().limiter.check(subjects, { quotas });
+}
+
+async function demand(subjects: Subjects, one: Quota): Promise<LimitResult> {
+  return orRefuse(await take(subjects, one));
+}
+
+function orRefuse(result: LimitResult): LimitResult {
+  if (!result.allowed) throw new RateLimitError(result);
+  return result;
+}
+
+function addressOf(request: Request): string {
+  return getDefaults().clientIp(request.headers) ?? UNKNOWN_CLIENT;
+}
+
+async function accountOf(requestOrKey: Request | string): Promise<string> {
+  const key = typeof requestOrKey === 'string' ? requestOrKey : readCredential(requestOrKey.headers);
+  if (key === undefined || key === '') return NO_KEY;
+  return (await getDefaults().keys.digest(key)).digest;
+}

@@ -1,0 +1,15 @@
+import { createEdgeMiddleware } from './lib/next/index.ts';
+
+/** Runs before every API handler: who is it, and may they? One request to Redis. */
+export const middleware = createEdgeMiddleware({
+  policies: [
+    { name: 'ip', limit: 300, windowMs: 60_000 },
+    { name: 'key', limit: 60, windowMs: 60_000 },
+  ],
+  protect: [
+    { path: '/api/health/*', auth: 'none' },
+    { path: '/api/*', limits: { ip: 'ip', key: 'key' } },
+  ],
+});
+
+export const config = { matcher: ['/api/:path*'] };

@@ -1,0 +1,67 @@
+import { EdgeVM } from '@edge-runtime/vm';
+import { describe, expect, it } from 'vitest';
+import { edgeBundle, edgeLeaks } from '../bench/edge-bundle.mjs';
+
+/** The names that a module exports once it has run in the Edge sandbox, which has no Node globals but those given. */
+const exportsAtTheEdge = async (source: string, globals: object = {}): Promise<readonly string[]> => {
+  const code = await edgeBundle(source, { format: 'iife', globalName: 'bundle' });
+  const sandbox = new EdgeVM({ extend: (context) => Object.assign(context, globals) });
+  return sandbox.evaluate<string>(`${code};Object.keys(bundle).join()`).split(',');
+};
+
+describe('the bundle of middleware.ts', () => {
+  it('has nothing in it that does not work at the edge', async () => {
+    expect(edgeLeaks(await edgeBundle("export * from './middleware.ts';"))).toEqual([]);
+  });
+
+  it('loads in an Edge sandbox', async () => {
+    // Next gives its middleware an environment, here an empty one; other hosts of lib/next give none.
+    const names = await exportsAtTheEdge("export * from './middleware.ts';", { process: { env: {} } });
+    expect(names).toEqual(expect.arrayContaining(['config', 'middleware']));
+  });
+});
+
+describe('the bundle of lib/next', () => {
+  it('has nothing in it that does not work at the edge', async () => {
+    expect(edgeLeaks(await edgeBundle("export * from './lib/next/index.ts';"))).toEqual([]);
+  });
+
+  it('loads in an Edge sandbox', async () => {
+    expect(await exportsAtTheEdge("export * from './lib/next/index.ts';")).toContain('createEdgeMiddleware');
+  });
+});
+
+describe('the checks above', () => {
+  it.each([
+    ['a module of Node', "import { createHash } from 'node:crypto'; export const f = createHash;"],
+    ['a module of Node, imported on demand', "export const f = () => import('node:crypto');"],
+    ['a TCP client', "import { Redis } from 'ioredis'; export const f = Redis;"],
+    ['Buffer', "export const f = Buffer.from('x');"],
+    ['the version of Node, even behind a test', "export const f = typeof process === 'object' ? process.version : '';"],
+  ])('find %s', async (_what, source) => {
+    expect(edgeLeaks(await edgeBundle(source))).toHaveLength(1);
+  });
+
+  it('find what an imported file brings with it', async () => {
+    expect(edgeLeaks(await edgeBundle("export * from './lib/store/redis.ts';"))).not.toEqual([]);
+  });
+
+  it('do not mind what the edge has', async () => {
+    const source = 'export const f = new ArrayBuffer(8); export const g = process.env.NEXT_RUNTIME;';
+    const code = await edgeBundle(source);
+    expect(edgeLeaks(code)).toEqual([]);
+    expect(code).toContain('"edge"');
+    expect(code).not.toContain('process');
+  });
+
+  it('load code in a sandbox that has WebCrypto and fetch but none of the globals of Node', async () => {
+    expect(await exportsAtTheEdge('export const a = crypto.subtle; export const b = fetch.name;')).toEqual(['a', 'b']);
+    for (const name of ['process', 'Buffer', 'setImmediate']) {
+      await expect(exportsAtTheEdge(`export const x = ${name}.from;`)).rejects.toThrow(`${name} is not defined`);
+    }
+  });
+
+  it('load a file of the library', async () => {
+    expect(await exportsAtTheEdge("export { systemClock } from './lib/clock.ts';")).toEqual(['systemClock']);
+  });
+});
