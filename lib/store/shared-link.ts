@@ -1,0 +1,104 @@
+import type { Clock } from '../clock.ts';
+import { isKvError, StoreError } from '../errors.ts';
+import { abortedError, untilAborted } from './abort.ts';
+
+/** An open connection, as much of it as its sharing needs to know. */
+export interface Link {
+  /** Whether a request may be written to it now. */
+  usable(): boolean;
+  /** Nobody new will use it: ends as soon as the requests on it are answered or given up. */
+  retire(): void;
+  /** Lets the requests on it finish, within a bound of its own. */
+  close(): Promise<void>;
+}
+
+export interface SharedLink<L extends Link> {
+  /**
+   * The open connection, or one opened now: at most three attempts, 100 and 200 ms apart, while the signal lasts.
+   * Requests that come together share each attempt; one that finds no attempt under way makes one at once, however
+   * many failed before.
+   *
+   * @throws StoreError that says `mayHaveRun: false`
+   */
+  acquire(signal: AbortSignal | undefined): Promise<L>;
+  close(): Promise<void>;
+}
+
+const ATTEMPTS = 3;
+const FIRST_PAUSE_MS = 100;
+const MAX_PAUSE_MS = 3000;
+
+/**
+ * One connection for all requests, made when it is needed. There is no reconnecting in the background: while nobody
+ * asks nothing happens, and whoever asks does not wait for somebody else's back-off.
+ *
+ * An attempt goes on when those who wait for it give up, or a deadline shorter than the way to Redis would never meet
+ * an open connection. `open` therefore has to bound itself, and to stop when its signal fires.
+ */
+export function shareLink<L extends Link>(open: (signal: AbortSignal) => Promise<L>, clock: Clock): SharedLink<L> {
+  const closing = new AbortController();
+  let current: L | undefined;
+  let opening: Promise<L> | undefined;
+
+  async function opened(): Promise<L> {
+    current?.retire();
+    current = undefined;
+    const link = await open(closing.signal);
+    if (closing.signal.aborted) {
+      link.retire();
+      throw closedError();
+    }
+    current = link;
+    return link;
+  }
+
+  function attempt(): Promise<L> {
+    opening ??= opened().finally(() => {
+      opening = undefined;
+    });
+    return opening;
+  }
+
+  async function acquire(signal: AbortSignal | undefined): Promise<L> {
+    for (let made = 1; ; made += 1) {
+      if (closing.signal.aborted) throw closedError();
+      if (signal?.aborted) throw abortedError(signal, false);
+      if (current?.usable()) return current;
+      try {
+        const link = await untilAborted(attempt(), signal, (fired) => abortedError(fired, false));
+        if (link.usable()) return link;
+        if (made === ATTEMPTS) throw new StoreError('network', 'The connection closed at once', { mayHaveRun: false });
+      } catch (error) {
+        if (made === ATTEMPTS || !isWorthAnother(error)) throw error;
+      }
+      await pause(Math.min(FIRST_PAUSE_MS * 2 ** (made - 1), MAX_PAUSE_MS), signal, clock);
+    }
+  }
+
+  return {
+    acquire,
+    close: async () => {
+      closing.abort();
+      await current?.close();
+    },
+  };
+}
+
+export function closedError(): StoreError {
+  return new StoreError('local', 'The store is closed', { mayHaveRun: false });
+}
+
+function isWorthAnother(error: unknown): boolean {
+  return isKvError(error) && error.code === 'STORE' && (error.kind === 'network' || error.kind === 'unavailable');
+}
+
+async function pause(ms: number, signal: AbortSignal | undefined, clock: Clock): Promise<void> {
+  let cancel = (): void => undefined;
+  const over = new Promise<void>((resolve) => {
+    cancel = clock.after(ms, resolve);
+  });
+  await untilAborted(over, signal, (fired) => {
+    cancel();
+    return abortedError(fired, false);
+  });
+}
