@@ -1,6 +1,4 @@
-import { readSettings } from './lib/config.ts';
-
-/** Next calls this once when a server starts: an environment that cannot work stops it there, by name. */
-export function register(): void {
-  readSettings();
+/** Next calls this once when a server starts. */
+export async function register(): Promise<void> {
+  if (process.env.NEXT_RUNTIME === 'nodejs') (await import('./instrumentation-node.ts')).checkEnvironment();
 }

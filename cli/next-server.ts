@@ -6,7 +6,16 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 /** What a build is made of. */
-const SOURCES = ['api', 'app', 'lib', 'instrumentation.ts', 'middleware.ts', 'next.config.ts', 'package-lock.json'];
+const SOURCES = [
+  'api',
+  'app',
+  'lib',
+  'instrumentation.ts',
+  'instrumentation-node.ts',
+  'middleware.ts',
+  'next.config.ts',
+  'package-lock.json',
+];
 const READY_MS = 60_000;
 
 export interface NextServer {
@@ -88,7 +97,7 @@ interface Running {
 function run(args: readonly string[], env: Readonly<Record<string, string>>): Running {
   const next = createRequire(join(process.cwd(), 'package.json')).resolve('next/dist/bin/next');
   const child = spawn(process.execPath, [next, ...args], {
-    env: { ...process.env, NEXT_TELEMETRY_DISABLED: '1', ...env },
+    env: { ...process.env, NODE_ENV: 'production', NEXT_TELEMETRY_DISABLED: '1', ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   let text = '';

@@ -6,7 +6,7 @@ import { codeOf, importsOf, type SourceTree } from './source-tree.ts';
 export type Rule = (tree: SourceTree) => readonly string[];
 
 const PACKAGE = 'breakwater';
-const PURE_ROOTS = new Set(['lib/errors.ts', 'lib/clock.ts', 'lib/events.ts']);
+const PURE_ROOTS = new Set(['lib/errors.ts', 'lib/clock.ts', 'lib/events.ts', 'lib/log.ts']);
 const RANK_OF_FOLDER: Readonly<Record<string, number>> = {
   store: 1,
   resilience: 1,
@@ -18,7 +18,7 @@ const RANK_OF_FOLDER: Readonly<Record<string, number>> = {
   guard: 4,
   next: 6,
 };
-const RANK_7 = /^(?:middleware|proxy|instrumentation)\.ts$|^(?:api|app|cli)\//;
+const RANK_7 = /^(?:middleware|proxy|instrumentation(?:-node)?)\.ts$|^(?:api|app|cli)\//;
 
 interface Place {
   readonly rank: number;
@@ -122,7 +122,7 @@ const EFFECTS: readonly Effect[] = [
   { what: 'Next', home: /^lib\/next\//, specifier: isPackage('next') },
   { what: 'Node', home: /^lib\/store\/redis\.ts$/, specifier: isBuiltin },
   { what: 'ioredis', home: /^lib\/store\/redis\.ts$/, specifier: isPackage('ioredis') },
-  { what: 'a Lua engine', home: /^lib\/store\/lua\.ts$/, specifier: isPackage('fengari') },
+  { what: 'a Lua engine', home: /^lib\/store\/lua(?:\.ts$|\/)/, specifier: isPackage('fengari') },
   {
     what: 'randomness or WebCrypto',
     home: /^lib\/client\/crypto\.ts$|^lib\/store\/memory\//,

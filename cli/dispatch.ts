@@ -1,0 +1,32 @@
+import type { CliCommand, CommandIo } from './command.ts';
+import { dev } from './dev.ts';
+
+const COMMANDS: Readonly<Record<string, CliCommand>> = { dev };
+
+/** Runs the subcommand that the first argument names. Answers the exit status. */
+export async function dispatch([name, ...args]: readonly string[], io: CommandIo): Promise<number> {
+  if (name === '--help' || name === '-h' || name === 'help') {
+    io.print(usage());
+    return 0;
+  }
+  const command = name !== undefined && Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined;
+  if (command === undefined) {
+    io.complain(name === undefined ? usage() : `Unknown command: ${name}\n\n${usage()}`);
+    return 2;
+  }
+  if (!args.includes('--help') && !args.includes('-h')) return command.run(args, io);
+  io.print(`${command.summary}.\n\nUsage: ${command.usage}`);
+  return 0;
+}
+
+function usage(): string {
+  const lines = Object.entries(COMMANDS).map(([name, { summary }]) => `  ${name.padEnd(10)}${summary}`);
+  return [
+    'Usage: breakwater <command> [options]',
+    '',
+    'Commands:',
+    ...lines,
+    '',
+    'breakwater <command> --help shows its options.',
+  ].join('\n');
+}

@@ -1,0 +1,147 @@
+import { type ChildProcess, execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { dispatch } from '../../cli/dispatch.ts';
+import { upstashStore } from '../../lib/store/upstash.ts';
+import { type RedisServer, startRedis } from '../support/redis-server.ts';
+import { projectRoot } from '../support/source-tree.ts';
+
+interface Outcome {
+  readonly status: number;
+  readonly printed: string;
+  readonly complaints: string;
+}
+
+async function breakwater(...args: string[]): Promise<Outcome> {
+  const printed: string[] = [];
+  const complaints: string[] = [];
+  const status = await dispatch(args, {
+    print: (line) => printed.push(line),
+    complain: (line) => complaints.push(line),
+    stop: AbortSignal.abort(),
+  });
+  return { status, printed: printed.join('\n'), complaints: complaints.join('\n') };
+}
+
+describe('the command line', () => {
+  it('without a command says how it is used and fails', async () => {
+    const { status, printed, complaints } = await breakwater();
+    expect([status, printed]).toEqual([2, '']);
+    expect(complaints).toMatch(/^Usage: breakwater <command>/);
+  });
+
+  it.each(['--help', '-h', 'help'])('says how it is used when asked with %s', async (word) => {
+    const { status, printed, complaints } = await breakwater(word);
+    expect([status, complaints]).toEqual([0, '']);
+    expect(printed).toMatch(/^ {2}dev /m);
+  });
+
+  it.each(['devv', 'constructor', '--version'])('refuses the unknown command %s by name', async (name) => {
+    const { status, complaints } = await breakwater(name);
+    expect(status).toBe(2);
+    expect(complaints).toContain(`Unknown command: ${name}\n`);
+  });
+
+  it('says how a command is used when asked', async () => {
+    const { status, printed } = await breakwater('dev', '--port', '0', '--help');
+    expect(status).toBe(0);
+    expect(printed).toContain('Usage: breakwater dev ');
+  });
+
+  it.each([
+    [['--nope'], '--nope'],
+    [['--port', 'http'], '--port'],
+    [['--port', '65536'], '--port'],
+    [['--token', 'a b'], '--token'],
+    [['--token', ''], '--token'],
+    [['--redis', 'localhost:6379'], '--redis'],
+    [['--redis'], '--redis'],
+    [['extra'], 'extra'],
+  ])('refuses %j by name', async (args, named) => {
+    const { status, printed, complaints } = await breakwater('dev', ...args);
+    expect([status, printed]).toEqual([2, '']);
+    expect(complaints).toContain(named);
+  });
+
+  it('says so when the port is taken', async () => {
+    const taken = createServer().listen(0, '127.0.0.1');
+    await once(taken, 'listening');
+    const { port } = taken.address() as AddressInfo;
+    const { status, complaints } = await breakwater('dev', '--port', String(port));
+    taken.close();
+    expect(status).toBe(1);
+    expect(complaints).toContain(`Cannot listen on port ${port}`);
+  });
+});
+
+describe('breakwater dev as a process', () => {
+  let folder = '';
+  beforeAll(async () => {
+    // Inside the project, so that it finds the packages.
+    folder = await mkdtemp(join(projectRoot, 'node_modules', '.breakwater-cli-'));
+    const compiler = join(projectRoot, 'node_modules/typescript/bin/tsc');
+    const options = ['-p', 'tsconfig.build.json', '--noCheck', '--outDir', folder];
+    await promisify(execFile)(process.execPath, [compiler, ...options], { cwd: projectRoot });
+    await writeFile(join(folder, 'package.json'), '{"type":"module"}');
+  });
+  afterAll(() => rm(folder, { recursive: true, force: true }));
+
+  const children: ChildProcess[] = [];
+  let redis: RedisServer | undefined;
+  afterEach(async () => {
+    for (const child of children.splice(0)) child.kill('SIGKILL');
+    await redis?.stop();
+  });
+
+  interface Running {
+    readonly child: ChildProcess;
+    readonly url: string;
+    readonly token: string;
+  }
+
+  async function start(...args: string[]): Promise<Running> {
+    const command = [join(folder, 'cli/breakwater.js'), 'dev', '--port', '0', ...args];
+    const child = spawn(process.execPath, command, { stdio: ['ignore', 'pipe', 'inherit'] });
+    children.push(child);
+    let text = '';
+    child.stdout.on('data', (chunk: Buffer) => {
+      text += chunk.toString();
+    });
+    await expect.poll(() => text, { timeout: 10_000 }).toContain('Stop with Ctrl+C');
+    const url = /KV_REST_API_URL=(\S+)/.exec(text)?.[1] ?? '';
+    const token = /KV_REST_API_TOKEN=(\S+)/.exec(text)?.[1] ?? '';
+    return { child, url, token };
+  }
+
+  it.each(['SIGINT', 'SIGTERM'] as const)('serves from memory with what it printed, until %s', async (signal) => {
+    const { child, url, token } = await start();
+    const store = upstashStore({ url, token });
+    const script = `#!lua flags=allow-key-locking\nreturn redis.call('INCR', KEYS[1])`;
+    expect(
+      await store.execute([
+        ['SET', 'k', 1],
+        ['EVAL', script, 1, 'k'],
+      ]),
+    ).toEqual(['OK', 2]);
+    const ended = once(child, 'exit');
+    child.kill(signal);
+    expect(await ended).toEqual([0, null]);
+    await expect(store.execute([['GET', 'k']])).rejects.toMatchObject({ kind: 'network' });
+  });
+
+  it('serves from the Redis and with the token that it was given', async () => {
+    redis = await startRedis();
+    const { child, url, token } = await start('--redis', redis.url, '--token', 'mine');
+    expect(token).toBe('mine');
+    const [answer] = await upstashStore({ url, token }).execute([['INFO', 'server']]);
+    expect(answer).toContain(`tcp_port:${redis.port}`);
+    const ended = once(child, 'exit');
+    child.kill('SIGTERM');
+    expect(await ended).toEqual([0, null]);
+  });
+});
