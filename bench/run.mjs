@@ -12,6 +12,7 @@ import { projectRoot } from './edge-bundle.mjs';
 
 /** @type {Readonly<Record<string, () => Promise<{ run(options: BenchOptions): Promise<void> }>>>} */
 const BENCHES = {
+  batching: () => import('./batching.mjs'),
   size: () => import('./size.mjs'),
 };
 

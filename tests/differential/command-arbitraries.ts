@@ -84,6 +84,8 @@ const sets = [
   ),
 ];
 const zset = key('zset');
+// Larger sets answer BYLEX over different scores by chance: the levels of their skip list decide.
+const small = member.filter((name) => Buffer.byteLength(name) <= 64);
 const scoreEnd = fc.oneof(
   float,
   float.map((score) => `(${score}`),
@@ -91,9 +93,9 @@ const scoreEnd = fc.oneof(
 );
 const lexEnd = fc.oneof(
   fc.constantFrom('-', '+', '-x', ''),
-  member.map((name) => `[${name}`),
-  member.map((name) => `(${name}`),
-  member,
+  small.map((name) => `[${name}`),
+  small.map((name) => `(${name}`),
+  small,
 );
 const limit = fc.tuple(
   fc.constantFrom('LIMIT', 'limit'),
@@ -111,12 +113,12 @@ const sortedSets = [
     'ZADD',
     zset,
     flags('NX xx GT lt CH INCR'),
-    some(fc.tuple(float, member), 1, 2).map((two) => two.flat()),
+    some(fc.tuple(float, small), 1, 2).map((two) => two.flat()),
   ),
-  words('ZADD', zset, flags('ch INCR gt', 3), float, member, fc.constantFrom([], ['1'])),
-  words('ZINCRBY', zset, float, member),
-  ...['ZREM', 'ZMSCORE'].map((name) => words(name, zset, some(member))),
-  ...['ZSCORE', 'ZRANK', 'ZREVRANK'].map((name) => words(name, zset, member)),
+  words('ZADD', zset, flags('ch INCR gt', 3), float, small, fc.constantFrom([], ['1'])),
+  words('ZINCRBY', zset, float, small),
+  ...['ZREM', 'ZMSCORE'].map((name) => words(name, zset, some(small))),
+  ...['ZSCORE', 'ZRANK', 'ZREVRANK'].map((name) => words(name, zset, small)),
   ...['ZCARD'].map((name) => words(name, zset)),
   ...['ZCOUNT', 'ZREMRANGEBYSCORE'].map((name) => words(name, zset, scoreEnd, scoreEnd)),
   ...['ZLEXCOUNT', 'ZREMRANGEBYLEX'].map((name) => words(name, zset, lexEnd, lexEnd)),

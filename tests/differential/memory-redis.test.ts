@@ -48,6 +48,19 @@ describe('the memory store and Redis 7.0', () => {
     },
     30_000 + RUNS * 100,
   );
+
+  it('answer the same about the scores of small and of large sorted sets', async () => {
+    const scores: readonly Command[] = [
+      ['ZADD', 'zset', '-0', 'a', '1e17', 'b', '1e19', 'c', '0.1', 'd'],
+      ['ZSCAN', 'zset', '0'],
+      ['ZMSCORE', 'zset', 'a', 'b', 'c', 'd'],
+    ];
+    const grow: Command = ['ZADD', 'zset', '1', 'x'.repeat(65)];
+    const commands = [...scores, ...scores, grow, ...scores, ['DEL', 'zset'], grow, ...scores] as const;
+    const seen = (replies: readonly Reply[]) =>
+      commands.map((command, index) => comparable(command, replies[index] ?? null));
+    expect(seen(await memoryStore().execute(commands))).toEqual(seen(await askRedis(commands, false)));
+  });
 });
 
 async function askRedis(commands: readonly Command[], atomic: boolean): Promise<readonly Reply[]> {

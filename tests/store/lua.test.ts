@@ -48,6 +48,8 @@ describe('a Lua script', () => {
     "redis.call('SET', KEYS[1], 1e15 + 0.5) return redis.call('GET', KEYS[1])",
     "redis.call('RPUSH', KEYS[1], 0.1, 3.0, 1e20, -2, 2^31) return redis.call('LRANGE', KEYS[1], 0, -1)",
     "return {math.floor(3.7) .. '', math.ceil(3.2) .. '', math.max(1, 2.5) .. '', math.pow(2, 10), math.fmod(7, 3)}",
+    "return {tonumber('inf') .. '', tonumber(' -Infinity ') .. '', tonumber('nan') .. '', tostring(tonumber('infi'))}",
+    "return {tonumber('-0') .. '', tonumber('-0x10') .. '', tonumber('-2147483648') .. '', -7 .. '', tonumber('7') * -1 .. ''}",
     "return string.format('%d %s %05d %5.1f %x %%', 1700000000000.9, 4, 42, 2.5, 255)",
     'return {table.getn({1, 2}), table.maxn({1, 2}), unpack(ARGV)}',
     "local t = {} for i = 1, 3 do t[i] = i .. '' end return table.concat(t, ',')",

@@ -1,4 +1,4 @@
-import lobject from 'fengari/src/lobject.js';
+import lobject, { type LuaValue } from 'fengari/src/lobject.js';
 import lstring from 'fengari/src/lstring.js';
 import { formatSignificant } from '../memory/numbers.ts';
 import { decodeText, encodeText } from '../memory/text-bytes.ts';
@@ -14,7 +14,7 @@ export function withLua51Numbers<T>(work: () => T): T {
   lobject.luaO_str2num = (text, target) => {
     const size = readNumber(text, target);
     if (size > 0 && target.ttisinteger()) target.setfltvalue(integerValue(text, target.value));
-    return size;
+    return size > 0 ? size : readNonFinite(text, target);
   };
   lobject.luaO_tostring = (state, target) => {
     target.setsvalue(lstring.luaS_bless(state, encodeText(luaNumberText(Number(target.value)))));
@@ -35,8 +35,18 @@ export function luaNumberText(value: number): string {
   return formatSignificant(value, 14);
 }
 
-/** Hexadecimal digits wrap at 32 bits in Fengari. */
+/** `inf` and `nan`, which 5.1 leaves to C and 5.3 refuses. */
+function readNonFinite(text: Uint8Array, target: LuaValue): number {
+  const [, sign, word] = /^\s*([-+]?)(inf|infinity|nan)\s*$/i.exec(decodeText(text)) ?? [];
+  if (word === undefined) return 0;
+  const size = word.toLowerCase() === 'nan' ? Number.NaN : Number.POSITIVE_INFINITY;
+  target.setfltvalue(sign === '-' ? -size : size);
+  return text.length + 1;
+}
+
+/** Hexadecimal digits wrap at 32 bits in Fengari, and its zero has no sign. */
 function integerValue(text: Uint8Array, value: unknown): number {
-  const match = /^\s*(-?)(0[xX][\da-fA-F]+)/.exec(decodeText(text));
-  return match ? (match[1] === '-' ? -1 : 1) * Number(match[2]) : Number(value);
+  const [, sign, hexadecimal] = /^\s*([-+]?)(0[xX][\da-fA-F]+)?/.exec(decodeText(text)) ?? [];
+  const size = hexadecimal === undefined ? Math.abs(Number(value)) : Number(hexadecimal);
+  return sign === '-' ? -size : size;
 }

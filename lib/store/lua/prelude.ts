@@ -16,6 +16,14 @@ local function text(value)
 end
 globals.tostring = text
 
+-- As in Redis, an error table is caught as its text.
+local rawpcall = pcall
+local function caught(ok, value, ...)
+  if not ok and type(value) == 'table' and type(value.err) == 'string' then return false, value.err end
+  return ok, value, ...
+end
+globals.pcall = function(...) return caught(rawpcall(...)) end
+
 globals.unpack = unpack
 table.getn = function(list) return #list end
 table.maxn = function(list)

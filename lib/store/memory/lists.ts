@@ -62,7 +62,9 @@ function push(name: string, end: End, creates: boolean): CommandSpec {
     const list = creates ? keyspace.open(key, 'list') : keyspace.edit(key, 'list');
     if (!list) return 0;
     // Each becomes the new head in turn.
-    list.items = end === 'left' ? [...texts.reverse(), ...list.items] : appended(list.items, texts);
+    for (const text of texts)
+      if (end === 'left') list.items.unshift(text);
+      else list.items.push(text);
     list.bytes += texts.reduce((sum, text) => sum + elementBytes(text), 0);
     return list.items.length;
   });
@@ -85,11 +87,6 @@ function take(list: ListValue, from: number, count: number): string[] {
   const taken = list.items.splice(from, count);
   list.bytes -= taken.reduce((sum, text) => sum + elementBytes(text), 0);
   return taken;
-}
-
-function appended(items: string[], texts: readonly string[]): string[] {
-  for (const text of texts) items.push(text);
-  return items;
 }
 
 /** Up to `|count|` equal items, from the end where `count` is negative; all where it is 0. */

@@ -25,7 +25,8 @@ export interface MemoryStoreOptions {
  *
  * A batch runs synchronously: no other batch comes between its commands, and time stands still within it. Expired keys
  * go when they are met and a few with every write; there are no timers. A value larger than `maxBytes` is accepted and
- * evicted at once.
+ * evicted at once. Values are text: bytes that are not UTF-8 become U+FFFD. SPOP takes the longest-standing members, and
+ * HSCAN, SSCAN and ZSCAN answer everything in one step.
  *
  * @throws ConfigError when a bound is not a positive integer.
  *

@@ -1,12 +1,13 @@
-import { compareText } from './text-bytes.ts';
+import { byteLength, compareText } from './text-bytes.ts';
 import { elementBytes, type Scored, type SortedSetValue } from './values.ts';
 
 /** Adds the member or moves it to its new score. */
 export function setScore(set: SortedSetValue, member: string, score: number): void {
   removeMember(set, member);
   set.bytes += 2 * elementBytes(member);
+  set.isLarge ||= set.scores.size >= 128 || byteLength(member) > 64;
   // Small sets of Redis forget the sign of zero.
-  const item = { member, score: score === 0 ? 0 : score };
+  const item = { member, score: score === 0 && !set.isLarge ? 0 : score };
   set.scores.set(member, item.score);
   set.ranked.splice(rankOf(set, item), 0, item);
 }

@@ -16,7 +16,9 @@ export const scanCommands: readonly CommandSpec[] = [
   }),
   scanElements('hscan', 'hash', ({ fields }) => [...fields]),
   scanElements('sscan', 'set', ({ members }) => [...members].map((member) => [member])),
-  scanElements('zscan', 'zset', ({ ranked }) => ranked.map(({ member, score }) => [member, storedScore(score)])),
+  scanElements('zscan', 'zset', ({ ranked, isLarge }) =>
+    ranked.map(({ member, score }) => [member, isLarge ? formatDouble(score) : storedScore(score)]),
+  ),
 ];
 
 /** All elements in one step, as Redis answers for a small aggregate: COUNT is a hint. */

@@ -29,8 +29,11 @@ function readScoreEnd(text: string): { readonly score: number; readonly excluded
   return { score, excluded };
 }
 
-/** `-`, `+`, `[member`, `(member`: meant for members of one score. */
-export function memberBounds(min: string, max: string): Bounds {
+/**
+ * `-`, `+`, `[member`, `(member`: meant for members of one score. With different scores the order is not that of
+ * members; the walks here answer what Redis answers for small sets.
+ */
+export function memberBounds(min: string, max: string, fromTop = false): Bounds {
   const low = readMemberEnd(min);
   const high = readMemberEnd(max);
   const reaches = ({ member }: Scored) => aboveEnd(member, low, !low.excluded);
@@ -38,13 +41,17 @@ export function memberBounds(min: string, max: string): Bounds {
   return (ranked) => {
     const [first] = ranked;
     const last = ranked.at(-1);
-    // With different scores the order is not that of members. This walk answers what Redis answers for small sets.
     if (!first || !last || !within(first) || !reaches(last)) return { from: 0, end: 0 };
-    const from = ranked.findIndex(reaches);
-    let end = from;
-    for (let item = ranked[end]; item && within(item); item = ranked[end]) end += 1;
-    return { from, end };
+    let from = fromTop ? ranked.findLastIndex(within) : ranked.findIndex(reaches);
+    let end = fromTop ? from + 1 : from;
+    if (fromTop) while (from >= 0 && holds(ranked[from], reaches)) from -= 1;
+    else while (holds(ranked[end], within)) end += 1;
+    return { from: fromTop ? from + 1 : from, end };
   };
+}
+
+function holds(item: Scored | undefined, test: (item: Scored) => boolean): boolean {
+  return item !== undefined && test(item);
 }
 
 interface MemberEnd {

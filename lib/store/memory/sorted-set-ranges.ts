@@ -83,7 +83,7 @@ function readRangeOptions(
 function readBounds(first: string, last: string, { kind, reversed }: RangeOptions): Bounds {
   if (kind === 'rank') return rankBounds(first, last);
   const [min, max] = reversed ? [last, first] : [first, last];
-  return kind === 'score' ? scoreBounds(min, max) : memberBounds(min, max);
+  return kind === 'score' ? scoreBounds(min, max) : memberBounds(min, max, reversed);
 }
 
 function rankBounds(first: string, last: string): Bounds {

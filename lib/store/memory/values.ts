@@ -28,6 +28,8 @@ export interface SortedSetValue {
   readonly scores: Map<string, number>;
   /** The same members by score, then by bytes. */
   readonly ranked: Scored[];
+  /** Once more than 128 members, or one of more than 64 bytes: Redis then stores scores in another form, which shows. */
+  isLarge: boolean;
   bytes: number;
 }
 
@@ -53,7 +55,7 @@ export function stringValue(text: string): StringValue {
 export const emptyValue: { readonly [T in AggregateType]: () => ValueOf<T> } = {
   hash: () => ({ type: 'hash', fields: new Map(), bytes: 0 }),
   set: () => ({ type: 'set', members: new Set(), bytes: 0 }),
-  zset: () => ({ type: 'zset', scores: new Map(), ranked: [], bytes: 0 }),
+  zset: () => ({ type: 'zset', scores: new Map(), ranked: [], isLarge: false, bytes: 0 }),
   list: () => ({ type: 'list', items: [], bytes: 0 }),
 };
 

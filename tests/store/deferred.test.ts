@@ -1,0 +1,67 @@
+import { describe, expect, it } from 'vitest';
+import { deferredStore } from '../../lib/store/deferred.ts';
+import type { Store } from '../../lib/store/store.ts';
+
+function deferred(failures = 0) {
+  const calls: string[] = [];
+  let left = failures;
+  const real: Store = {
+    kind: 'redis',
+    execute: async (commands) => {
+      calls.push('execute');
+      return commands.map(() => 'OK');
+    },
+    close: async () => {
+      calls.push('close');
+    },
+  };
+  const store = deferredStore('redis', async () => {
+    calls.push('load');
+    left -= 1;
+    if (left >= 0) throw new Error('no such module yet');
+    return real;
+  });
+  return { store, calls };
+}
+
+describe('a deferred store', () => {
+  it('loads nothing until it is asked, and loads once', async () => {
+    const { store, calls } = deferred();
+    expect(store.kind).toBe('redis');
+    expect(calls).toEqual([]);
+    expect(await Promise.all([store.execute([['PING']]), store.execute([['PING']])])).toEqual([['OK'], ['OK']]);
+    expect(calls).toEqual(['load', 'execute', 'execute']);
+  });
+
+  it('tries again after a load that failed, which fails those alone who waited for it', async () => {
+    const { store, calls } = deferred(1);
+    const both = await Promise.allSettled([store.execute([['PING']]), store.execute([['PING']])]);
+    expect(both.map(({ status }) => status)).toEqual(['rejected', 'rejected']);
+    expect(await store.execute([['PING']])).toEqual(['OK']);
+    expect(calls).toEqual(['load', 'load', 'execute']);
+  });
+
+  it('closes what it has loaded, after what was asked before', async () => {
+    const { store, calls } = deferred();
+    const asked = store.execute([['PING']]);
+    await store.close();
+    await asked;
+    expect(calls).toEqual(['load', 'execute', 'close']);
+    await expect(store.execute([['PING']])).rejects.toMatchObject({ kind: 'local', mayHaveRun: false });
+    expect(calls).toHaveLength(3);
+  });
+
+  it('loads nothing to be closed, and nothing after that', async () => {
+    const { store, calls } = deferred();
+    await store.close();
+    await expect(store.execute([['PING']])).rejects.toMatchObject({ kind: 'local', mayHaveRun: false });
+    expect(calls).toEqual([]);
+  });
+
+  it('closes without an error while its load is failing', async () => {
+    const { store } = deferred(1);
+    const asked = store.execute([['PING']]);
+    await expect(store.close()).resolves.toBeUndefined();
+    await expect(asked).rejects.toThrow('no such module yet');
+  });
+});
