@@ -23,7 +23,7 @@ const routes = new Map<string, Methods>([
 async function dispatch(request: Request, context: { params: Promise<{ path: string[] }> }): Promise<Response> {
   const methods = routes.get((await context.params).path.join('/'));
   if (!methods) return problem(404, 'not-found', 'There is nothing here.');
-  const handler = methods[request.method];
+  const handler = methods[request.method === 'HEAD' ? 'GET' : request.method];
   if (!handler) {
     const response = problem(405, 'method-not-allowed', 'This method is not served here.');
     response.headers.set('allow', Object.keys(methods).join(', '));
@@ -39,4 +39,4 @@ async function dispatch(request: Request, context: { params: Promise<{ path: str
   }
 }
 
-export { dispatch as DELETE, dispatch as GET, dispatch as PATCH, dispatch as POST, dispatch as PUT };
+export { dispatch as DELETE, dispatch as GET, dispatch as HEAD, dispatch as PATCH, dispatch as POST, dispatch as PUT };
