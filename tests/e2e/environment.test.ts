@@ -40,3 +40,15 @@ describe('an environment that says nothing', () => {
     expect(server.output()).toContain('[KV] No Redis is configured');
   });
 });
+
+describe('a Redis by TCP, which the Edge cannot reach', () => {
+  it('lets no request through and says what to set instead', async () => {
+    const server = await start({ REDIS_URL: 'redis://:hunter2@127.0.0.1:1' });
+    const response = await ask(server, { key: 'whatever' });
+    expect(response.status).toBe(503);
+    expect(await response.json()).toMatchObject({ code: 'misconfigured' });
+    const advice = 'REDIS_URL needs the Node runtime; on the Edge set KV_REST_API_URL and KV_REST_API_TOKEN';
+    await eventually(() => server.output().includes(advice));
+    expect(server.output()).not.toContain('hunter2');
+  });
+});
