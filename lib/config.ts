@@ -2,6 +2,7 @@ import { ConfigError } from './errors.ts';
 import { type ClientIpSource, createClientIp } from './guard/client-ip.ts';
 import type { Pepper } from './keys/digest.ts';
 import { deferredStore } from './store/deferred.ts';
+import { parseRedisUrl } from './store/redis-url.ts';
 import type { Store } from './store/store.ts';
 import { upstashStore } from './store/upstash.ts';
 
@@ -66,22 +67,25 @@ export function openStore(settings: StoreSettings): Store {
 type Read = (name: string) => string | undefined;
 
 function readStore(read: Read): StoreSettings {
+  for (const name of ['REDIS_CLUSTER_NODES', 'REDIS_SENTINELS']) {
+    // Passing over it in silence would count limits in memory.
+    if (read(name) !== undefined) throw new ConfigError(name, 'is not served by this version: set REDIS_URL');
+  }
   const forced = read('KV_STORE');
-  const upstash =
-    readPair(read, 'KV_REST_API_URL', 'KV_REST_API_TOKEN') ??
-    readPair(read, 'UPSTASH_REDIS_REST_URL', 'UPSTASH_REDIS_REST_TOKEN');
+  const vercel = readPair(read, 'KV_REST_API_URL', 'KV_REST_API_TOKEN');
+  const upstash = readPair(read, 'UPSTASH_REDIS_REST_URL', 'UPSTASH_REDIS_REST_TOKEN');
+  const rest = vercel ?? upstash;
   const url = read('REDIS_URL');
-  if (url !== undefined) checkUrl('REDIS_URL', url, ['redis:', 'rediss:']);
+  if (url !== undefined) underName({ url: 'REDIS_URL' }, () => parseRedisUrl(url));
   switch (forced) {
     case undefined:
-      if (upstash) return { kind: 'upstash', ...upstash };
+      if (rest) return { kind: 'upstash', ...rest };
       return url === undefined ? { kind: 'memory' } : { kind: 'redis', url };
     case 'memory':
       return { kind: 'memory' };
     case 'upstash':
-      if (!upstash)
-        throw new ConfigError('KV_REST_API_URL', 'and KV_REST_API_TOKEN must be set when KV_STORE is upstash');
-      return { kind: 'upstash', ...upstash };
+      if (!rest) throw new ConfigError('KV_REST_API_URL', 'and KV_REST_API_TOKEN must be set when KV_STORE is upstash');
+      return { kind: 'upstash', ...rest };
     case 'redis':
       if (url === undefined) throw new ConfigError('REDIS_URL', 'must be set when KV_STORE is redis');
       return { kind: 'redis', url };
@@ -95,16 +99,19 @@ function readPair(read: Read, urlName: string, tokenName: string): { url: string
   if (url === undefined && token === undefined) return undefined;
   if (url === undefined) throw new ConfigError(urlName, `must be set together with ${tokenName}`);
   if (token === undefined) throw new ConfigError(tokenName, `must be set together with ${urlName}`);
-  checkUrl(urlName, url, ['http:', 'https:']);
-  if (/\s/.test(token)) throw new ConfigError(tokenName, 'must not contain white space');
+  underName({ url: urlName, token: tokenName }, () => upstashStore({ url, token }));
   return { url, token };
 }
 
-function checkUrl(name: string, text: string, protocols: readonly string[]): void {
-  const expectation = `must be a URL that begins with ${protocols.map((protocol) => `${protocol}//`).join(' or ')}`;
-  if (!URL.canParse(text)) throw new ConfigError(name, expectation);
-  const { protocol, hostname } = new URL(text);
-  if (!protocols.includes(protocol) || hostname === '') throw new ConfigError(name, expectation);
+/** Lets the store that will be opened say what it accepts, and says it of the variable instead of the store's option. */
+function underName(variables: Readonly<Record<string, string>>, check: () => unknown): void {
+  try {
+    check();
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    const expectation = error.message.slice(error.setting.length + 1);
+    throw new ConfigError(variables[error.setting] ?? error.setting, expectation);
+  }
 }
 
 function readNamespace(namespace = ''): string {
@@ -151,6 +158,9 @@ function readClientIp(read: Read): ClientIpSource | undefined {
         .split(',')
         .map((cidr) => cidr.trim())
         .filter(Boolean);
+      if (proxies !== undefined && trustedProxies.length === 0) {
+        throw new ConfigError('TRUSTED_PROXIES', 'must name a block, or be unset to trust the last proxy only');
+      }
       try {
         createClientIp({ source: { trustedProxies } });
       } catch {

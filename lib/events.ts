@@ -34,17 +34,25 @@ export type BreakwaterEvent =
 export type EventListener = (event: BreakwaterEvent) => void;
 
 /**
- * Tells the listener. A listener that throws costs its own event only: the caller's result is never its business.
- * What it threw goes to `report`, so that it is not lost silently.
+ * Tells the listener. A listener that throws, or answers with a promise that rejects, costs its own event only: the
+ * caller's result is never its business. What it threw goes to `report`, so that it is not lost silently.
  */
 export function emit(
   listener: EventListener | undefined,
   event: BreakwaterEvent,
   report?: (error: unknown) => void,
 ): void {
+  const failed = (error: unknown): void => {
+    try {
+      report?.(error);
+    } catch {
+      // Nobody is left to tell.
+    }
+  };
   try {
-    listener?.(event);
+    const answer: unknown = listener?.(event);
+    if (answer instanceof Promise) answer.catch(failed);
   } catch (error) {
-    report?.(error);
+    failed(error);
   }
 }

@@ -75,7 +75,11 @@ export const kvSafeSet = (
   value: unknown,
   { ex, px }: { readonly ex?: number | undefined; readonly px?: number | undefined } = {},
 ): Promise<boolean> =>
-  never(false, () => getDefaults().kv.set(key, value, { ttlMs: px ?? (ex === undefined ? undefined : ex * 1_000) }));
+  never(false, () =>
+    safely('set', false, () =>
+      getDefaults().kv.set(key, value, { ttlMs: px ?? (ex === undefined ? undefined : ex * 1_000) }),
+    ),
+  );
 
 /** As {@link kvIncr}, and never throws. */
 export const kvSafeIncr = (key: string, ttlSeconds: number): Promise<number | null> =>

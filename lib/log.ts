@@ -37,9 +37,10 @@ export function createEventLog(write: (line: string) => void = warn): (event: Br
   const lastAt = new Map<string, number>();
   return (event) => {
     const changes = event.type === 'circuit' || event.type === 'fallback' || event.type === 'recovered';
-    const previous = lastAt.get(event.type);
+    const sort = 'feature' in event ? `${event.type} ${event.feature}` : event.type;
+    const previous = lastAt.get(sort);
     if (!changes && previous !== undefined && Math.abs(event.at - previous) < QUIET_MS) return;
-    lastAt.set(event.type, event.at);
+    lastAt.set(sort, event.at);
     const line = logLine(event);
     if (line !== undefined) write(line);
   };

@@ -1,5 +1,5 @@
 import type { Cancel, Clock } from '../clock.ts';
-import { DeadlineError, StoreError } from '../errors.ts';
+import { ConfigError, DeadlineError, isKvError, StoreError } from '../errors.ts';
 import type { Command, Reply } from '../store/store.ts';
 import { isRead } from './commands.ts';
 
@@ -21,63 +21,86 @@ export interface BatcherOptions extends BatchSettings {
   readonly send: (commands: readonly Command[], controller: AbortController) => Promise<readonly Reply[]>;
 }
 
+export interface SubmitOptions {
+  /** Detaches this caller; commands that have not left are not sent. */
+  readonly signal?: AbortSignal | undefined;
+  /** Called when the commands leave. */
+  readonly onSent?: (() => void) | undefined;
+}
+
 export interface Batcher {
   /** The replies to `commands`, which stay together and in order. */
-  submit(commands: readonly Command[], signal?: AbortSignal): Promise<readonly Reply[]>;
+  submit(commands: readonly Command[], options?: SubmitOptions): Promise<readonly Reply[]>;
 }
 
 interface Call {
   readonly commands: readonly Command[];
   readonly size: number;
+  readonly expiresAt: number;
+  readonly onSent: (() => void) | undefined;
   readonly resolve: (replies: readonly Reply[]) => void;
   readonly reject: (error: unknown) => void;
-  waiting: boolean;
 }
 
 interface Batch {
-  readonly calls: Call[];
+  /** Those that still wait, in order. */
+  readonly calls: Set<Call>;
   readonly controller: AbortController;
   commands: number;
   size: number;
-  waiting: number;
   sent: boolean;
   cancelExpiry: Cancel | undefined;
 }
+
+/** A request that has not come back this long after its deadline never will: runtimes end promises with their request. */
+const LOST_AFTER_MS = 500;
 
 /**
  * Group commit. Commands issued in one tick leave as one request; while `maxInFlight` requests are under way, commands
  * gather and leave together when one returns. So batches grow with load by themselves, and an idle client waits for
  * nothing.
+ *
+ * @throws ConfigError naming the bound that is not a whole number of at least 1.
  */
 export function createBatcher(options: BatcherOptions): Batcher {
   const { clock, timeoutMs, send, maxInFlight = 4, maxCommands = 256, maxSize = 524_288, maxQueued = 10_000 } = options;
+  requireCounts({ maxInFlight, maxCommands, maxSize, maxQueued });
   const queue: Batch[] = [];
+  /** The requests under way, and since when. */
+  const inFlight = new Map<Batch, number>();
   let queued = 0;
-  let inFlight = 0;
   let flushing = false;
+
+  const isBusy = () => {
+    if (inFlight.size < maxInFlight) return false;
+    const lostBefore = clock.monotonic() - timeoutMs - LOST_AFTER_MS;
+    for (const [batch, sentAt] of inFlight) if (sentAt < lostBefore) inFlight.delete(batch);
+    return inFlight.size >= maxInFlight;
+  };
 
   const flush = () => {
     flushing = false;
-    while (inFlight < maxInFlight) {
+    while (!isBusy()) {
       const batch = queue.shift();
       if (!batch) return;
       queued -= batch.commands;
-      if (batch.waiting > 0) void dispatch(batch);
+      batch.sent = true;
+      if (batch.calls.size > 0) void dispatch(batch);
     }
     for (const batch of queue) expireLater(batch);
   };
 
   const scheduleFlush = () => {
-    if (flushing || inFlight >= maxInFlight) return;
+    if (flushing || isBusy()) return;
     flushing = true;
     queueMicrotask(flush);
   };
 
   const dispatch = async (batch: Batch) => {
-    inFlight += 1;
-    batch.sent = true;
-    const calls = batch.calls.filter((call) => call.waiting);
+    inFlight.set(batch, clock.monotonic());
+    const calls = [...batch.calls];
     try {
+      for (const call of calls) call.onSent?.();
       const replies = await send(
         calls.flatMap(({ commands }) => commands),
         batch.controller,
@@ -85,23 +108,30 @@ export function createBatcher(options: BatcherOptions): Batcher {
       let index = 0;
       for (const call of calls) {
         const end = index + call.commands.length;
-        if (call.waiting) call.resolve(replies.slice(index, end));
+        call.resolve(replies.slice(index, end));
         index = end;
       }
     } catch (error) {
-      for (const call of calls) if (call.waiting) call.reject(lost(error, call));
+      for (const call of calls) call.reject(lost(error, call));
     } finally {
-      inFlight -= 1;
+      inFlight.delete(batch);
       flush();
     }
   };
 
-  /** A batch that has to wait gets a deadline of its own: the requests ahead of it may take all of theirs. */
+  /** Whoever has to wait keeps a deadline of his own: the requests ahead of him may take all of theirs. */
   const expireLater = (batch: Batch) => {
-    batch.cancelExpiry ??= clock.after(timeoutMs, () => {
+    // All wait equally long, so the first is the next to expire.
+    const [first] = batch.calls;
+    if (!first || batch.cancelExpiry) return;
+    batch.cancelExpiry = clock.after(first.expiresAt - clock.monotonic(), () => {
+      batch.cancelExpiry = undefined;
       for (const call of batch.calls) {
-        if (call.waiting) call.reject(new DeadlineError(timeoutMs, batch.sent && !call.commands.every(isRead)));
+        // Timers may ring a fraction of a millisecond early.
+        if (call.expiresAt - clock.monotonic() >= 1) break;
+        call.reject(new DeadlineError(timeoutMs, batch.sent && !call.commands.every(isRead)));
       }
+      expireLater(batch);
     });
   };
 
@@ -110,42 +140,56 @@ export function createBatcher(options: BatcherOptions): Batcher {
     const fits = last && last.commands + call.commands.length <= maxCommands && last.size + call.size <= maxSize;
     const batch = fits ? last : newBatch();
     if (!fits) queue.push(batch);
-    batch.calls.push(call);
+    batch.calls.add(call);
     batch.commands += call.commands.length;
     batch.size += call.size;
-    batch.waiting += 1;
     queued += call.commands.length;
     return batch;
   };
 
+  const ungather = (batch: Batch, call: Call): boolean => {
+    if (!batch.calls.delete(call)) return false;
+    if (!batch.sent) {
+      batch.commands -= call.commands.length;
+      batch.size -= call.size;
+      queued -= call.commands.length;
+    }
+    if (batch.calls.size === 0) {
+      batch.cancelExpiry?.();
+      batch.cancelExpiry = undefined;
+    }
+    return true;
+  };
+
   return {
-    submit(commands, signal) {
+    submit(given, { signal, onSent } = {}) {
+      // The caller's array may change under us, and every reply behind it would go to the wrong caller.
+      const commands = [...given];
       if (queued + commands.length > maxQueued) {
         const full = new StoreError('local', 'Too many commands are waiting', { mayHaveRun: false });
         return Promise.reject(full);
       }
       return new Promise((resolve, reject) => {
-        const call: Call = {
-          commands,
-          size: sizeOf(commands),
-          waiting: true,
-          resolve: (replies) => settle(() => resolve(replies)),
-          reject: (error) => settle(() => reject(error)),
-        };
-        const batch = gather(call);
         const settle = (report: () => void) => {
-          call.waiting = false;
-          batch.waiting -= 1;
-          if (batch.waiting === 0) batch.cancelExpiry?.();
+          if (!ungather(batch, call)) return;
           signal?.removeEventListener('abort', abandon);
           report();
         };
+        const call: Call = {
+          commands,
+          size: sizeOf(commands),
+          expiresAt: clock.monotonic() + timeoutMs,
+          onSent,
+          resolve: (replies) => settle(() => resolve(replies)),
+          reject: (error) => settle(() => reject(error)),
+        };
         const abandon = () => {
           call.reject(signal?.reason);
-          if (batch.sent && batch.waiting === 0) batch.controller.abort(signal?.reason);
+          if (batch.sent && batch.calls.size === 0) batch.controller.abort(signal?.reason);
         };
+        const batch = gather(call);
         signal?.addEventListener('abort', abandon);
-        if (inFlight >= maxInFlight) expireLater(batch);
+        if (isBusy()) expireLater(batch);
         scheduleFlush();
       });
     },
@@ -154,14 +198,20 @@ export function createBatcher(options: BatcherOptions): Batcher {
 
 function newBatch(): Batch {
   return {
-    calls: [],
+    calls: new Set(),
     controller: new AbortController(),
     commands: 0,
     size: 0,
-    waiting: 0,
     sent: false,
     cancelExpiry: undefined,
   };
+}
+
+function requireCounts(bounds: Readonly<Record<string, number>>): void {
+  for (const [option, value] of Object.entries(bounds)) {
+    if (Number.isSafeInteger(value) && value >= 1) continue;
+    throw new ConfigError(`batch.${option}`, `must be a whole number of at least 1, got ${value}`);
+  }
 }
 
 function sizeOf(commands: readonly Command[]): number {
@@ -173,6 +223,7 @@ function sizeOf(commands: readonly Command[]): number {
 /** A lost request that held this caller's reads only has certainly changed nothing. */
 function lost(error: unknown, call: Call): unknown {
   if (!call.commands.every(isRead)) return error;
-  if (error instanceof DeadlineError && error.mayHaveRun) return new DeadlineError(error.timeoutMs, false);
+  if (isKvError(error) && error.code === 'DEADLINE' && error.mayHaveRun)
+    return new DeadlineError(error.timeoutMs, false);
   return error;
 }

@@ -1,4 +1,4 @@
-import { CommandError, DeadlineError, isKvError, type KvError, StoreError } from '../errors.ts';
+import { CommandError, isKvError, type KvError, StoreError } from '../errors.ts';
 import type { FailureKind } from '../events.ts';
 import type { Outcome } from '../resilience/circuit-breaker.ts';
 import { type ErrorReply, isErrorReply, type Reply } from '../store/store.ts';
@@ -27,8 +27,9 @@ export function classifyReplies(replies: readonly Reply[]): Outcome {
 
 /** The sample that a request gives which did not come back with replies. */
 export function classifyError(error: unknown): Outcome {
-  if (error instanceof DeadlineError) return { result: 'failure', kind: 'deadline' };
-  if (!(error instanceof StoreError)) return NEUTRAL;
+  if (!isKvError(error)) return NEUTRAL;
+  if (error.code === 'DEADLINE') return { result: 'failure', kind: 'deadline' };
+  if (error.code !== 'STORE') return NEUTRAL;
   const { kind, retryAfterMs } = error;
   if (kind === 'auth' || kind === 'aborted' || kind === 'local') return NEUTRAL;
   return { result: 'failure', kind, retryAfterMs };

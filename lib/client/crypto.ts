@@ -59,9 +59,12 @@ export function base64urlEncode(text: string): string {
 
 /** The text behind `encoded`, or `undefined` when it is not base64url of UTF-8. */
 export function base64urlDecode(encoded: string): string | undefined {
+  // `atob` lets white space and the other alphabet pass.
+  if (!/^[\w-]*$/.test(encoded)) return undefined;
   try {
     const binary = atob(encoded.replaceAll('-', '+').replaceAll('_', '/'));
-    return new TextDecoder('utf-8', { fatal: true }).decode(Uint8Array.from(binary, (char) => char.charCodeAt(0)));
+    const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+    return decoder.decode(Uint8Array.from(binary, (char) => char.charCodeAt(0)));
   } catch {
     return undefined;
   }

@@ -6,7 +6,7 @@ import { type CircuitSnapshot, createCircuitBreaker } from '../resilience/circui
 import { type Coalescer, createCoalescer } from '../resilience/coalescer.ts';
 import { withDeadline } from '../resilience/deadline.ts';
 import { type Command, isErrorReply, type Reply, type Store, type StoreKind } from '../store/store.ts';
-import { type BatchSettings, createBatcher } from './batcher.ts';
+import { type BatchSettings, createBatcher, type SubmitOptions } from './batcher.ts';
 import type { CallOptions, ExecuteOptions, Result, Value } from './call.ts';
 import { replyError } from './classify.ts';
 import { coalescibleKeys, commandId, isRead } from './commands.ts';
@@ -82,17 +82,27 @@ export function createKv(options: KvOptions): KvClient {
   const coalescer = createCoalescer<Reply>({ clock, timeoutMs: requestTimeoutMs });
   let closed = false;
 
-  const request = (commands: readonly Command[], signal: AbortSignal | undefined, atomic: boolean) => {
-    if (breaker.closed && !atomic) return batcher.submit(commands, signal);
+  const request = (
+    commands: readonly Command[],
+    { signal, atomic = false, onSent }: ExecuteOptions & SubmitOptions,
+  ) => {
+    if (breaker.closed && !atomic) return batcher.submit(commands, { signal, onSent });
     // While the circuit is not closed the permit is taken at once: one call is the probe, and the others do not queue.
+    onSent?.();
     return withSignal(signal, (controller) => transport.send(commands, controller, atomic));
   };
 
-  const bounded = (commands: readonly Command[], { signal, timeoutMs, atomic = false }: ExecuteOptions) => {
-    if (timeoutMs === undefined || timeoutMs >= requestTimeoutMs) return request(commands, signal, atomic);
-    const expired = () => new DeadlineError(timeoutMs, !commands.every(isRead));
+  const bounded = (commands: readonly Command[], { signal, timeoutMs, atomic }: ExecuteOptions) => {
+    if (timeoutMs === undefined || timeoutMs >= requestTimeoutMs) return request(commands, { signal, atomic });
+    let sent = false;
+    const onSent = () => {
+      sent = true;
+    };
+    const expired = () => new DeadlineError(timeoutMs, sent && !commands.every(isRead));
     return withSignal(signal, (controller) =>
-      withDeadline({ clock, timeoutMs, controller, expired }, (inner) => request(commands, inner, atomic)),
+      withDeadline({ clock, timeoutMs, controller, expired }, (inner) =>
+        request(commands, { signal: inner, atomic, onSent }),
+      ),
     );
   };
 
@@ -109,8 +119,11 @@ export function createKv(options: KvOptions): KvClient {
       };
       return [await coalescer.run(commandId(only), { keys, load, copy: copyReply, signal, timeoutMs })];
     }
-    if (coalescer.size > 0) forgetWritten(commands, coalescer);
-    return bounded(commands, options);
+    const writes = commands.filter((command) => !isRead(command));
+    if (writes.length === 0) return bounded(commands, options);
+    // Twice: a read that left while the write was under way may have been answered before it.
+    forgetWritten(writes, coalescer);
+    return bounded(commands, options).finally(() => forgetWritten(writes, coalescer));
   };
 
   const execute: KvClient['execute'] = async (commands, callOptions = {}) => {
@@ -142,12 +155,12 @@ export function createKv(options: KvOptions): KvClient {
   };
 }
 
-/** A read must not join one that left before a write of this client: it could answer with what was there before. */
-function forgetWritten(commands: readonly Command[], coalescer: Coalescer<Reply>): void {
-  for (const command of commands) {
-    if (isRead(command)) continue;
-    if (command.length === 1 || command[0].toUpperCase().startsWith('FLUSH')) coalescer.forgetAll();
-    for (const part of command.slice(1)) coalescer.forget(String(part));
+/** A read must not join one that may have been answered before a write of this client: it would say what was there. */
+function forgetWritten(writes: readonly Command[], coalescer: Coalescer<Reply>): void {
+  if (coalescer.size === 0) return;
+  for (const write of writes) {
+    if (write.length === 1 || write[0].toUpperCase().startsWith('FLUSH')) coalescer.forgetAll();
+    for (const part of write.slice(1)) coalescer.forget(String(part));
   }
 }
 

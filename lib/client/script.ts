@@ -1,4 +1,4 @@
-import { CommandError } from '../errors.ts';
+import { isKvError } from '../errors.ts';
 import { registerTwin, type ScriptTwin } from '../store/script-twins.ts';
 import type { Argument, Command } from '../store/store.ts';
 import type { CallOptions, Result, Value } from './call.ts';
@@ -61,8 +61,9 @@ export async function runScriptWith(
   const startedAt = kv.clock.monotonic();
   const results = await kv.execute([['EVALSHA', await script.sha1(), ...tail], ...others], options);
   const [first, ...rest] = results;
-  if (!(first instanceof CommandError && first.replyCode === 'NOSCRIPT')) return results;
-  const timeoutMs = (options.timeoutMs ?? kv.requestTimeoutMs) - (kv.clock.monotonic() - startedAt);
+  if (!(isKvError(first) && first.code === 'COMMAND' && first.replyCode === 'NOSCRIPT')) return results;
+  const limitMs = Math.min(options.timeoutMs ?? kv.requestTimeoutMs, kv.requestTimeoutMs);
+  const timeoutMs = limitMs - (kv.clock.monotonic() - startedAt);
   const again = { ...options, timeoutMs: Math.max(1, timeoutMs) };
   return [...(await kv.execute([['EVAL', script.lua, ...tail]], again)), ...rest];
 }

@@ -1,5 +1,5 @@
 import type { Clock } from '../clock.ts';
-import { CircuitOpenError, DeadlineError, StoreError } from '../errors.ts';
+import { CircuitOpenError, DeadlineError, isKvError, StoreError } from '../errors.ts';
 import type { BreakwaterEvent } from '../events.ts';
 import { type CircuitBreaker, isRefusal, type Outcome, type Permit } from '../resilience/circuit-breaker.ts';
 import { withDeadline } from '../resilience/deadline.ts';
@@ -26,8 +26,8 @@ export function createTransport({ store, breaker, clock, timeoutMs, notify }: Tr
     const at = clock.now();
     if (outcome.result === 'failure' && outcome.kind === 'quota') notify({ type: 'quota', at });
     if (outcome.result !== 'neutral') return;
-    const refusal = error instanceof StoreError ? error : replies.filter(isErrorReply).map(replyError).find(isDenial);
-    if (refusal && isDenial(refusal)) notify({ type: 'config', at, problem: refusal.message });
+    const refusal = [error, ...replies.filter(isErrorReply).map(replyError)].find(isDenial);
+    if (refusal) notify({ type: 'config', at, problem: refusal.message });
   };
 
   const settle = (permit: Permit, outcome: Outcome, error: unknown, replies: readonly Reply[]) => {
@@ -45,7 +45,7 @@ export function createTransport({ store, breaker, clock, timeoutMs, notify }: Tr
         return new DeadlineError(timeoutMs, !commands.every(isRead));
       };
       try {
-        const replies = await withDeadline({ clock, timeoutMs, controller, expired }, async (signal) =>
+        const replies = await withDeadline({ clock, timeoutMs, controller, expired }, (signal) =>
           store.execute(commands, { signal, atomic }),
         );
         if (replies.length !== commands.length) {
@@ -68,5 +68,5 @@ export function createTransport({ store, breaker, clock, timeoutMs, notify }: Tr
 }
 
 function isDenial(error: unknown): error is StoreError {
-  return error instanceof StoreError && error.kind === 'auth';
+  return isKvError(error) && error.code === 'STORE' && error.kind === 'auth';
 }

@@ -36,6 +36,10 @@ export function resolveBreakerSettings(settings: BreakerSettings): Resolved {
       throw new ConfigError(`breaker.${option}`, `must be a number of at least 1, got ${value}`);
     }
   }
+  for (const option of ['failureThreshold', 'successThreshold', 'halfOpenMaxConcurrent'] as const) {
+    const count = resolved[option];
+    if (!Number.isInteger(count)) throw new ConfigError(`breaker.${option}`, `must be a whole number, got ${count}`);
+  }
   if (resolved.frozenAfterMs < resolved.probeLeaseMs) {
     throw new ConfigError('breaker.frozenAfterMs', 'must not be shorter than breaker.probeLeaseMs');
   }

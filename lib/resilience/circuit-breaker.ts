@@ -4,7 +4,7 @@ import { type BreakerSettings, resolveBreakerSettings } from './breaker-options.
 
 export interface CircuitBreakerOptions extends BreakerSettings {
   readonly clock: Clock;
-  /** Called after each transition, with the new state in force. */
+  /** Called after each transition, with the new state in force. What it throws is dropped. */
   readonly onTransition?: ((transition: Transition) => void) | undefined;
 }
 
@@ -114,7 +114,11 @@ export function createCircuitBreaker(options: CircuitBreakerOptions): CircuitBre
     const from = state.name;
     state = next;
     if (next.name === 'OPEN') totals.opened += 1;
-    onTransition?.({ from, to: next.name, reason, openForMs: next.name === 'OPEN' ? next.openForMs : undefined });
+    try {
+      onTransition?.({ from, to: next.name, reason, openForMs: next.name === 'OPEN' ? next.openForMs : undefined });
+    } catch {
+      // The state is in force already, and the caller's result is not the listener's business.
+    }
   };
 
   /** Performs what is due; twice, because a lease may have run out longer ago than the circuit stays open. */
@@ -123,6 +127,8 @@ export function createCircuitBreaker(options: CircuitBreakerOptions): CircuitBre
       if (next.name === 'OPEN') recordFailure('probe-lost', next.openedAt.wall);
       enter(next, next.name === 'OPEN' ? 'probe-lost' : undefined);
     }
+    if (state.name !== 'HALF_OPEN') return;
+    for (const probe of state.probes) if (isFrozen(probe)) state.probes.delete(probe);
   };
 
   const recordFailure = (kind: FailureKind, at: number) => {
@@ -147,10 +153,7 @@ export function createCircuitBreaker(options: CircuitBreakerOptions): CircuitBre
         return { refused: true, retryAfterMs: wait };
       }
       const permit: Permit = { epoch: state.epoch, grantedAt: instant(clock) };
-      if (state.name === 'HALF_OPEN') {
-        for (const probe of state.probes) if (isFrozen(probe)) state.probes.delete(probe);
-        state.probes.add(permit);
-      }
+      if (state.name === 'HALF_OPEN') state.probes.add(permit);
       return permit;
     },
 
@@ -169,7 +172,8 @@ export function createCircuitBreaker(options: CircuitBreakerOptions): CircuitBre
       } else if (outcome.result === 'failure') {
         recordFailure(outcome.kind, clock.now());
         if (current.name === 'CLOSED' && ++current.consecutiveFailures < failureThreshold) return;
-        const openForMs = Math.max(timeout, Math.min(outcome.retryAfterMs ?? 0, settings.maxOpenMs));
+        // `||`: a NaN from a store would keep the circuit open for ever.
+        const openForMs = Math.max(timeout, Math.min(outcome.retryAfterMs || 0, settings.maxOpenMs));
         const opened: State = { name: 'OPEN', epoch: current.epoch + 1, openedAt: instant(clock), openForMs };
         enter(opened, outcome.kind);
       } else {
@@ -199,6 +203,7 @@ export function createCircuitBreaker(options: CircuitBreakerOptions): CircuitBre
     },
 
     reset() {
+      catchUp();
       enter(closed(state.epoch + 1));
     },
   };

@@ -16,7 +16,7 @@ export interface Flight<T> {
   readonly copy: (value: T) => T;
   /** Detaches this caller only. */
   readonly signal?: AbortSignal | undefined;
-  /** How long this caller waits. @default the coalescer's `timeoutMs` */
+  /** How long this caller waits, at most the coalescer's `timeoutMs`, which is the default. */
   readonly timeoutMs?: number | undefined;
 }
 
@@ -34,9 +34,13 @@ interface Entry<T> {
   readonly promise: Promise<T>;
   readonly controller: AbortController;
   readonly keys: readonly string[];
+  /** Monotonic milliseconds at which it should have ended by itself. */
   readonly diesAt: number;
   waiting: number;
 }
+
+/** Timers ring up to 2 ms early or late; a flight that ends by its own deadline is not dead. */
+const GRACE_MS = 5;
 
 /**
  * One request for identical reads that are in flight at the same time.
@@ -58,14 +62,14 @@ export function createCoalescer<T>({ clock, timeoutMs }: CoalescerOptions): Coal
     }
   };
 
-  const lead = (name: string, flight: Flight<T>, remainingMs: number): Entry<T> => {
+  const lead = (name: string, flight: Flight<T>, remainingMs: number, now: number): Entry<T> => {
     const controller = new AbortController();
     const promise = flight.load(controller.signal, remainingMs);
     const entry: Entry<T> = {
       promise,
       controller,
       keys: flight.keys,
-      diesAt: clock.monotonic() + remainingMs,
+      diesAt: now + remainingMs,
       waiting: 0,
     };
     flights.set(name, entry);
@@ -83,41 +87,47 @@ export function createCoalescer<T>({ clock, timeoutMs }: CoalescerOptions): Coal
     entry.waiting += 1;
     return new Promise<T>((resolve, reject) => {
       let cancel: Cancel | undefined;
-      const leave = () => {
+      let here = true;
+      const leave = (): boolean => {
+        if (!here) return false;
+        here = false;
         cancel?.();
         signal?.removeEventListener('abort', abandon);
         entry.waiting -= 1;
+        return true;
       };
       const giveUp = (reason: unknown) => {
         leave();
         if (entry.waiting === 0) {
           remove(name, entry);
-          entry.controller.abort(reason);
+          // A flight that is at its end ends by itself: aborted, it would not count as the failure that it is.
+          if (entry.diesAt - clock.monotonic() >= 1) entry.controller.abort(reason);
         }
         reject(reason);
       };
       const abandon = () => giveUp(signal?.reason);
-      const ring = () => {
-        const leftMs = endsAt - clock.monotonic();
-        // Timers may ring a fraction of a millisecond early.
-        if (leftMs < 1) return giveUp(new DeadlineError(flight.timeoutMs ?? timeoutMs, false));
+      const expire = () => giveUp(new DeadlineError(flight.timeoutMs ?? timeoutMs, false));
+      const takeOver = () => {
+        const now = clock.monotonic();
+        const leftMs = endsAt - now;
+        if (leftMs < 1) return expire();
         leave();
         remove(name, entry);
         const joined = flights.get(name);
-        wait(name, flight, joined ?? lead(name, flight, leftMs), joined === undefined, endsAt).then(resolve, reject);
+        const next = joined ?? lead(name, flight, leftMs, now);
+        wait(name, flight, next, joined === undefined, endsAt).then(resolve, reject);
       };
-      const ringsAt = isLeader ? endsAt : Math.min(endsAt, entry.diesAt + 1);
+      const overdueAt = entry.diesAt + GRACE_MS;
+      if (!isLeader && overdueAt < endsAt) cancel = clock.after(overdueAt - clock.monotonic(), takeOver);
       // A leader that waits as long as its flight needs no timer: the flight has one.
-      if (ringsAt < entry.diesAt || !isLeader) cancel = clock.after(ringsAt - clock.monotonic(), ring);
+      else if (!isLeader || entry.diesAt - endsAt >= 1) cancel = clock.after(endsAt - clock.monotonic(), expire);
       signal?.addEventListener('abort', abandon);
       entry.promise.then(
         (value) => {
-          leave();
-          resolve(isLeader ? value : flight.copy(value));
+          if (leave()) resolve(isLeader ? value : flight.copy(value));
         },
         (error: unknown) => {
-          leave();
-          reject(error);
+          if (leave()) reject(error);
         },
       );
     });
@@ -127,8 +137,9 @@ export function createCoalescer<T>({ clock, timeoutMs }: CoalescerOptions): Coal
     async run(name, flight) {
       flight.signal?.throwIfAborted();
       const joined = flights.get(name);
-      const endsAt = clock.monotonic() + (flight.timeoutMs ?? timeoutMs);
-      return wait(name, flight, joined ?? lead(name, flight, timeoutMs), joined === undefined, endsAt);
+      const now = clock.monotonic();
+      const endsAt = now + Math.min(flight.timeoutMs ?? timeoutMs, timeoutMs);
+      return wait(name, flight, joined ?? lead(name, flight, timeoutMs, now), joined === undefined, endsAt);
     },
     forget(key) {
       for (const name of byKey.get(key) ?? []) {

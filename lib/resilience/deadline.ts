@@ -18,6 +18,7 @@ export function withDeadline<T>(options: DeadlineOptions, work: (signal: AbortSi
   const { clock, timeoutMs, controller, expired } = options;
   return new Promise<T>((resolve, reject) => {
     const { signal } = controller;
+    signal.throwIfAborted();
     const end = () => {
       cancel();
       signal.removeEventListener('abort', abandon);
@@ -33,7 +34,8 @@ export function withDeadline<T>(options: DeadlineOptions, work: (signal: AbortSi
       controller.abort(error);
     });
     signal.addEventListener('abort', abandon);
-    work(signal).then(
+    // `async`: what `work` throws at once must not leave the timer behind.
+    (async () => work(signal))().then(
       (value) => {
         end();
         resolve(value);

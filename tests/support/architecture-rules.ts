@@ -28,7 +28,8 @@ interface Place {
 
 /** Where `path` stands in the import order; `undefined` for what has no place in it, such as a test. */
 export function placeOf(path: string): Place | undefined {
-  if (RANK_7.test(path)) return { rank: 7, group: path.includes('/') ? path.slice(0, path.indexOf('/')) : path };
+  if (RANK_7.test(path))
+    return { rank: 7, group: path.includes('/') ? path.slice(0, path.indexOf('/')) : path.replace('-node.ts', '.ts') };
   if (!path.startsWith('lib/')) return undefined;
   const folder = path.split('/').length > 2 ? path.split('/')[1] : undefined;
   if (folder === 'testing') return { rank: 2.5, group: 'lib/testing' };

@@ -1,0 +1,100 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import {
+  base62OfUint32,
+  base64urlDecode,
+  base64urlEncode,
+  constantTimeEqual,
+  createMac,
+  randomBase62,
+  sha1Hex,
+  sha256,
+} from '../../lib/client/crypto.ts';
+
+describe('digests', () => {
+  it('are those of the standards', async () => {
+    expect(await sha1Hex('abc')).toBe('a9993e364706816aba3e25717850c26c9cd0d89d');
+    expect(await sha1Hex('return 1')).toBe('e0e1f9fabfc9d4800c877a703b823ac0578ff8db');
+    expect(await sha256('abc')).toBe('ungWv48Bz-pBQUDeXa4iI7ADYaOWF3qctBD_YfIAFa0');
+    // RFC 4231, test case 2.
+    expect(await createMac('Jefe')('what do ya want for nothing?')).toBe('W9zBRr9gdU5qBCQmCJV1x1oAPwidJzmDnexYuWTsOEM');
+  });
+
+  it('under one secret are always the same, under another never', async () => {
+    const mac = createMac('one');
+    expect(await mac('text')).toBe(await mac('text'));
+    expect(await mac('text')).not.toBe(await mac('text '));
+    expect(await mac('text')).not.toBe(await createMac('other')('text'));
+  });
+});
+
+describe('a comparison', () => {
+  it.each([
+    ['', '', true],
+    ['', 'a', false],
+    ['a', '', false],
+    ['abc', 'abc', true],
+    ['abc', 'abd', false],
+    ['abc', 'xbc', false],
+    ['ab', 'abab', false],
+    ['abab', 'ab', false],
+    ['\u0100', '\u0200', false],
+    ['\0', '', false],
+    ['', '\0', false],
+  ])('of %j and %j is %s', (a, b, equal) => {
+    expect(constantTimeEqual(a, b)).toBe(equal);
+  });
+
+  it('agrees with that of the language', () => {
+    const text = fc.string({ unit: fc.constantFrom('a', 'b'), maxLength: 4 });
+    fc.assert(
+      fc.property(text, text, (a, b) => {
+        expect(constantTimeEqual(a, b)).toBe(a === b);
+      }),
+    );
+  });
+});
+
+describe('base62', () => {
+  it.each([0, 1, 43, 200])('of random bytes has %d characters when asked for as many', (length) => {
+    expect(randomBase62(length)).toMatch(new RegExp(`^[0-9A-Za-z]{${length}}$`));
+  });
+
+  it('of random bytes uses its whole alphabet and does not repeat itself', () => {
+    expect(new Set(randomBase62(20_000)).size).toBe(62);
+    expect(new Set(Array.from({ length: 1_000 }, () => randomBase62(22))).size).toBe(1_000);
+  });
+
+  it.each([
+    [0, '000000'],
+    [61, '00000z'],
+    [62, '000010'],
+    [0xffff_ffff, '4gfFC3'],
+  ])('of the number %d is %s', (value, text) => {
+    expect(base62OfUint32(value)).toBe(text);
+  });
+});
+
+describe('base64url', () => {
+  it('gives back every well-formed text, with a byte order mark too', () => {
+    const text = fc.oneof(fc.string({ unit: 'binary' }), fc.constantFrom('', '\ufeffx', '🔑', '\0'));
+    fc.assert(
+      fc.property(text, (original) => {
+        const encoded = base64urlEncode(original);
+        expect(encoded).toMatch(/^[\w-]*$/);
+        expect(base64urlDecode(encoded)).toBe(original);
+      }),
+    );
+  });
+
+  it.each([
+    ['has white space in it', 'Y W J j'],
+    ['has the other alphabet', '+/+/'],
+    ['is padded', 'YQ=='],
+    ['ends too soon', 'Y'],
+    ['is not UTF-8', '_w'],
+    ['is something else', 'a.b'],
+  ])('is refused when it %s', (_, encoded) => {
+    expect(base64urlDecode(encoded)).toBeUndefined();
+  });
+});

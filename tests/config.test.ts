@@ -1,0 +1,235 @@
+import { describe, expect, it } from 'vitest';
+import { openStore, readSettings } from '../lib/config.ts';
+import { ConfigError } from '../lib/errors.ts';
+
+const REST = { KV_REST_API_URL: 'https://one.example', KV_REST_API_TOKEN: 'token-one' };
+const UPSTASH = { UPSTASH_REDIS_REST_URL: 'https://two.example', UPSTASH_REDIS_REST_TOKEN: 'token-two' };
+const TCP = { REDIS_URL: 'redis://user:pass@three.example:6380/2' };
+
+const storeOf = (env: Readonly<Record<string, string>>) => readSettings(env).store;
+
+function refusal(env: Readonly<Record<string, string>>): ConfigError {
+  try {
+    readSettings(env);
+  } catch (error) {
+    if (error instanceof ConfigError) return error;
+    throw error;
+  }
+  throw new Error('it was accepted');
+}
+
+describe('an empty environment', () => {
+  it('means memory, no secrets, nobody trusted, and defaults for the rest', () => {
+    const nothing = {
+      store: { kind: 'memory' },
+      namespace: '',
+      requestTimeoutMs: undefined,
+      circuitOpenMs: undefined,
+      pepper: undefined,
+      identitySecret: undefined,
+      clientIp: undefined,
+      redisCache: true,
+      production: false,
+    };
+    expect(readSettings({})).toMatchObject(nothing);
+    const names = [
+      ...['KV_STORE', ...Object.keys({ ...REST, ...UPSTASH, ...TCP }), 'BREAKWATER_NAMESPACE', 'BREAKWATER_KEY_PEPPER'],
+      ...['BREAKWATER_IDENTITY_SECRET', 'KV_REQUEST_TIMEOUT_MS', 'KV_CIRCUIT_OPEN_MS', 'ENABLE_REDIS_CACHE'],
+      ...['CLIENT_IP_SOURCE', 'TRUSTED_PROXIES', 'VERCEL', 'CF_PAGES', 'NODE_ENV'],
+    ];
+    for (const empty of ['', ' ', '\t\n']) {
+      expect(readSettings(Object.fromEntries(names.map((name) => [name, empty])))).toMatchObject(nothing);
+    }
+  });
+});
+
+describe('the store', () => {
+  it.each([
+    [
+      'the pair of Vercel first',
+      { ...REST, ...UPSTASH, ...TCP },
+      { kind: 'upstash', url: 'https://one.example', token: 'token-one' },
+    ],
+    [
+      'then that of Upstash',
+      { ...UPSTASH, ...TCP },
+      { kind: 'upstash', url: 'https://two.example', token: 'token-two' },
+    ],
+    ['then a TCP address', TCP, { kind: 'redis', url: TCP.REDIS_URL }],
+    ['memory where it is forced', { ...REST, ...UPSTASH, ...TCP, KV_STORE: 'memory' }, { kind: 'memory' }],
+    ['TCP where it is forced', { ...REST, ...TCP, KV_STORE: 'redis' }, { kind: 'redis', url: TCP.REDIS_URL }],
+    [
+      'REST where it is forced',
+      { ...UPSTASH, ...TCP, KV_STORE: 'upstash' },
+      { kind: 'upstash', url: 'https://two.example', token: 'token-two' },
+    ],
+    ['without the white space around its address', { REDIS_URL: ' redis://h \n' }, { kind: 'redis', url: 'redis://h' }],
+    ['over TLS', { REDIS_URL: 'rediss://h' }, { kind: 'redis', url: 'rediss://h' }],
+    [
+      'over plain HTTP, for a local endpoint',
+      { ...REST, KV_REST_API_URL: 'http://localhost:8079' },
+      { kind: 'upstash', url: 'http://localhost:8079', token: 'token-one' },
+    ],
+  ] as const)('is %s', (_, env, store) => {
+    expect(storeOf(env)).toEqual(store);
+  });
+
+  it.each([
+    ['KV_REST_API_TOKEN', { KV_REST_API_URL: 'https://one.example' }],
+    ['KV_REST_API_URL', { KV_REST_API_TOKEN: 'token-one' }],
+    ['UPSTASH_REDIS_REST_TOKEN', { UPSTASH_REDIS_REST_URL: 'https://two.example' }],
+    ['UPSTASH_REDIS_REST_URL', { UPSTASH_REDIS_REST_TOKEN: 'token-two' }],
+    ['UPSTASH_REDIS_REST_TOKEN', { ...REST, UPSTASH_REDIS_REST_URL: 'https://two.example' }],
+    ['KV_REST_API_TOKEN', { ...TCP, KV_REST_API_URL: 'https://one.example' }],
+    ['KV_REST_API_TOKEN', { KV_STORE: 'memory', KV_REST_API_URL: 'https://one.example' }],
+    ['KV_REST_API_TOKEN', { KV_REST_API_URL: 'https://one.example', KV_REST_API_TOKEN: ' ' }],
+  ])('is refused for want of %s where half of a pair is set', (setting, env) => {
+    expect(refusal(env as Record<string, string>)).toMatchObject({ setting, code: 'CONFIG' });
+    expect(refusal(env as Record<string, string>).message).toContain('must be set together with');
+  });
+
+  it.each([
+    ['KV_REST_API_URL', 'upstash', TCP],
+    ['REDIS_URL', 'redis', REST],
+    ['KV_STORE', 'secret-value', {}],
+    ['KV_STORE', 'MEMORY', {}],
+  ] as const)('is refused for %s where KV_STORE is %s without what that needs', (setting, forced, env) => {
+    expect(refusal({ ...env, KV_STORE: forced })).toMatchObject({ setting });
+  });
+
+  it('names both variables of the pair that KV_STORE asks for', () => {
+    expect(refusal({ KV_STORE: 'upstash' }).message).toBe(
+      'KV_REST_API_URL and KV_REST_API_TOKEN must be set when KV_STORE is upstash',
+    );
+  });
+});
+
+describe('what is malformed', () => {
+  const SECRET = 's3cr3t';
+  const cases: readonly (readonly [string, Readonly<Record<string, string>>])[] = [
+    ...[
+      SECRET,
+      `ftp://${SECRET}`,
+      `${SECRET}.example`,
+      `https://user:${SECRET}@h`,
+      `https://h/?token=${SECRET}`,
+      `https://h/#${SECRET}`,
+      'https://',
+      `redis://${SECRET}`,
+    ].flatMap((url) => [
+      ['KV_REST_API_URL', { ...REST, KV_REST_API_URL: url }] as const,
+      ['UPSTASH_REDIS_REST_URL', { ...UPSTASH, UPSTASH_REDIS_REST_URL: url }] as const,
+      // Also where another one would be used.
+      ['UPSTASH_REDIS_REST_URL', { ...REST, ...UPSTASH, UPSTASH_REDIS_REST_URL: url }] as const,
+    ]),
+    ...[`${SECRET} ${SECRET}`, `${SECRET}\n${SECRET}`, `${SECRET}-ü`, `${SECRET}\0`].flatMap((token) => [
+      ['KV_REST_API_TOKEN', { ...REST, KV_REST_API_TOKEN: token }] as const,
+      ['UPSTASH_REDIS_REST_TOKEN', { ...UPSTASH, UPSTASH_REDIS_REST_TOKEN: token }] as const,
+    ]),
+    ...[
+      SECRET,
+      `http://${SECRET}`,
+      `redis:///${SECRET}`,
+      `redis://h/${SECRET}`,
+      `redis://:${SECRET}%@h`,
+      `redis://h?${SECRET}`,
+      'redis:',
+      `redis://h:${SECRET}`,
+    ].map((url) => ['REDIS_URL', { REDIS_URL: url }] as const),
+    ...[`a${SECRET}!`, 'a b', 'x'.repeat(65), '{a}'].map(
+      (text) => ['BREAKWATER_NAMESPACE', { BREAKWATER_NAMESPACE: text }] as const,
+    ),
+    ...['0', '-1', '1.5', '1e3', '01', '0x10', '1000000000', SECRET].flatMap((text) => [
+      ['KV_REQUEST_TIMEOUT_MS', { KV_REQUEST_TIMEOUT_MS: text }] as const,
+      ['KV_CIRCUIT_OPEN_MS', { KV_CIRCUIT_OPEN_MS: text }] as const,
+    ]),
+    ...[
+      SECRET,
+      `k1:${SECRET}`,
+      `k1:${'x'.repeat(15)}`,
+      `:${'x'.repeat(20)}`,
+      `k_1:${'x'.repeat(20)}`,
+      `${'k'.repeat(17)}:${'x'.repeat(20)}`,
+    ].map((text) => ['BREAKWATER_KEY_PEPPER', { BREAKWATER_KEY_PEPPER: text }] as const),
+    ...[SECRET, 'x'.repeat(31)].map(
+      (text) => ['BREAKWATER_IDENTITY_SECRET', { BREAKWATER_IDENTITY_SECRET: text }] as const,
+    ),
+    ...['1', '0', 'yes', 'off', SECRET].map((text) => ['ENABLE_REDIS_CACHE', { ENABLE_REDIS_CACHE: text }] as const),
+    ...['x-forwarded-for', 'VERCEL', SECRET].map((text) => ['CLIENT_IP_SOURCE', { CLIENT_IP_SOURCE: text }] as const),
+    ...[SECRET, '10.0.0.0/33', '10.0.0.0/8,nonsense', '10.0.0.0/8 10.1.0.0/16', ',', ' , ,'].map(
+      (text) => ['TRUSTED_PROXIES', { TRUSTED_PROXIES: text }] as const,
+    ),
+  ];
+
+  it.each(cases)('in %s is refused: %j', (setting, env) => {
+    const error = refusal(env);
+    expect(error).toMatchObject({ code: 'CONFIG', setting });
+    expect(error.message.startsWith(`${setting} must`)).toBe(true);
+    expect(`${error.message} ${error.stack?.split('\n')[0]} ${String(error.cause)}`).not.toContain(SECRET);
+  });
+});
+
+describe('what is well-formed', () => {
+  it.each([
+    [{ BREAKWATER_NAMESPACE: 'app_1:a-b' }, { namespace: 'app_1:a-b' }],
+    [{ BREAKWATER_NAMESPACE: 'x'.repeat(64) }, { namespace: 'x'.repeat(64) }],
+    [
+      { KV_REQUEST_TIMEOUT_MS: '1', KV_CIRCUIT_OPEN_MS: '999999999' },
+      { requestTimeoutMs: 1, circuitOpenMs: 999_999_999 },
+    ],
+    [{ BREAKWATER_KEY_PEPPER: `k1:${'x'.repeat(16)}` }, { pepper: { kid: 'k1', secret: 'x'.repeat(16) } }],
+    [{ BREAKWATER_KEY_PEPPER: `K:${':'.repeat(16)}` }, { pepper: { kid: 'K', secret: ':'.repeat(16) } }],
+    [{ BREAKWATER_IDENTITY_SECRET: 'x'.repeat(32) }, { identitySecret: 'x'.repeat(32) }],
+    [{ ENABLE_REDIS_CACHE: 'false' }, { redisCache: false }],
+    [{ ENABLE_REDIS_CACHE: ' FALSE ' }, { redisCache: false }],
+    [{ ENABLE_REDIS_CACHE: 'True' }, { redisCache: true }],
+    [{ NODE_ENV: 'production' }, { production: true }],
+    [{ NODE_ENV: 'Production' }, { production: false }],
+    [{ VERCEL: '1' }, { clientIp: 'vercel' }],
+    [{ CF_PAGES: '1' }, { clientIp: 'cloudflare' }],
+    [{ VERCEL: '1', CF_PAGES: '1' }, { clientIp: 'vercel' }],
+    [{ VERCEL: '1', CLIENT_IP_SOURCE: 'cloudflare' }, { clientIp: 'cloudflare' }],
+    [{ VERCEL: '1', TRUSTED_PROXIES: '10.0.0.0/8' }, { clientIp: { trustedProxies: ['10.0.0.0/8'] } }],
+    [
+      { TRUSTED_PROXIES: ' 10.0.0.0/8 , 2001:db8::/32, ' },
+      { clientIp: { trustedProxies: ['10.0.0.0/8', '2001:db8::/32'] } },
+    ],
+    [{ CLIENT_IP_SOURCE: 'proxy' }, { clientIp: { trustedProxies: [] } }],
+  ])('in %j is read as %j', (env, settings) => {
+    expect(readSettings(env as Record<string, string>)).toMatchObject(settings);
+  });
+
+  it('is not changed', () => {
+    const env = Object.freeze({ ...REST, NODE_ENV: 'test' });
+    readSettings(env);
+    expect(env).toEqual({ ...REST, NODE_ENV: 'test' });
+  });
+});
+
+describe('opening a store', () => {
+  it.each([
+    [{ kind: 'memory' }, 'memory'],
+    [{ kind: 'upstash', url: 'https://one.example', token: 'token-one' }, 'upstash'],
+    [{ kind: 'redis', url: 'redis://localhost:1' }, 'redis'],
+  ] as const)('of the settings %j gives one of that kind, without asking anybody', async (settings, kind) => {
+    const store = openStore(settings);
+    expect(store.kind).toBe(kind);
+    await store.close();
+  });
+
+  it('in memory works at once', async () => {
+    const store = openStore({ kind: 'memory' });
+    expect(
+      await store.execute([
+        ['SET', 'a', 1],
+        ['GET', 'a'],
+      ]),
+    ).toEqual(['OK', '1']);
+  });
+});
+
+describe('a kind of Redis that this version does not reach', () => {
+  it.each(['REDIS_CLUSTER_NODES', 'REDIS_SENTINELS'])('%s is refused rather than passed over', (name) => {
+    expect(refusal({ [name]: 'one.example:6379' }).setting).toBe(name);
+  });
+});
