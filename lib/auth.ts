@@ -1,8 +1,9 @@
 import { getDefaults } from './default-client.ts';
 import type { IdentityCheck } from './guard/identity.ts';
 import type { AuthCacheStats, RotateOptions } from './keys/api-keys.ts';
+import type { NewKey } from './keys/new-key.ts';
 import type { ApiKey } from './keys/record.ts';
-import type { IssuedKey, NewKey } from './keys/registry.ts';
+import type { IssuedKey } from './keys/registry.ts';
 import type { Validation } from './keys/verifier.ts';
 
 export { createApiKeys } from './keys/api-keys.ts';

@@ -1,3 +1,4 @@
+import { buildKey } from './client/keys.ts';
 import { DEFAULT_LIMIT, DEFAULT_WINDOW_MS, getDefaults, type OperationLimit } from './default-client.ts';
 import { ConfigError } from './errors.ts';
 import { readCredential } from './guard/credentials.ts';
@@ -55,7 +56,7 @@ export async function checkRateLimit(
   }
   const operation = getDefaults().operations.get(limitOrOperation);
   if (!operation) throw new ConfigError('operation', 'is not one that defineLimits has named');
-  await demand({ user: `${limitOrOperation}:${key}` }, quota(operation.max, operation.windowMs));
+  await demand({ user: buildKey('', limitOrOperation, key) }, quota(operation.max, operation.windowMs));
 }
 
 /** Names operations and their limits, for `checkRateLimit(userId, operation)`. Replaces what was named before. */
@@ -82,9 +83,7 @@ export function rateLimit(
   windowMs = DEFAULT_WINDOW_MS,
   options?: WindowOptions,
 ): Promise<LimitResult> | TokenLimiter {
-  if (typeof keyOrLimit === 'string') {
-    return demand({ handler: keyOrLimit }, quota(Number(limitOrOptions), windowMs, options));
-  }
+  if (typeof keyOrLimit === 'string') return demandOf(keyOrLimit, Number(limitOrOptions), windowMs, options);
   if (typeof limitOrOptions === 'number')
     throw new ConfigError('rateLimit', 'takes (key, limit, windowMs) or (limit, { interval })');
   const tokenQuota = quota(keyOrLimit, limitOrOptions.interval, limitOrOptions);
@@ -97,7 +96,7 @@ export function rateLimit(
   };
 }
 
-/** What is left of `key`'s account, taking nothing. One request. */
+/** What is left of `key`'s account, and whether one more would be allowed, taking nothing. One request. */
 export async function getRateLimitStatus(
   key: string,
   limit: number,
@@ -135,8 +134,11 @@ export async function rateLimitCombined(
 ): Promise<LimitResult> {
   const subjects = { 'handler-ip': addressOf(request), 'handler-key': await accountOf(request) };
   const quotas = {
-    'handler-ip': quota(ip.limit ?? DEFAULT_LIMIT, ip.windowMs ?? DEFAULT_WINDOW_MS),
-    'handler-key': quota(apiKey.limit ?? DEFAULT_LIMIT, apiKey.windowMs ?? DEFAULT_WINDOW_MS),
+    'handler-ip': { ...quota(ip.limit ?? DEFAULT_LIMIT, ip.windowMs ?? DEFAULT_WINDOW_MS), burst: ip.burst },
+    'handler-key': {
+      ...quota(apiKey.limit ?? DEFAULT_LIMIT, apiKey.windowMs ?? DEFAULT_WINDOW_MS),
+      burst: apiKey.burst,
+    },
   };
   return orRefuse(await getDefaults().limiter.check(subjects, { quotas }));
 }
@@ -178,13 +180,17 @@ async function demand(subjects: Subjects, one: Quota): Promise<LimitResult> {
   return orRefuse(await take(subjects, one));
 }
 
+async function demandOf(key: string, limit: number, windowMs: number, options?: WindowOptions): Promise<LimitResult> {
+  return demand({ handler: key }, quota(limit, windowMs, options));
+}
+
 function orRefuse(result: LimitResult): LimitResult {
   if (!result.allowed) throw new RateLimitError(result);
   return result;
 }
 
 function addressOf(request: Request): string {
-  return getDefaults().clientIp(request.headers) ?? UNKNOWN_CLIENT;
+  return getDefaults().clientIp(request.headers) || UNKNOWN_CLIENT;
 }
 
 async function accountOf(requestOrKey: Request | string): Promise<string> {

@@ -1,6 +1,7 @@
 import type { Value } from '../client/call.ts';
 import type { KvClient } from '../client/kv-client.ts';
 import { defineScript, runScriptWith, type Script } from '../client/script.ts';
+import { isKvError } from '../errors.ts';
 import type { KeyDigest } from '../keys/digest.ts';
 import { LOOKUP_LUA, lookup } from '../keys/lookup.ts';
 import type { ApiKey } from '../keys/record.ts';
@@ -8,8 +9,8 @@ import type { Validation, Verifier } from '../keys/verifier.ts';
 import { CHARGE_LUA, charge, ruleArguments, scriptClock } from '../limit/charge.ts';
 import { type Charge, orThrow } from '../limit/ledger.ts';
 import { type Limiter, notAsked } from '../limit/limiter.ts';
-import { isQuota, type Quota, withQuota } from '../limit/policy.ts';
-import type { LimitResult } from '../limit/result.ts';
+import { isQuota, QUOTA_LUA, type Quota, withQuota } from '../limit/policy.ts';
+import { type LimitResult, summarise } from '../limit/result.ts';
 
 /**
  * Who is it, and may they: the key lookup and the charge of every policy in one atomic script, so in one request. A
@@ -21,7 +22,7 @@ import type { LimitResult } from '../limit/result.ts';
  */
 const frontDoorScript: Script = defineScript({
   name: 'front-door',
-  lua: `${LOOKUP_LUA}${CHARGE_LUA}
+  lua: `${LOOKUP_LUA}${CHARGE_LUA}${QUOTA_LUA}
 local now = clock(ARGV[1])
 local status, raw, entry = lookup(KEYS[1], KEYS[2], KEYS[3], math.floor(now / 1000), tonumber(ARGV[3]))
 local keys, rules = {}, {}
@@ -30,16 +31,8 @@ for i = 4, #KEYS do
   local by_key = ARGV[at + 1] == '1'
   if not by_key or status == 'active' then
     local kind, period, capacity = ARGV[at + 2], ARGV[at + 3], ARGV[at + 4]
-    local quota = by_key and type(entry.limits) == 'table' and entry.limits[ARGV[at]]
-    if type(quota) == 'table' and type(quota.limit) == 'number' and type(quota.windowMs) == 'number'
-      and quota.limit >= 1 and quota.windowMs >= 1 then
-      capacity = quota.limit
-      if kind == 'g' then
-        period = math.ceil(quota.windowMs * 1000 / quota.limit)
-        capacity = tonumber(quota.burst) or capacity
-      else
-        period = quota.windowMs * 1000
-      end
+    if by_key and type(entry.limits) == 'table' then
+      period, capacity = with_quota(entry.limits[ARGV[at]], kind, period, capacity)
     end
     local n = #keys
     keys[n + 1] = KEYS[i]
@@ -78,7 +71,7 @@ export interface DoorAnswer {
 }
 
 export interface FrontDoor {
-  /** One request to Redis; none while the circuit is open. */
+  /** One request to Redis; none while the circuit is open; a second one where the account of a limit cannot be read. */
   ask(digest: KeyDigest, charges: readonly DoorCharge[]): Promise<DoorAnswer>;
 }
 
@@ -93,17 +86,38 @@ export function createFrontDoor({ kv, verifier, limiter, entryTtlMs }: FrontDoor
   const { ledger, localOnly } = limiter;
 
   const askRedis = async (digest: KeyDigest, charges: readonly DoorCharge[]): Promise<DoorAnswer> => {
-    const query = ledger.epoch.query();
+    const query = charges.length > 0 ? ledger.epoch.query() : undefined;
     const keys = [...verifier.lookupKeys(digest), ...ledger.keys(charges)];
     const policies = charges.flatMap(({ rule, byKey }) => [rule.name, byKey ? 1 : 0, ...ruleArguments(rule)]);
     const call = { script: frontDoorScript, keys, args: ['', 1, entryTtlMs, ...policies] };
-    const [reply, epoch] = await runScriptWith(kv, call, query);
-    if (query.length > 0 && ledger.epoch.learn(epoch)) return askRedis(digest, charges);
+    const [reply, epoch] = await runScriptWith(kv, call, query?.commands ?? []);
+    if (query?.learn(epoch)) return askRedis(digest, charges);
     const [status, raw, charged] = asArray(orThrow(reply));
     const validation = verifier.learn(digest, status, raw);
+    return { validation, limits: countedBy(status, charged, charges, validation) };
+  };
+
+  const countedBy = (
+    status: Value | undefined,
+    reply: Value | undefined,
+    charges: readonly DoorCharge[],
+    validation: Validation,
+  ): LimitResult | undefined => {
+    const active = activeCharges(charges, validation);
     // A key that Redis finds active was charged, even if this process knows better.
-    const active = status === 'active' && validation.status !== 'VALID' ? charges : activeCharges(charges, validation);
-    return { validation, limits: active.length > 0 ? ledger.read(active, charged) : undefined };
+    const there = status !== 'active' ? active.filter(isByAddress) : validation.status === 'VALID' ? active : charges;
+    const limits = there.length > 0 ? ledger.read(there, reply) : undefined;
+    // A key that passes on an old answer, because its record cannot be read, is counted here. Not all or none.
+    const left = status === 'active' ? [] : active.filter((charge) => !isByAddress(charge));
+    if (left.length === 0 || limits?.allowed === false) return limits;
+    const here = ledger.here(left, 1);
+    return summarise([...(limits?.policies ?? []), ...here.policies], here.basis, kv.clock.now());
+  };
+
+  /** The key from Redis, its limits in this process, because of `reason`. */
+  const askForKey = async (digest: KeyDigest, charges: readonly DoorCharge[], reason: unknown): Promise<DoorAnswer> => {
+    const { validation } = await askRedis(digest, []);
+    return { validation, limits: chargeHere(charges, validation, reason) };
   };
 
   /** The charges that apply, counted in this process. */
@@ -112,14 +126,23 @@ export function createFrontDoor({ kv, verifier, limiter, entryTtlMs }: FrontDoor
     return active.length > 0 ? ledger.without(active, 1, reason) : undefined;
   };
 
+  const askWithLimits = async (digest: KeyDigest, charges: readonly DoorCharge[]): Promise<DoorAnswer> => {
+    try {
+      return await askRedis(digest, charges);
+    } catch (error) {
+      // One command of the script was refused: an account of something else must not keep a valid key out.
+      if (charges.length > 0 && isKvError(error) && error.code === 'COMMAND') return askForKey(digest, charges, error);
+      throw error;
+    }
+  };
+
   return {
     async ask(digest, charges) {
       try {
-        const answer = await askRedis(digest, localOnly ? [] : charges);
-        return localOnly ? { ...answer, limits: chargeHere(charges, answer.validation, notAsked()) } : answer;
+        return await (localOnly ? askForKey(digest, charges, notAsked()) : askWithLimits(digest, charges));
       } catch (error) {
         const validation = verifier.without(digest, error);
-        return { validation, limits: chargeHere(charges, validation, error) };
+        return { validation, limits: chargeHere(charges, validation, localOnly ? notAsked() : error) };
       }
     },
   };
@@ -127,7 +150,7 @@ export function createFrontDoor({ kv, verifier, limiter, entryTtlMs }: FrontDoor
 
 /** All charges, under the key's own numbers, when the key is valid; else those to the address. */
 function activeCharges(charges: readonly DoorCharge[], validation: Validation): readonly DoorCharge[] {
-  if (validation.status !== 'VALID') return charges.filter(({ byKey }) => !byKey);
+  if (validation.status !== 'VALID') return charges.filter(isByAddress);
   return charges.map((one) => withPlan(one, validation.key));
 }
 
@@ -141,6 +164,10 @@ function quotaIn(record: Partial<Pick<ApiKey, 'limits'>>, policy: string): Quota
   const { limits } = record;
   const quota = limits && Object.hasOwn(limits, policy) ? limits[policy] : undefined;
   return isQuota(quota) ? quota : undefined;
+}
+
+function isByAddress({ byKey }: DoorCharge): boolean {
+  return !byKey;
 }
 
 function asArray(reply: Value | undefined): readonly Value[] {

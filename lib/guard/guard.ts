@@ -46,8 +46,9 @@ export function createGuard({ kv, keys, limiter, routes, clientIp }: GuardOption
 
   const addressOf = (request: Request): string => {
     const address = clientIp(request.headers);
-    if (address === undefined) kv.notify({ type: 'client-unknown', at: kv.clock.now() });
-    return address ?? UNKNOWN_CLIENT;
+    if (address) return address;
+    kv.notify({ type: 'client-unknown', at: kv.clock.now() });
+    return UNKNOWN_CLIENT;
   };
 
   /** Subjects by address, with the key's account left open. */

@@ -6,7 +6,7 @@ export type SubjectKind = 'ip' | 'key';
 export interface Route {
   /** `/api/echo`; `/api/keys/:id` with one free segment; `/api/*` for everything below, and `/api` itself. */
   readonly path: string;
-  /** @default every method */
+  /** GET includes HEAD. @default every method */
   readonly methods?: readonly string[] | undefined;
   /** @default 'api-key' */
   readonly auth?: 'api-key' | 'none' | undefined;
@@ -34,18 +34,39 @@ export function createRouteMatcher(routes: readonly Route[]): RouteMatcher {
         throw new ConfigError(`route ${path}: limits.${policy}`, "cannot be 'key' on a route without API keys");
       }
     }
-    const allowed = methods && new Set(methods.map((method) => method.toUpperCase()));
-    return { segments: segmentsOf(path), methods: allowed, route: { auth, limits: entries } };
+    return { segments: segmentsOf(path), methods: methods && methodSet(methods), route: { auth, limits: entries } };
   });
   return (method, pathname) => {
     const segments = segmentsOf(pathname);
-    return compiled.find((one) => (one.methods?.has(method) ?? true) && fits(one.segments, segments))?.route;
+    const upper = method.toUpperCase();
+    return compiled.find((one) => (one.methods?.has(upper) ?? true) && fits(one.segments, segments))?.route;
   };
 }
 
-/** Empty segments do not count, so that `/api//echo/` cannot step around the rule for `/api/echo`. */
+/** With HEAD wherever there is GET: frameworks answer it by running the handler of GET. */
+function methodSet(methods: readonly string[]): ReadonlySet<string> {
+  const upper = methods.map((method) => method.toUpperCase());
+  return new Set(upper.includes('GET') ? [...upper, 'HEAD'] : upper);
+}
+
+/**
+ * Decoded, and without empty segments, as servers look their handlers up: neither `/api/%65cho` nor `/api//echo/` can
+ * step around the rule for `/api/echo`.
+ */
 function segmentsOf(path: string): readonly string[] {
-  return path.split('/').filter((segment) => segment !== '');
+  return path
+    .split('/')
+    .filter((segment) => segment !== '')
+    .map(decoded);
+}
+
+function decoded(segment: string): string {
+  if (!segment.includes('%')) return segment;
+  try {
+    return decodeURIComponent(segment);
+  } catch {
+    return segment;
+  }
 }
 
 function fits(pattern: readonly string[], path: readonly string[]): boolean {

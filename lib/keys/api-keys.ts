@@ -5,8 +5,9 @@ import { createDigester, type Digester, type KeyDigest, type Pepper } from './di
 import { createKeyFormat, type KeyFormat } from './key-format.ts';
 import { createKeyNames } from './key-names.ts';
 import { createKnownKeys } from './known-keys.ts';
-import type { ApiKey } from './record.ts';
-import { createRegistry, type IssuedKey, type NewKey } from './registry.ts';
+import type { NewKey } from './new-key.ts';
+import { type ApiKey, readDigestRecord } from './record.ts';
+import { createRegistry, type IssuedKey, isKeyId } from './registry.ts';
 import { createVerifier, type Validation, type Verifier } from './verifier.ts';
 
 export interface ApiKeysOptions {
@@ -39,7 +40,7 @@ export interface AuthCacheStats {
 }
 
 export interface RotateOptions {
-  /** How long the old key goes on working. @default 0 */
+  /** How long the old key goes on working; at most a year. @default 0 */
   readonly graceSeconds?: number | undefined;
 }
 
@@ -68,6 +69,8 @@ export interface ApiKeys<Config = unknown> {
   readonly entryTtlMs: number;
 }
 
+const MAX_GRACE_SECONDS = 366 * 86_400;
+
 export function createApiKeys<Config = unknown>(options: ApiKeysOptions): ApiKeys<Config> {
   const { kv, pepper, prefix = 'bw', env = 'live', maxKnownKeys = 10_000 } = options;
   const { entryTtlMs = 300_000, freshMs = 10_000, staleIfErrorMs = 300_000, negativeTtlMs = 30_000 } = options;
@@ -88,8 +91,10 @@ export function createApiKeys<Config = unknown>(options: ApiKeysOptions): ApiKey
   const registry = createRegistry<Config>({ kv, names, format, digest, entryTtlMs, tombstoneMs });
   let revocations = 0;
 
-  const resolveId = async (keyOrId: string): Promise<string | undefined> =>
-    format.accepts(keyOrId) ? registry.idOf(await digest(keyOrId)) : keyOrId;
+  const resolveId = async (keyOrId: string): Promise<string | undefined> => {
+    if (format.accepts(keyOrId)) return registry.idOf(await digest(keyOrId));
+    return isKeyId(keyOrId) ? keyOrId : undefined;
+  };
 
   const bury = (digests: readonly KeyDigest[], id: string) => {
     for (const { digest: text } of digests) known.note(text, { v: 1, status: 'revoked', id, generation: 0 });
@@ -115,8 +120,8 @@ export function createApiKeys<Config = unknown>(options: ApiKeysOptions): ApiKey
       return { revoked: true, propagated: true };
     },
     async rotate(keyOrId, { graceSeconds = 0 } = {}) {
-      if (!Number.isSafeInteger(graceSeconds) || graceSeconds < 0) {
-        throw new ConfigError('graceSeconds', `must be a whole number of at least 0, got ${graceSeconds}`);
+      if (!Number.isSafeInteger(graceSeconds) || graceSeconds < 0 || graceSeconds > MAX_GRACE_SECONDS) {
+        throw new ConfigError('graceSeconds', `must be a whole number from 0 to ${MAX_GRACE_SECONDS}`);
       }
       const id = await resolveId(keyOrId);
       const rotated = id === undefined ? undefined : await registry.rotate(id, graceSeconds * 1_000);
@@ -126,8 +131,12 @@ export function createApiKeys<Config = unknown>(options: ApiKeysOptions): ApiKey
       else for (const old of retired) known.forget(old.digest);
       return result;
     },
-    get: registry.get,
-    list: ({ limit = 1_000 } = {}) => registry.list(limit),
+    get: async (id) => (isKeyId(id) ? registry.get(id) : undefined),
+    async list({ limit = 1_000 } = {}) {
+      if (!Number.isSafeInteger(limit) || limit < 1)
+        throw new ConfigError('limit', 'must be a whole number of at least 1');
+      return registry.list(limit);
+    },
     async forget(key) {
       if (!format.accepts(key)) return;
       const forgotten = await digest(key);
@@ -135,7 +144,7 @@ export function createApiKeys<Config = unknown>(options: ApiKeysOptions): ApiKey
       const entry = names.entry(forgotten);
       const text = await kv.command(['GET', entry]);
       // Not atomic: a tombstone written between the two is guarded by the record, which says "revoked" as well.
-      if (typeof text === 'string' && !text.includes('"status":"revoked"')) await kv.command(['DEL', entry]);
+      if (text !== null && readDigestRecord(text)?.status !== 'revoked') await kv.command(['DEL', entry]);
     },
     stats: () => ({ ...verifier.stats, size: known.size, revocations }),
   };

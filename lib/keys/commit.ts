@@ -15,7 +15,8 @@ export interface Commit {
   /** What the id record was when the change was worked out; `''` where there was none. */
   readonly expected: string;
   readonly next: unknown;
-  readonly createdAt: number;
+  /** Its place in the index; `undefined` takes it off. */
+  readonly indexedAt: number | undefined;
   readonly writes: readonly Write[];
 }
 
@@ -28,7 +29,7 @@ const commitScript: Script = defineScript({
   lua: `
 if (redis.call('GET', KEYS[1]) or '') ~= ARGV[1] then return 0 end
 redis.call('SET', KEYS[1], ARGV[2])
-redis.call('ZADD', KEYS[2], ARGV[3], ARGV[4])
+if ARGV[3] == '' then redis.call('ZREM', KEYS[2], ARGV[4]) else redis.call('ZADD', KEYS[2], ARGV[3], ARGV[4]) end
 redis.call('SETNX', KEYS[3], '1')
 for i = 4, #KEYS do
   local value, ttl = ARGV[2 * i - 3], ARGV[2 * i - 2]
@@ -39,7 +40,8 @@ return 1
   memory(redis, [idKey = '', index = '', sentinel = '', ...keys], [expected, next = '', score = '', id = '', ...rest]) {
     if ((redis.call('GET', idKey) ?? '') !== expected) return 0;
     redis.call('SET', idKey, next);
-    redis.call('ZADD', index, score, id);
+    if (score === '') redis.call('ZREM', index, id);
+    else redis.call('ZADD', index, score, id);
     redis.call('SETNX', sentinel, '1');
     keys.forEach((key, place) => {
       const [value = '', ttl = ''] = rest.slice(2 * place, 2 * place + 2);
@@ -51,9 +53,9 @@ return 1
 
 /** Whether the change was made. One request. @throws when Redis is away: it may or may not have been made. */
 export async function commit(kv: KvClient, names: KeyNames, change: Commit): Promise<boolean> {
-  const { id, expected, next, createdAt, writes } = change;
+  const { id, expected, next, indexedAt, writes } = change;
   const keys = [names.id(id), names.index, names.sentinel, ...writes.map(({ key }) => key)];
   const pairs: Argument[] = writes.flatMap(({ value, ttlMs }) => [JSON.stringify(value), ttlMs ?? '']);
-  const args = [expected, JSON.stringify(next), createdAt, id, ...pairs];
+  const args = [expected, JSON.stringify(next), indexedAt ?? '', id, ...pairs];
   return (await runScript(kv, { script: commitScript, keys, args })) === 1;
 }

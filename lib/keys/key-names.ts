@@ -6,7 +6,7 @@ export interface KeyNames {
   entry(digest: KeyDigest): string;
   record(digest: KeyDigest): string;
   id(id: string): string;
-  /** Sorted set of ids by creation. */
+  /** Sorted set of the ids of active keys, by creation. */
   readonly index: string;
   /** Its absence means that the store has lost its data, or never had any. */
   readonly sentinel: string;

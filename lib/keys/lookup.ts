@@ -19,7 +19,7 @@ local function lookup(entry_key, record_key, sentinel_key, now_ms, ttl_ms)
   local ok, entry = pcall(cjson.decode, raw)
   if not ok or type(entry) ~= 'table' or entry.v ~= 1 then return 'unreadable' end
   if entry.status ~= 'active' then return 'revoked', raw end
-  local expires = tonumber(entry.expiresAt)
+  local expires = type(entry.expiresAt) == 'number' and entry.expiresAt
   if expires and expires <= now_ms then return 'expired' end
   if not cached then
     if expires then ttl_ms = math.min(ttl_ms, expires - now_ms) end

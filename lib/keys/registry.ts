@@ -1,32 +1,19 @@
 import { randomBase62 } from '../client/crypto.ts';
 import type { KvClient } from '../client/kv-client.ts';
-import { ConfigError, StoreError } from '../errors.ts';
+import { StoreError } from '../errors.ts';
 import { commit, type Write } from './commit.ts';
 import type { Digester, KeyDigest } from './digest.ts';
 import { displayOf, type KeyFormat } from './key-format.ts';
 import type { KeyNames } from './key-names.ts';
+import { checkNewKey, type NewKey } from './new-key.ts';
 import {
   type ApiKey,
   type DigestRecord,
   type IdRecord,
   type IssuedDigest,
-  type KeyQuota,
   readDigestRecord,
   readIdRecord,
 } from './record.ts';
-
-export interface NewKey<Config> {
-  /** Whose key it is; 1 to 256 characters. */
-  readonly owner: string;
-  /** @default [] */
-  readonly scopes?: readonly string[] | undefined;
-  /** Other numbers for policies of the same names. @default {} */
-  readonly limits?: Readonly<Record<string, KeyQuota>> | undefined;
-  /** The application's own payload, handed back by validation. @default null */
-  readonly config?: Config | undefined;
-  /** Unix milliseconds. @default never */
-  readonly expiresAt?: number | undefined;
-}
 
 export interface IssuedKey<Config> {
   /** The key itself. Shown here once, and stored nowhere. */
@@ -61,8 +48,14 @@ export interface RegistryOptions {
 
 /** Attempts at a change that somebody else keeps overtaking. */
 const MAX_ATTEMPTS = 8;
+const ID = /^key_[0-9A-Za-z]{16}$/;
 /** How long the record of a revoked digest says so. Afterwards the digest is unknown, which is a 401 as well. */
 const REVOKED_RECORD_MS = 24 * 3_600_000;
+
+/** Whether `text` can be the id of a key. What is none is never sent anywhere: it may be a key with a typing error. */
+export function isKeyId(text: string): boolean {
+  return ID.test(text);
+}
 
 export function createRegistry<Config>(options: RegistryOptions): Registry<Config> {
   const { kv, names, format, digest: toDigest, entryTtlMs, tombstoneMs } = options;
@@ -88,8 +81,8 @@ export function createRegistry<Config>(options: RegistryOptions): Registry<Confi
       const worked = found && (await work(found.record));
       if (!found || !worked) return undefined;
       const { next, writes, result } = worked;
-      const { createdAt } = next;
-      if (await commit(kv, names, { id, expected: found.text, next, createdAt, writes })) return result;
+      const indexedAt = next.status === 'active' ? next.createdAt : undefined;
+      if (await commit(kv, names, { id, expected: found.text, next, indexedAt, writes })) return result;
     }
     throw new StoreError('local', 'The API key is being changed by others');
   };
@@ -109,7 +102,7 @@ export function createRegistry<Config>(options: RegistryOptions): Registry<Confi
 
   return {
     async create({ owner, scopes = [], limits = {}, config = null, expiresAt = null }) {
-      checkNewKey({ owner, scopes, limits }, expiresAt, kv.clock.now());
+      checkNewKey({ owner, scopes, limits, config }, expiresAt, kv.clock.now());
       const key = format.generate();
       const digest = await toDigest(key);
       const id = `key_${randomBase62(16)}`;
@@ -128,7 +121,7 @@ export function createRegistry<Config>(options: RegistryOptions): Registry<Confi
       };
       const next: IdRecord<Config> = { v: 1, status: 'active', ...record, digests: [{ ...digest, until: null }] };
       const writes = write(digest, { v: 1, status: 'active', ...record });
-      if (!(await commit(kv, names, { id, expected: '', next, createdAt, writes }))) {
+      if (!(await commit(kv, names, { id, expected: '', next, indexedAt: createdAt, writes }))) {
         throw new StoreError('local', 'The id of the new API key is taken');
       }
       return { key, record, digest };
@@ -192,21 +185,4 @@ export function createRegistry<Config>(options: RegistryOptions): Registry<Confi
       return readDigestRecord<Config>(await kv.command(['GET', names.record(digest)]))?.id;
     },
   };
-}
-
-function checkNewKey(
-  { owner, scopes = [], limits = {} }: NewKey<unknown>,
-  expiresAt: number | null,
-  now: number,
-): void {
-  if (owner.length < 1 || owner.length > 256) throw new ConfigError('owner', 'must have 1 to 256 characters');
-  if (scopes.length > 64 || scopes.some((scope) => !/^[\w:.*-]{1,64}$/.test(scope))) {
-    throw new ConfigError('scopes', 'must be at most 64 names of letters, digits and _ : . * -');
-  }
-  for (const [policy, { limit, windowMs, burst = limit }] of Object.entries(limits)) {
-    if (![limit, windowMs, burst].every((value) => Number.isSafeInteger(value) && value >= 1)) {
-      throw new ConfigError(`limits.${policy}`, 'must have a whole limit, windowMs and burst of at least 1');
-    }
-  }
-  if (expiresAt !== null && !(expiresAt > now)) throw new ConfigError('expiresAt', 'must be in the future');
 }

@@ -1,7 +1,7 @@
 import type { CallOptions, Value } from '../client/call.ts';
 import type { KvClient } from '../client/kv-client.ts';
 import { defineScript, runScript, type Script } from '../client/script.ts';
-import { CircuitOpenError, CommandError, isUnavailable } from '../errors.ts';
+import { isKvError, isUnavailable } from '../errors.ts';
 import type { Digester, KeyDigest } from './digest.ts';
 import type { KeyFormat } from './key-format.ts';
 import type { KeyNames } from './key-names.ts';
@@ -106,9 +106,10 @@ export function createVerifier<Config>(options: VerifierOptions<Config>): Verifi
       return recall(digest, 1_000);
     },
     without(digest, error) {
-      if (error instanceof CommandError) unreadable(error.replyCode);
+      if (isKvError(error) && error.code === 'COMMAND') unreadable(error.replyCode);
       else if (!isUnavailable(error)) throw error;
-      return recall(digest, error instanceof CircuitOpenError ? error.retryAfterMs : 1_000);
+      else if (error.code === 'CIRCUIT_OPEN') return recall(digest, error.retryAfterMs);
+      return recall(digest, 1_000);
     },
     async validate(key, call) {
       if (!format.accepts(key)) return { status: 'INVALID', reason: 'malformed' };

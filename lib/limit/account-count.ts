@@ -7,7 +7,7 @@ const COUNT = 1_000;
 
 /** About how many accounts Redis holds, by SCAN with a bound; `undefined` when it cannot be asked. */
 export async function countAccounts(kv: KvClient): Promise<number | undefined> {
-  const match = `${kv.namespace}${KV_PREFIXES.RATE_LIMIT}*`;
+  const match = `${kv.namespace.replace(/[*?[\]\\]/g, '\\$&')}${KV_PREFIXES.RATE_LIMIT}*`;
   let cursor = '0';
   let found = 0;
   try {

@@ -5,57 +5,52 @@ import type { Rule } from './policy.ts';
 
 /**
  * The one piece of limiting that runs inside Redis, in Lua and in TypeScript: charges several policies at once, all or
- * none. It comes as a function, so that the guard can put it into a script with the key lookup.
+ * none. It comes as a function, so that the guard can put it into a script with the key lookup. A negative cost asks
+ * whether that much would fit, and takes nothing.
  *
- * `gcra` keeps one number per key, the theoretical arrival time (TAT) in microseconds: the moment at which the whole
- * burst is available again. `fixedWindow` keeps `<window>:<count>`; the number of the window stands in the value, not in
- * the key, so that the server's clock decides and all keys are declared. Numbers are written with `%.0f`, because Lua's
- * own form keeps 14 digits and microseconds since 1970 have 16.
+ * `gcra` keeps `<TAT>:<interval>` in microseconds. The theoretical arrival time (TAT) is the moment at which the whole
+ * burst is available again; the interval is that of one permit when it was written, so that a subject whose plan changes
+ * keeps what it has used in permits, not in time. `fixedWindow` keeps `<window>:<count>`; the number of the window
+ * stands in the value, not in the key, so that the server's clock decides and all keys are declared. Numbers are
+ * written with `%.0f`, because Lua's own form keeps 14 digits and microseconds since 1970 have 16.
  *
  * The reply is flat: 1 or 0 for granted; then for each key the permits left, the microseconds until all are back, and the
  * microseconds until this cost fits (0 now, -1 never).
  */
 export const CHARGE_LUA: string = `
 local function charge(now, cost, keys, rules)
-  local out, writes, granted = {0}, {}, true
+  local take, out, writes, granted = cost > 0, {0}, {}, true
+  cost = math.abs(cost)
   for i = 1, #keys do
     local kind, period, capacity = rules[3 * i - 2], tonumber(rules[3 * i - 1]), tonumber(rules[3 * i])
-    local raw = redis.call('GET', keys[i])
-    local left, reset, retry = 0, 0, 0
+    local first, second = string.match(redis.call('GET', keys[i]) or '', '^(%d+):(%d+)$')
+    first, second = tonumber(first), tonumber(second)
+    local left, reset, retry, lasts
     if kind == 'g' then
-      local tat = raw and tonumber(raw) or 0
-      if tat < now then tat = now end
-      left = math.floor(capacity - (tat - now) / period)
-      if cost > capacity then retry = -1
-      elseif left < cost then retry = tat + (cost - capacity) * period - now end
-      reset = tat - now
-      if cost > 0 then
-        writes[i] = {string.format('%.0f', tat + cost * period), tat + cost * period - now, cost}
-      end
+      local debt, interval = 0, period
+      if first and first > now and second > 0 then debt, interval = first - now, second end
+      left, reset, retry = math.floor(capacity - debt / interval), debt, debt - (capacity - cost) * interval
+      if interval ~= period then debt = math.ceil(debt / interval * period) end
+      lasts = debt + cost * period
+      writes[i] = {string.format('%.0f:%.0f', now + lasts, period), lasts}
     else
       local window = math.floor(now / period)
-      local seen, count = string.match(raw or '', '^(%d+):(%d+)$')
-      local used = (tonumber(seen) == window) and tonumber(count) or 0
-      left = capacity - used
-      if cost > capacity then retry = -1
-      elseif left < cost then retry = (window + 1) * period - now end
-      if used > 0 or cost > 0 then reset = (window + 1) * period - now end
-      if cost > 0 then
-        writes[i] = {string.format('%.0f:%.0f', window, used + cost), (window + 1) * period - now, cost}
-      end
+      local used = first == window and second or 0
+      lasts = (window + 1) * period - now
+      left, reset, retry = capacity - used, used > 0 and lasts or 0, used + cost > capacity and lasts or 0
+      writes[i] = {string.format('%.0f:%.0f', window, used + cost), lasts}
     end
-    if left < 0 then left = 0 end
-    if cost > 0 and retry ~= 0 then granted = false end
-    out[3 * i - 1], out[3 * i], out[3 * i + 1] = left, reset, retry
+    if cost == 0 or retry < 0 then retry = 0 end
+    if cost > capacity then retry = -1 end
+    if retry ~= 0 then granted = false end
+    out[3 * i - 1], out[3 * i], out[3 * i + 1] = math.max(0, left), reset, retry
   end
   if granted then
     out[1] = 1
-    for i = 1, #keys do
-      local write = writes[i]
-      if write then
-        redis.call('SET', keys[i], write[1], 'PX', string.format('%.0f', math.ceil(write[2] / 1000)))
-        out[3 * i - 1], out[3 * i] = out[3 * i - 1] - write[3], write[2]
-      end
+    for i = 1, take and #keys or 0 do
+      local value, lasts = writes[i][1], writes[i][2]
+      redis.call('SET', keys[i], value, 'PX', string.format('%.0f', math.ceil(lasts / 1000)))
+      out[3 * i - 1], out[3 * i] = out[3 * i - 1] - cost, lasts
     end
   end
   return out
@@ -67,54 +62,70 @@ local function clock(given)
 end
 `;
 
+interface Account {
+  readonly left: number;
+  readonly reset: number;
+  /** Microseconds until the cost fits; not above 0 when it fits now. */
+  readonly retry: number;
+  /** What to write when it is granted, and for how many microseconds. */
+  readonly value: string;
+  readonly lasts: number;
+}
+
 /** The twin of `charge` in {@link CHARGE_LUA}. */
 export function charge(
   redis: ScriptContext,
   now: number,
-  cost: number,
+  signedCost: number,
   keys: readonly string[],
   rules: readonly string[],
 ): number[] {
+  const cost = Math.abs(signedCost);
   const seen = keys.map((key, index) => {
     const [kind, period, capacity] = [rules[3 * index], Number(rules[3 * index + 1]), Number(rules[3 * index + 2])];
     const raw = redis.call('GET', key);
-    const text = typeof raw === 'string' ? raw : '';
-    const state = kind === 'g' ? gcra(text, now, cost, period, capacity) : fixed(text, now, cost, period, capacity);
-    return { key, ...state, retry: cost > capacity ? -1 : state.left < cost ? state.retry : 0 };
+    const [, first, second] = /^(\d+):(\d+)$/.exec(typeof raw === 'string' ? raw : '') ?? [];
+    const stored = { first: Number(first ?? -1), second: Number(second ?? 0) };
+    const account = (kind === 'g' ? gcra : fixedWindow)(stored, now, cost, period, capacity);
+    return { ...account, key, retry: cost > capacity ? -1 : cost === 0 ? 0 : Math.max(0, account.retry) };
   });
-  const granted = cost === 0 || seen.every(({ retry }) => retry === 0);
+  const granted = seen.every(({ retry }) => retry === 0);
+  const taken = granted && signedCost > 0;
   const out = [granted ? 1 : 0];
-  for (const { key, left, reset, retry, value, expiresInUs } of seen) {
-    const taken = granted && cost > 0;
-    if (taken) redis.call('SET', key, value, 'PX', Math.ceil(expiresInUs / 1000));
-    out.push(Math.max(0, left) - (taken ? cost : 0), taken ? expiresInUs : reset, retry);
+  for (const { key, left, reset, retry, value, lasts } of seen) {
+    if (taken) redis.call('SET', key, value, 'PX', Math.ceil(lasts / 1000));
+    out.push(Math.max(0, left) - (taken ? cost : 0), taken ? lasts : reset, retry);
   }
   return out;
 }
 
-function gcra(text: string, now: number, cost: number, period: number, capacity: number) {
-  const tat = Math.max(now, /^\d+$/.test(text) ? Number(text) : 0);
-  const next = tat + cost * period;
+interface Stored {
+  readonly first: number;
+  readonly second: number;
+}
+
+function gcra({ first, second }: Stored, now: number, cost: number, period: number, capacity: number): Account {
+  const [debt, interval] = first > now && second > 0 ? [first - now, second] : [0, period];
+  const lasts = (interval === period ? debt : Math.ceil((debt / interval) * period)) + cost * period;
   return {
-    left: Math.floor(capacity - (tat - now) / period),
-    reset: tat - now,
-    retry: tat + (cost - capacity) * period - now,
-    value: String(next),
-    expiresInUs: next - now,
+    left: Math.floor(capacity - debt / interval),
+    reset: debt,
+    retry: debt - (capacity - cost) * interval,
+    value: `${now + lasts}:${period}`,
+    lasts,
   };
 }
 
-function fixed(text: string, now: number, cost: number, period: number, capacity: number) {
+function fixedWindow({ first, second }: Stored, now: number, cost: number, period: number, capacity: number): Account {
   const window = Math.floor(now / period);
-  const [, seen, count] = /^(\d+):(\d+)$/.exec(text) ?? [];
-  const used = Number(seen) === window ? Number(count) : 0;
-  const endsInUs = (window + 1) * period - now;
+  const used = first === window ? second : 0;
+  const lasts = (window + 1) * period - now;
   return {
     left: capacity - used,
-    reset: used > 0 ? endsInUs : 0,
-    retry: endsInUs,
+    reset: used > 0 ? lasts : 0,
+    retry: used + cost > capacity ? lasts : 0,
     value: `${window}:${used + cost}`,
-    expiresInUs: endsInUs,
+    lasts,
   };
 }
 

@@ -1,6 +1,7 @@
 import type { Result } from '../client/call.ts';
 import { buildKey, KV_PREFIXES } from '../client/keys.ts';
 import type { KvClient } from '../client/kv-client.ts';
+import { elapsedSince, type Instant, instant } from '../clock.ts';
 import type { Command } from '../store/store.ts';
 
 /** How long another process may go on counting under the old epoch after a clear. */
@@ -10,24 +11,36 @@ export const EPOCH_MAX_AGE_MS = 1_000;
 export interface Epoch {
   /** Full name of the key that holds the count of one policy and subject. */
   key(policy: string, subject: string): string;
-  /** What to ask along with the next request: nothing while the known epoch is young. */
-  query(): readonly Command[];
-  /** Takes note of the answer to `query`. Whether keys have changed, so that the request must be made again. */
-  learn(result: Result | undefined): boolean;
+  /** What to ask along with the next request. */
+  query(): EpochQuery;
   /** Starts a new epoch for everybody. One request. */
   raise(): Promise<void>;
 }
+
+export interface EpochQuery {
+  /** None while the known epoch is young. */
+  readonly commands: readonly Command[];
+  /** Takes note of the answer. Whether keys have changed, so that the request must be made again. */
+  learn(result: Result | undefined): boolean;
+}
+
+const NOTHING: EpochQuery = { commands: [], learn: () => false };
 
 export function createEpoch(kv: KvClient): Epoch {
   const { clock } = kv;
   const name = kv.namespace + buildKey(KV_PREFIXES.RATE_LIMIT, 'epoch');
   let current = '';
-  let knownAt = Number.NEGATIVE_INFINITY;
+  let knownAt: Instant | undefined;
+  let asked = 0;
+  let answered = 0;
 
-  const adopt = (next: string) => {
+  /** An answer to an earlier question than the last one answered is out of date, whatever it says. */
+  const adopt = (question: number, next: string) => {
+    if (question < answered) return false;
     const changed = next !== current;
+    answered = question;
     current = next;
-    knownAt = clock.monotonic();
+    knownAt = instant(clock);
     return changed;
   };
 
@@ -37,14 +50,21 @@ export function createEpoch(kv: KvClient): Epoch {
       return kv.namespace + buildKey(KV_PREFIXES.RATE_LIMIT, ...parts);
     },
     query() {
-      return clock.monotonic() - knownAt < EPOCH_MAX_AGE_MS ? [] : [['GET', name]];
-    },
-    learn(result) {
-      if (result === undefined || result instanceof Error) return false;
-      return adopt(typeof result === 'string' ? result : '');
+      if (knownAt && elapsedSince(knownAt, clock) < EPOCH_MAX_AGE_MS) return NOTHING;
+      asked += 1;
+      const question = asked;
+      return {
+        commands: [['GET', name]],
+        learn(result) {
+          if (result === undefined || result instanceof Error) return false;
+          return adopt(question, typeof result === 'string' ? result : '');
+        },
+      };
     },
     async raise() {
-      adopt(String(await kv.command(['INCR', name])));
+      const raised = String(await kv.command(['INCR', name]));
+      asked += 1;
+      adopt(asked, raised);
     },
   };
 }

@@ -1,7 +1,8 @@
 import type { Result, Value } from '../client/call.ts';
-import { boundPart, isBounded } from '../client/keys.ts';
+import { sha256 } from '../client/crypto.ts';
+import { isBounded } from '../client/keys.ts';
 import type { KvClient } from '../client/kv-client.ts';
-import { CommandError, ConfigError, isUnavailable } from '../errors.ts';
+import { ConfigError, isKvError, isUnavailable } from '../errors.ts';
 import type { Argument } from '../store/store.ts';
 import { ruleArguments } from './charge.ts';
 import { createEpoch, type Epoch } from './epoch.ts';
@@ -34,6 +35,8 @@ export interface Ledger {
   read(charges: readonly Charge[], reply: Value | undefined): LimitResult;
   /** The answer without Redis, for an `error` that says that it is away or that it cannot read a key; others are thrown. */
   without(charges: readonly Charge[], cost: number, error: unknown): LimitResult;
+  /** The answer without Redis, as configured. */
+  here(charges: readonly Charge[], cost: number): LimitResult;
   /** Forgets what was counted here; all of it without `charges`. */
   forgetLocal(charges?: readonly Charge[]): void;
 }
@@ -66,21 +69,25 @@ export function createLedger({ kv, onUnavailable, maxLocalKeys }: LedgerOptions)
     return summarise(uncounted(rules, onUnavailable !== 'deny'), 'policy', kv.clock.now());
   };
 
+  const here: Ledger['here'] = (charges, cost) => {
+    if (onUnavailable === 'local') return conclude(charges, chargeHere(charges, cost), 'local');
+    const rules = charges.map(({ rule }) => rule);
+    return summarise(uncounted(rules, onUnavailable === 'allow'), 'policy', kv.clock.now());
+  };
+
   return {
     epoch,
+    here,
     keys: (charges) => charges.map(({ rule, subject }) => epoch.key(rule.name, subject)),
     read(charges, reply) {
       mark(false, '');
       return conclude(charges, reply, 'store');
     },
     without(charges, cost, error) {
-      const at = kv.clock.now();
       if (isUnavailable(error)) mark(true, error.code);
-      else if (error instanceof CommandError) notifyUnreadable(error.replyCode);
+      else if (isKvError(error) && error.code === 'COMMAND') notifyUnreadable(error.replyCode);
       else throw error;
-      if (onUnavailable === 'local') return conclude(charges, chargeHere(charges, cost), 'local');
-      const rules = charges.map(({ rule }) => rule);
-      return summarise(uncounted(rules, onUnavailable === 'allow'), 'policy', at);
+      return here(charges, cost);
     },
     forgetLocal(charges) {
       if (charges) for (const charge of charges) local.forget(localKey(charge));
@@ -94,10 +101,17 @@ export function scriptArguments(charges: readonly Charge[], cost: number): Argum
   return ['', cost, ...charges.flatMap(({ rule }) => ruleArguments(rule))];
 }
 
-/** A subject from outside, in a form that can stand in a key: hashed when it is long. */
+const HASHED = 'sha256-';
+
+/** A subject from outside, in a form that can stand in a key: hashed when it is long, or looks as if it were. */
 export function toSubject(subject: string): string | Promise<string> {
   if (subject === '') throw new ConfigError('subject', 'must not be empty');
-  return isBounded(subject) ? subject : boundPart(subject);
+  return isBounded(subject) && !subject.startsWith(HASHED) ? subject : hashed(subject);
+}
+
+/** As JSON, which keeps lone surrogates apart that UTF-8 does not have. */
+async function hashed(subject: string): Promise<string> {
+  return HASHED + (await sha256(JSON.stringify(subject)));
 }
 
 /** A script's error reply, thrown; its value otherwise. */

@@ -42,13 +42,13 @@ export interface CheckOptions extends CallOptions {
 export interface Limiter {
   /**
    * Takes `cost` permits from every policy in `subjects`, or from none. One request to Redis, shared with whatever else
-   * leaves in the same tick; none for a cost that can never fit. With Redis away see `onUnavailable`.
+   * leaves in the same tick. With Redis away, or a key that holds something else, see `onUnavailable`.
    *
-   * @throws ConfigError for an unknown policy; CommandError when a key holds something that is not a limit.
+   * @throws ConfigError for an unknown policy, an empty subject or a cost that is none.
    */
   check(subjects: Subjects, options?: CheckOptions): Promise<LimitResult>;
-  /** As `check`, taking nothing. */
-  peek(subjects: Subjects, options?: Omit<CheckOptions, 'cost'>): Promise<LimitResult>;
+  /** What `check` would answer, taking nothing; `remaining` is what is left now. */
+  peek(subjects: Subjects, options?: CheckOptions): Promise<LimitResult>;
   /** Gives these subjects everything back. One request. @throws when Redis is away */
   reset(subjects: Subjects): Promise<void>;
   /** Gives everybody everything back: at once here, within a second in other processes. One request. @throws when Redis is away */
@@ -67,7 +67,7 @@ export function createLimiter(options: LimiterOptions): Limiter {
     if (rules.has(policy.name)) throw new ConfigError('policies', `name ${policy.name} more than once`);
     rules.set(policy.name, compileRule(policy));
   }
-  const ledger = createLedger({ kv, onUnavailable, maxLocalKeys });
+  const ledger = createLedger({ kv, onUnavailable: localOnly ? 'local' : onUnavailable, maxLocalKeys });
 
   const toCharges = async (subjects: Subjects, quotas: CheckOptions['quotas'] = {}): Promise<readonly Charge[]> => {
     const charges: Charge[] = [];
@@ -86,20 +86,27 @@ export function createLimiter(options: LimiterOptions): Limiter {
     const query = ledger.epoch.query();
     const args = scriptArguments(charges, cost);
     const script = { script: chargeScript, keys: ledger.keys(charges), args };
-    const [reply, epoch] = await runScriptWith(kv, script, query, call);
-    if (query.length > 0 && ledger.epoch.learn(epoch)) return ask(charges, cost, call);
+    const [reply, epoch] = await runScriptWith(kv, script, query.commands, call);
+    if (query.learn(epoch)) return ask(charges, cost, call);
     return ledger.read(charges, orThrow(reply));
   };
 
-  const check: Limiter['check'] = async (subjects, { cost = 1, quotas, ...call } = {}) => {
+  const erase = async (charges: readonly Charge[]): Promise<void> => {
+    const query = ledger.epoch.query();
+    const [reply, epoch] = await kv.execute([['DEL', ...ledger.keys(charges)], ...query.commands]);
+    orThrow(reply);
+    if (query.learn(epoch)) await erase(charges);
+  };
+
+  const count = async (subjects: Subjects, sign: 1 | -1, { cost = 1, quotas, ...call }: CheckOptions = {}) => {
     if (!Number.isSafeInteger(cost) || cost < 0) {
       throw new ConfigError('cost', `must be a whole number of at least 0, got ${cost}`);
     }
     const charges = await toCharges(subjects, quotas);
     try {
-      return await ask(charges, cost, call);
+      return await ask(charges, sign * cost, call);
     } catch (error) {
-      return ledger.without(charges, cost, error);
+      return ledger.without(charges, sign * cost, error);
     }
   };
 
@@ -107,16 +114,16 @@ export function createLimiter(options: LimiterOptions): Limiter {
     rules,
     ledger,
     localOnly,
-    check,
-    peek: (subjects, peekOptions) => check(subjects, { ...peekOptions, cost: 0 }),
+    check: (subjects, checkOptions) => count(subjects, 1, checkOptions),
+    peek: (subjects, peekOptions) => count(subjects, -1, peekOptions),
     async reset(subjects) {
       const charges = await toCharges(subjects);
       ledger.forgetLocal(charges);
-      await kv.command(['DEL', ...ledger.keys(charges)]);
+      if (!localOnly) await erase(charges);
     },
     async clear() {
       ledger.forgetLocal();
-      await ledger.epoch.raise();
+      if (!localOnly) await ledger.epoch.raise();
     },
   };
 }

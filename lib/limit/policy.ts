@@ -36,6 +36,8 @@ export interface Rule {
 const NAME = /^[a-z][a-z0-9-]{0,31}$/i;
 const MAX_PERMITS = 1_000_000_000;
 const MAX_WINDOW_MS = 366 * 86_400_000;
+/** A century: with it, microseconds since 1970 stay whole numbers in a double. */
+const MAX_REFILL_US = 36_525 * 86_400_000_000;
 
 /** @throws ConfigError naming the option. */
 export function compileRule({ name, algorithm = 'gcra', ...quota }: Policy): Rule {
@@ -46,36 +48,56 @@ export function compileRule({ name, algorithm = 'gcra', ...quota }: Policy): Rul
   return withQuota({ name, algorithm, limit: 1, windowMs: 1, capacity: 1, periodUs: 1 }, quota);
 }
 
-/** Whether `quota` has numbers that a rule can be made of. */
-export function isQuota(quota: unknown): quota is Quota {
-  if (typeof quota !== 'object' || quota === null) return false;
-  const { limit, windowMs, burst = limit } = quota as Partial<Quota>;
-  return (
-    isWhole(limit, MAX_PERMITS) &&
-    isWhole(windowMs, MAX_WINDOW_MS) &&
-    isWhole(burst, MAX_PERMITS) &&
-    Number(limit) <= Number(windowMs) * 1000
-  );
-}
-
 /** `rule` with the numbers of `quota`. @throws ConfigError */
 export function withQuota({ name, algorithm }: Rule, quota: Quota): Rule {
   const { limit, windowMs, burst = limit } = quota;
-  whole(name, 'limit', limit, MAX_PERMITS);
-  whole(name, 'windowMs', windowMs, MAX_WINDOW_MS);
-  whole(name, 'burst', burst, MAX_PERMITS);
-  if (limit > windowMs * 1000) throw new ConfigError(`policy ${name}: limit`, 'must not exceed one per microsecond');
-  // Rounded up: a rounded interval must never admit more than the policy says.
-  const periodUs = algorithm === 'gcra' ? Math.ceil((windowMs * 1000) / limit) : windowMs * 1000;
-  return { name, algorithm, limit, windowMs, capacity: algorithm === 'gcra' ? burst : limit, periodUs };
+  const [option, expectation] = flawOf(quota) ?? [];
+  if (option) throw new ConfigError(`policy ${name}: ${option}`, `${expectation}, got ${quota[option]}`);
+  const gcra = algorithm === 'gcra';
+  const periodUs = gcra ? intervalUs(limit, windowMs) : windowMs * 1000;
+  return { name, algorithm, limit, windowMs, capacity: gcra ? burst : limit, periodUs };
 }
 
-function whole(name: string, option: string, value: number, max: number): void {
-  if (!isWhole(value, max)) {
-    throw new ConfigError(`policy ${name}: ${option}`, `must be a whole number from 1 to ${max}, got ${value}`);
-  }
+/** Whether `quota` has numbers that a rule can be made of. */
+export function isQuota(quota: unknown): quota is Quota {
+  return typeof quota === 'object' && quota !== null && flawOf(quota as Quota) === undefined;
+}
+
+/** What is wrong with `quota`, which may come from outside. */
+function flawOf(quota: Quota): readonly [option: keyof Quota, expectation: string] | undefined {
+  const { limit, windowMs, burst = limit } = quota;
+  if (!isWhole(limit, MAX_PERMITS)) return ['limit', `must be a whole number from 1 to ${MAX_PERMITS}`];
+  if (!isWhole(windowMs, MAX_WINDOW_MS)) return ['windowMs', `must be a whole number from 1 to ${MAX_WINDOW_MS}`];
+  if (!isWhole(burst, MAX_PERMITS)) return ['burst', `must be a whole number from 1 to ${MAX_PERMITS}`];
+  if (limit > windowMs * 1000) return ['limit', 'must not exceed one per microsecond'];
+  if (burst * intervalUs(limit, windowMs) > MAX_REFILL_US) return ['burst', 'must come back within a century'];
+  return undefined;
+}
+
+/** Rounded up: a rounded interval must never admit more than the policy says. */
+function intervalUs(limit: number, windowMs: number): number {
+  return Math.ceil((windowMs * 1000) / limit);
 }
 
 function isWhole(value: unknown, max: number): boolean {
   return Number.isSafeInteger(value) && Number(value) >= 1 && Number(value) <= max;
 }
+
+/** {@link isQuota} and {@link withQuota} for scripts: period and capacity by `quota`, or those given if it is none. */
+export const QUOTA_LUA: string = `
+local function whole(value, max)
+  return type(value) == 'number' and value >= 1 and value <= max and value == math.floor(value)
+end
+local function with_quota(quota, kind, period, capacity)
+  if type(quota) ~= 'table' then return period, capacity end
+  local limit, window, burst = quota.limit, quota.windowMs, quota.burst
+  if burst == nil then burst = limit end
+  if not (whole(limit, ${MAX_PERMITS}) and whole(window, ${MAX_WINDOW_MS}) and whole(burst, ${MAX_PERMITS})) then
+    return period, capacity
+  end
+  local interval = math.ceil(window * 1000 / limit)
+  if limit > window * 1000 or burst * interval > ${MAX_REFILL_US} then return period, capacity end
+  if kind == 'g' then return interval, burst end
+  return window * 1000, limit
+end
+`;

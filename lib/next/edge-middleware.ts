@@ -1,5 +1,4 @@
-import { readSettings } from '../config.ts';
-import { createDefaults, type Defaults } from '../default-client.ts';
+import { type Defaults, getDefaults } from '../default-client.ts';
 import { type Allowance, deny } from '../guard/decision.ts';
 import { createGuard, type Guard } from '../guard/guard.ts';
 import { IDENTITY_HEADER } from '../guard/identity.ts';
@@ -22,7 +21,8 @@ export interface EdgeMiddlewareOptions {
 /** A function for `middleware.ts` (Edge) and for `proxy.ts` (Node) alike. */
 export type EdgeMiddleware = (request: Request) => Promise<Response>;
 
-interface Built extends Defaults {
+interface Built {
+  readonly defaults: Defaults;
   readonly guard: Guard;
 }
 
@@ -40,15 +40,16 @@ export function createEdgeMiddleware(options: EdgeMiddlewareOptions): EdgeMiddle
   const { protect, policies, statusPaths = ['/api/health'] } = options;
   let built: Built | undefined;
 
+  /** On the client of this process, which the handlers share where they run in the same one. */
   const build = (): Built => {
-    const settings = readSettings();
-    const defaults = createDefaults(settings);
-    const { kv, keys, clientIp } = defaults;
+    const defaults = getDefaults();
+    if (built?.defaults === defaults) return built;
+    const { kv, keys, clientIp, settings } = defaults;
     const limiter = createLimiter({ kv, policies, localOnly: !settings.redisCache });
-    return { ...defaults, guard: createGuard({ kv, keys, limiter, routes: protect, clientIp }) };
+    return { defaults, guard: createGuard({ kv, keys, limiter, routes: protect, clientIp }) };
   };
 
-  const pass = async (request: Request, decision: Allowance, { kv, seal }: Built) => {
+  const pass = async (request: Request, decision: Allowance, { kv, seal }: Defaults) => {
     const set = new Map<string, string>();
     if (decision.identity && seal) set.set(IDENTITY_HEADER, await seal.seal(decision.identity, request));
     if (statusPaths.includes(new URL(request.url).pathname)) {
@@ -59,9 +60,9 @@ export function createEdgeMiddleware(options: EdgeMiddlewareOptions): EdgeMiddle
 
   return async function edgeMiddleware(request) {
     try {
-      built ??= build();
+      built = build();
       const decision = await built.guard.check(request);
-      return decision.outcome === 'deny' ? toResponse(decision) : await pass(request, decision, built);
+      return decision.outcome === 'deny' ? toResponse(decision) : await pass(request, decision, built.defaults);
     } catch (error) {
       logMisconfiguration(error);
       return toResponse(deny(503, 'misconfigured'));

@@ -51,7 +51,13 @@ async function frontDoor(onUnavailable?: 'local' | 'allow' | 'deny') {
       { name: 'key', limit: 3, windowMs: 60_000 },
     ],
   });
-  const guard = createGuard({ kv, keys, limiter, routes: ROUTES, clientIp: (headers) => headers.get('x-real-ip') ?? undefined });
+  const guard = createGuard({
+    kv,
+    keys,
+    limiter,
+    routes: ROUTES,
+    clientIp: (headers) => headers.get('x-real-ip') ?? undefined,
+  });
   const ask = (key: string | undefined, ip = '192.0.2.1', path = '/api/echo') =>
     guard.check(
       new Request(`https://example.test${path}`, {
@@ -94,7 +100,10 @@ describe('the front door', () => {
     const { keys, ask } = await frontDoor();
     await keys.create({ owner: 'acme' });
     for (let left = 4; left >= 0; left -= 1) {
-      expect(await ask(keys.format.generate())).toMatchObject({ status: 401, limits: { policy: 'ip', remaining: left } });
+      expect(await ask(keys.format.generate())).toMatchObject({
+        status: 401,
+        limits: { policy: 'ip', remaining: left },
+      });
     }
     expect(await ask(keys.format.generate())).toMatchObject({ status: 429 });
   });
@@ -126,10 +135,17 @@ describe('the front door', () => {
     await ask(key);
     redis.takeAway(new Error('gone'));
     for (let used = 0; used < 3; used += 1) {
-      expect(await ask(key)).toMatchObject({ outcome: 'allow', degraded: ['keys', 'limit'], limits: { basis: 'local' } });
+      expect(await ask(key)).toMatchObject({
+        outcome: 'allow',
+        degraded: ['keys', 'limit'],
+        limits: { basis: 'local' },
+      });
     }
     expect(await ask(key)).toMatchObject({ status: 429, limits: { basis: 'local' } });
-    expect(await ask(keys.format.generate(), '192.0.2.2')).toMatchObject({ status: 503, code: 'key-store-unavailable' });
+    expect(await ask(keys.format.generate(), '192.0.2.2')).toMatchObject({
+      status: 503,
+      code: 'key-store-unavailable',
+    });
   });
 
   it('stops asking once the circuit is open, and says one thing about it', async () => {

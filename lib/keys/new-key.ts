@@ -1,0 +1,65 @@
+import { ConfigError } from '../errors.ts';
+import type { KeyQuota } from './record.ts';
+
+export interface NewKey<Config> {
+  /** Whose key it is; 1 to 256 characters. */
+  readonly owner: string;
+  /** @default [] */
+  readonly scopes?: readonly string[] | undefined;
+  /** Other numbers for policies of the same names. @default {} */
+  readonly limits?: Readonly<Record<string, KeyQuota>> | undefined;
+  /** The application's own payload, handed back by validation. @default null */
+  readonly config?: Config | undefined;
+  /** Unix milliseconds. @default never */
+  readonly expiresAt?: number | undefined;
+}
+
+const MAX_PERMITS = 1_000_000_000;
+const MAX_WINDOW_MS = 366 * 86_400_000;
+const MAX_REFILL_MS = 36_525 * 86_400_000;
+/** Redis reads JSON to a depth of 1000; the rest of the record needs a few. */
+const MAX_DEPTH = 100;
+
+/** @throws ConfigError naming what the front door could not read, count or compare. */
+export function checkNewKey(
+  { owner, scopes = [], limits = {}, config }: NewKey<unknown>,
+  expiresAt: number | null,
+  now: number,
+): void {
+  if (owner.length < 1 || owner.length > 256) throw new ConfigError('owner', 'must have 1 to 256 characters');
+  if (!isReadable(owner)) throw new ConfigError('owner', 'must be well-formed Unicode');
+  if (scopes.length > 64 || scopes.some((scope) => !/^[\w:.*-]{1,64}$/.test(scope))) {
+    throw new ConfigError('scopes', 'must be at most 64 names of letters, digits and _ : . * -');
+  }
+  for (const [policy, quota] of Object.entries(limits)) {
+    if (!/^[a-z][a-z0-9-]{0,31}$/i.test(policy)) throw new ConfigError('limits', 'must be by names of policies');
+    if (!isCountable(quota)) {
+      throw new ConfigError(
+        `limits.${policy}`,
+        'must have a whole limit, windowMs and burst of at least 1, within bounds',
+      );
+    }
+  }
+  if (!isReadable(JSON.parse(JSON.stringify(config ?? null) ?? 'null'))) {
+    throw new ConfigError('config', `must be well-formed Unicode, nested at most ${MAX_DEPTH} deep`);
+  }
+  if (expiresAt !== null && !(Number.isSafeInteger(expiresAt) && expiresAt > now)) {
+    throw new ConfigError('expiresAt', 'must be whole milliseconds in the future');
+  }
+}
+
+/** The bounds of a limiter's policy: other numbers are ignored there, and the key would pass under no plan of its own. */
+function isCountable({ limit, windowMs, burst = limit }: KeyQuota): boolean {
+  const whole = [limit, windowMs, burst].every((value) => Number.isSafeInteger(value) && value >= 1);
+  const bounded = limit <= MAX_PERMITS && burst <= MAX_PERMITS && windowMs <= MAX_WINDOW_MS;
+  return whole && bounded && limit <= windowMs * 1000 && burst * (windowMs / limit) <= MAX_REFILL_MS;
+}
+
+/** Whether the JSON reader inside Redis takes it: lone surrogates and deep nesting it does not. */
+function isReadable(value: unknown, depth = 0): boolean {
+  if (typeof value === 'string') return !/\p{Cs}/u.test(value);
+  if (typeof value !== 'object' || value === null) return true;
+  return (
+    depth < MAX_DEPTH && Object.entries(value).every(([name, part]) => isReadable(name) && isReadable(part, depth + 1))
+  );
+}

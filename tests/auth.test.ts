@@ -1,0 +1,103 @@
+import { describe, expect, it, vi } from 'vitest';
+import {
+  clearAuthCache,
+  createApiKey,
+  getApiKey,
+  getAuthCacheStats,
+  listApiKeys,
+  revokeApiKey,
+  rotateApiKey,
+  validateApiKey,
+  verifyIdentity,
+} from '../lib/auth.ts';
+import { getDefaults } from '../lib/default-client.ts';
+import { forgetDefaults, useDefaultEnvironment } from './support/default-environment.ts';
+
+interface ProjectConfig {
+  readonly plan: string;
+}
+
+useDefaultEnvironment({ BREAKWATER_KEY_PEPPER: 'k1:a pepper of more than 16' });
+
+describe('the functions for API keys', () => {
+  it("issue a key that validates, with the application's own payload", async () => {
+    const { key, record } = await createApiKey<ProjectConfig>({ owner: 'acme', config: { plan: 'gold' } });
+    const result = await validateApiKey<ProjectConfig>(key);
+    expect(result).toMatchObject({
+      valid: true,
+      status: 'VALID',
+      degraded: false,
+      key: { id: record.id, config: { plan: 'gold' } },
+    });
+    expect(await getApiKey(record.id)).toEqual({ ...record, status: 'active' });
+    expect(await listApiKeys()).toEqual([record]);
+  });
+
+  it('answer in one of three ways', async () => {
+    expect(await validateApiKey('x')).toEqual({ valid: false, status: 'INVALID', reason: 'malformed' });
+    await createApiKey({ owner: 'a' });
+    const unknown = getDefaults().keys.format.generate();
+    expect(await validateApiKey(unknown)).toEqual({ valid: false, status: 'INVALID', reason: 'unknown' });
+    await getDefaults().kv.command(['FLUSHALL']);
+    vi.spyOn(console, 'warn').mockImplementation(() => undefined);
+    const other = getDefaults().keys.format.generate();
+    expect(await validateApiKey(other)).toEqual({ valid: false, status: 'UNAVAILABLE', retryAfterMs: 1_000 });
+  });
+
+  it('revoke at once, by key and by id', async () => {
+    const [one, two] = [await createApiKey({ owner: 'a' }), await createApiKey({ owner: 'b' })];
+    for (const { key } of [one, two]) await validateApiKey(key);
+    expect(await revokeApiKey(one.key)).toEqual({ revoked: true, propagated: true });
+    expect(await revokeApiKey(two.record.id)).toEqual({ revoked: true, propagated: true });
+    for (const { key } of [one, two])
+      expect(await validateApiKey(key)).toMatchObject({ valid: false, reason: 'revoked' });
+    expect(await revokeApiKey('key_0000000000000000')).toEqual({ revoked: false, propagated: false });
+    expect(await listApiKeys()).toEqual([]);
+  });
+
+  it('rotate, with a grace and without', async () => {
+    const first = await createApiKey({ owner: 'a' });
+    const second = await rotateApiKey(first.key, { graceSeconds: 60 });
+    for (const key of [first.key, second?.key ?? '']) expect(await validateApiKey(key)).toMatchObject({ valid: true });
+    const third = await rotateApiKey(first.record.id);
+    for (const key of [first.key, second?.key ?? '']) expect(await validateApiKey(key)).toMatchObject({ valid: false });
+    expect(await validateApiKey(third?.key ?? '')).toMatchObject({ valid: true, key: { id: first.record.id } });
+    expect(await rotateApiKey('key_0000000000000000')).toBeUndefined();
+  });
+
+  it('clear the cache of a key, and no revocation', async () => {
+    const { key } = await createApiKey({ owner: 'a' });
+    await validateApiKey(key);
+    await clearAuthCache(key);
+    expect(getAuthCacheStats().size).toBe(0);
+    expect(await validateApiKey(key)).toMatchObject({ valid: true });
+    await revokeApiKey(key);
+    await clearAuthCache(key);
+    expect(await validateApiKey(key)).toMatchObject({ valid: false, reason: 'revoked' });
+    await expect(clearAuthCache('no key')).resolves.toBeUndefined();
+  });
+
+  it('count hits, misses, negative hits and revocations of this process', async () => {
+    const { key } = await createApiKey({ owner: 'a' });
+    const unknown = getDefaults().keys.format.generate();
+    for (const one of [key, key, key, unknown, unknown]) await validateApiKey(one);
+    await revokeApiKey(key);
+    expect(getAuthCacheStats()).toEqual({ hits: 2, misses: 2, negativeHits: 1, size: 1, revocations: 1 });
+  });
+
+  it('accept no identity without a secret', async () => {
+    const request = new Request('https://example.test/', { headers: { 'x-breakwater-identity': 'e30.e30' } });
+    expect(await verifyIdentity(request)).toEqual({ ok: false, reason: 'missing' });
+  });
+
+  it('never throw for an outage, and never call it a no', async () => {
+    vi.spyOn(console, 'warn').mockImplementation(() => undefined);
+    const key = getDefaults().keys.format.generate();
+    vi.stubEnv('KV_STORE', undefined);
+    vi.stubEnv('KV_REST_API_URL', 'http://127.0.0.1:9');
+    vi.stubEnv('KV_REST_API_TOKEN', 'token');
+    forgetDefaults();
+    expect(await validateApiKey(key)).toMatchObject({ valid: false, status: 'UNAVAILABLE' });
+    await expect(createApiKey({ owner: 'a' })).rejects.toMatchObject({ code: 'STORE' });
+  });
+});

@@ -1,0 +1,69 @@
+import { describe, expect, it } from 'vitest';
+import { deny, type RefusalCode } from '../../lib/guard/decision.ts';
+import { decisionHeaders, toResponse } from '../../lib/guard/respond.ts';
+import { summarise } from '../../lib/limit/result.ts';
+
+const policy = {
+  policy: 'ip',
+  allowed: false,
+  limit: 5,
+  windowMs: 60_000,
+  remaining: 0,
+  resetAfterMs: 60_000,
+  retryAfterMs: 12_000,
+};
+const granted = { ...policy, policy: 'key', allowed: true, remaining: 3, retryAfterMs: undefined };
+const limits = summarise([policy, granted], 'store', 0);
+
+describe('a refusal', () => {
+  it('over quota is a 429 that names the policies violated and the seconds to wait', async () => {
+    const response = toResponse(deny(429, 'quota-exceeded', { limits, retryAfterMs: limits.retryAfterMs }));
+    expect(response.status).toBe(429);
+    expect(Object.fromEntries(response.headers)).toEqual({
+      'cache-control': 'no-store',
+      'content-type': 'application/problem+json',
+      ratelimit: '"ip";r=0;t=12, "key";r=3;t=60',
+      'ratelimit-policy': '"ip";q=5;w=60, "key";q=5;w=60',
+      'retry-after': '12',
+    });
+    expect(await response.json()).toEqual({
+      type: 'https://iana.org/assignments/http-problem-types#quota-exceeded',
+      title: 'Too Many Requests',
+      status: 429,
+      detail: 'The quota is used up.',
+      code: 'quota-exceeded',
+      'violated-policies': ['ip'],
+    });
+  });
+
+  it.each<[RefusalCode, string]>([
+    ['api-key-missing', 'Bearer realm="api"'],
+    ['api-key-malformed', 'Bearer realm="api", error="invalid_token"'],
+    ['api-key-invalid', 'Bearer realm="api", error="invalid_token"'],
+  ])('for %s is a 401 with a challenge', async (code, challenge) => {
+    const response = toResponse(deny(401, code));
+    expect(response.status).toBe(401);
+    expect(response.headers.get('www-authenticate')).toBe(challenge);
+    expect(response.headers.has('retry-after')).toBe(false);
+    expect(await response.json()).toMatchObject({ status: 401, code, type: 'about:blank' });
+  });
+
+  it.each<[RefusalCode, number | undefined, string]>([
+    ['key-store-unavailable', 4_001, '5'],
+    ['limits-unavailable', undefined, '1'],
+    ['misconfigured', 0, '1'],
+  ])('for %s is a 503 that says when to come back', (code, retryAfterMs, seconds) => {
+    const response = toResponse(deny(503, code, { retryAfterMs }));
+    expect(response.status).toBe(503);
+    expect(response.headers.get('retry-after')).toBe(seconds);
+    expect(response.headers.has('www-authenticate')).toBe(false);
+    expect(response.headers.get('cache-control')).toBe('no-store');
+  });
+
+  it('names what could not rest on Redis', () => {
+    expect(decisionHeaders(deny(401, 'api-key-invalid', { degraded: ['keys', 'limit'] }))).toEqual([
+      ['x-breakwater-degraded', 'keys, limit'],
+    ]);
+    expect(decisionHeaders({ outcome: 'allow', identity: undefined, limits: undefined, degraded: [] })).toEqual([]);
+  });
+});

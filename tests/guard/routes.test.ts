@@ -1,0 +1,77 @@
+import { describe, expect, it } from 'vitest';
+import { createRouteMatcher, type Route } from '../../lib/guard/routes.ts';
+
+const matches = (route: Partial<Route> & { path: string }, path: string, method = 'GET') =>
+  createRouteMatcher([route])(method, new URL(path, 'https://example.test').pathname) !== undefined;
+
+describe('a route', () => {
+  it.each([
+    ['/api/echo', '/api/echo', true],
+    ['/api/echo', '/api/echo/', true],
+    ['/api/echo', '//api///echo', false],
+    ['/api/echo', '/api//echo', true],
+    ['/api/echo', '/api/%65cho', true],
+    ['/api/echo', '/%61pi/ech%6F', true],
+    ['/api/echo', '/api/./x/../echo', true],
+    ['/api/echo', '/api\\echo', true],
+    ['/api/echo', '/api/echo/more', false],
+    ['/api/echo', '/api', false],
+    ['/api/echo', '/api/ECHO', false],
+    ['/api/echo', '/api/echo%2Fmore', false],
+    ['/api/echo', '/api/%zz', false],
+    ['/api/*', '/api', true],
+    ['/api/*', '/api/', true],
+    ['/api/*', '/api/a/b/c', true],
+    ['/api/*', '/api/%zz', true],
+    ['/api/*', '/apix', false],
+    ['/*', '/', true],
+    ['/*', '/anything', true],
+    ['/', '/', true],
+    ['/', '/x', false],
+    ['/api/keys/:id', '/api/keys/7', true],
+    ['/api/keys/:id', '/api/keys', false],
+    ['/api/keys/:id', '/api/keys/7/8', false],
+    ['/api/*/end', '/api/x/end', true],
+    ['/api/*/end', '/api/x/y/end', false],
+    ['/api/caf%C3%A9', '/api/café', true],
+    ['/api/café', '/api/caf%C3%A9', true],
+  ])('%s and the path %s: %s', (path, asked, expected) => {
+    expect(matches({ path }, asked)).toBe(expected);
+  });
+
+  it('applies to its methods in any case, and to HEAD wherever it applies to GET', () => {
+    const route = { path: '/x', methods: ['get', 'PATCH'] };
+    expect(['GET', 'HEAD', 'PATCH', 'patch', 'POST', 'OPTIONS'].map((method) => matches(route, '/x', method))).toEqual([
+      true,
+      true,
+      true,
+      true,
+      false,
+      false,
+    ]);
+    expect(matches({ path: '/x', methods: ['POST'] }, '/x', 'HEAD')).toBe(false);
+  });
+
+  it('decides before all routes behind it', () => {
+    const match = createRouteMatcher([
+      { path: '/api/health', auth: 'none' },
+      { path: '/api/*', limits: { ip: 'ip' } },
+    ]);
+    expect(match('GET', '/api/health')).toEqual({ auth: 'none', limits: [] });
+    expect(match('GET', '/api/other')).toEqual({ auth: 'api-key', limits: [['ip', 'ip']] });
+    expect(match('GET', '/other')).toBeUndefined();
+  });
+
+  it.each<[string, Route]>([
+    ['routes', { path: 'api' }],
+    ['route /x: limits.p', { path: '/x', limits: { p: 'user' as 'ip' } }],
+    ['route /x: limits.p', { path: '/x', auth: 'none', limits: { p: 'key' } }],
+  ])('is refused with the name of what is wrong: %s', (setting, route) => {
+    expect(() => createRouteMatcher([route])).toThrow(expect.objectContaining({ code: 'CONFIG', setting }));
+  });
+
+  it('takes no longer than its path for a path of slashes', () => {
+    expect(matches({ path: '/api/*' }, `/${'/'.repeat(100_000)}api`)).toBe(false);
+    expect(matches({ path: '/api/*' }, `/api${'/x'.repeat(50_000)}`)).toBe(true);
+  });
+});

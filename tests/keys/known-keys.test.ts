@@ -1,0 +1,91 @@
+import { describe, expect, it } from 'vitest';
+import { createKnownKeys } from '../../lib/keys/known-keys.ts';
+import type { DigestRecord } from '../../lib/keys/record.ts';
+import { manualClock } from '../../lib/testing/manual-clock.ts';
+
+const ACTIVE: DigestRecord = {
+  v: 1,
+  status: 'active',
+  id: 'k',
+  owner: 'o',
+  scopes: [],
+  limits: {},
+  config: null,
+  generation: 1,
+  createdAt: 1,
+  expiresAt: null,
+  display: 'd',
+};
+const REVOKED: DigestRecord = { v: 1, status: 'revoked', id: 'k', generation: 2 };
+
+function knownKeys(maxEntries = 10) {
+  const clock = manualClock();
+  const known = createKnownKeys({ clock, maxEntries, freshMs: 10, staleMs: 100, negativeMs: 30, tombstoneMs: 200 });
+  return { clock, known };
+}
+
+describe('what a process knows of keys', () => {
+  it('is fresh, then stale, then forgotten, on both sides of each boundary', () => {
+    const { clock, known } = knownKeys();
+    known.note('d', ACTIVE);
+    clock.advance(9);
+    expect([known.fresh('d'), known.stale('d')]).toEqual([ACTIVE, ACTIVE]);
+    clock.advance(1);
+    expect([known.fresh('d'), known.stale('d')]).toEqual([undefined, ACTIVE]);
+    clock.advance(89);
+    expect(known.stale('d')).toEqual(ACTIVE);
+    clock.advance(1);
+    expect(known.stale('d')).toBeUndefined();
+  });
+
+  it('ages while the process is suspended, and not by a clock set back', () => {
+    const { clock, known } = knownKeys();
+    known.note('d', ACTIVE);
+    clock.suspend(10);
+    expect(known.fresh('d')).toBeUndefined();
+    known.note('e', ACTIVE);
+    clock.jumpWall(-1_000_000);
+    clock.advance(100);
+    expect(known.stale('e')).toBeUndefined();
+  });
+
+  it('takes an absent key for absent for its time, unless it is created', () => {
+    const { clock, known } = knownKeys();
+    known.noteAbsent('d');
+    known.noteAbsent('e');
+    known.forgetAbsent('e');
+    expect([known.fresh('d'), known.fresh('e')]).toEqual(['absent', undefined]);
+    clock.advance(30);
+    expect(known.fresh('d')).toBeUndefined();
+  });
+
+  it('never passes an absent key on an old answer', () => {
+    const { known } = knownKeys();
+    known.note('d', ACTIVE);
+    known.noteAbsent('d');
+    expect([known.fresh('d'), known.stale('d')]).toEqual(['absent', undefined]);
+  });
+
+  it('keeps a revocation against every other answer, for its time', () => {
+    const { clock, known } = knownKeys();
+    known.note('d', REVOKED);
+    known.note('d', ACTIVE);
+    known.noteAbsent('d');
+    known.forget('d');
+    clock.advance(199);
+    expect([known.fresh('d'), known.stale('d')]).toEqual([REVOKED, REVOKED]);
+    clock.advance(1);
+    expect([known.fresh('d'), known.stale('d')]).toEqual([undefined, undefined]);
+  });
+
+  it('is bounded, and unknown keys push out none that are valid', () => {
+    const { known } = knownKeys(3);
+    known.note('valid', ACTIVE);
+    for (let index = 0; index < 100; index += 1) known.noteAbsent(`guess${index}`);
+    expect(known.fresh('valid')).toEqual(ACTIVE);
+    expect(known.fresh('guess0')).toBeUndefined();
+    expect(known.fresh('guess99')).toBe('absent');
+    for (let index = 0; index < 100; index += 1) known.note(`d${index}`, ACTIVE);
+    expect(known.size).toBe(3);
+  });
+});

@@ -1,0 +1,154 @@
+import { describe, expect, it, vi } from 'vitest';
+import { createApiKey, verifyIdentity } from '../../lib/auth.ts';
+import { IDENTITY_HEADER } from '../../lib/guard/identity.ts';
+import { createEdgeMiddleware, type EdgeMiddlewareOptions } from '../../lib/next/edge-middleware.ts';
+import { CIRCUIT_HEADER } from '../../lib/next/forward.ts';
+import { clearAllRateLimits } from '../../lib/rate-limit.ts';
+import { useDefaultEnvironment } from '../support/default-environment.ts';
+
+const SECRET = 'an identity secret of more than 32 characters';
+
+const OPTIONS: EdgeMiddlewareOptions = {
+  policies: [
+    { name: 'ip', limit: 5, windowMs: 3_600_000 },
+    { name: 'key', limit: 3, windowMs: 3_600_000 },
+  ],
+  protect: [
+    { path: '/api/health/*', auth: 'none' },
+    { path: '/api/*', limits: { ip: 'ip', key: 'key' } },
+  ],
+};
+
+const request = (path = '/api/echo', headers: Record<string, string> = {}) =>
+  new Request(`https://example.test${path}`, { headers: { 'x-real-ip': '192.0.2.1', ...headers } });
+
+/** The request as Next hands it to the handler. */
+function handed(incoming: Request, answer: Response): Request {
+  expect(answer.headers.get('x-middleware-next')).toBe('1');
+  const listed = answer.headers.get('x-middleware-override-headers');
+  if (listed === null) return incoming;
+  const headers = new Headers();
+  for (const name of listed.split(',').filter(Boolean))
+    headers.set(name, answer.headers.get(`x-middleware-request-${name}`) ?? '');
+  return new Request(incoming.url, { method: incoming.method, headers });
+}
+
+describe('the middleware', () => {
+  useDefaultEnvironment({ CLIENT_IP_SOURCE: 'vercel', BREAKWATER_IDENTITY_SECRET: SECRET });
+
+  it('hands the identity on to the handler, who can verify it', async () => {
+    const middleware = createEdgeMiddleware(OPTIONS);
+    const { key, record } = await createApiKey({ owner: 'acme', scopes: ['read'] });
+    const incoming = request('/api/echo', { authorization: `Bearer ${key}` });
+    const answer = await middleware(incoming);
+    expect(await verifyIdentity(handed(incoming, answer))).toEqual({
+      ok: true,
+      identity: { id: record.id, owner: 'acme', scopes: ['read'] },
+    });
+    expect(answer.headers.get('ratelimit')).toBe('"ip";r=4;t=720, "key";r=2;t=1200');
+    expect(await verifyIdentity(incoming)).toEqual({ ok: false, reason: 'missing' });
+  });
+
+  it('works on the client of the process: a key issued beside it is known, and a clear is seen', async () => {
+    const middleware = createEdgeMiddleware(OPTIONS);
+    const { key } = await createApiKey({ owner: 'a' });
+    const ask = () => middleware(request('/api/echo', { 'x-api-key': key }));
+    for (let used = 0; used < 3; used += 1) expect((await ask()).status).toBe(200);
+    const refused = await ask();
+    expect(refused.status).toBe(429);
+    expect(await refused.json()).toMatchObject({ code: 'quota-exceeded', 'violated-policies': ['key'] });
+    await clearAllRateLimits();
+    const another = createEdgeMiddleware(OPTIONS);
+    expect((await another(request('/api/echo', { 'x-api-key': key }))).status).toBe(200);
+  });
+
+  it('lets no forged identity and no forged state through, protected path or not', async () => {
+    const middleware = createEdgeMiddleware(OPTIONS);
+    for (const path of ['/api/health/live', '/elsewhere']) {
+      const incoming = request(path, { [IDENTITY_HEADER]: 'forged', [CIRCUIT_HEADER]: 'forged', accept: '*/*' });
+      const { headers } = handed(incoming, await middleware(incoming));
+      expect([headers.has(IDENTITY_HEADER), headers.has(CIRCUIT_HEADER), headers.get('accept')]).toEqual([
+        false,
+        false,
+        '*/*',
+      ]);
+    }
+  });
+
+  it('passes the state of its circuit on to the paths that show it, and to no other', async () => {
+    const middleware = createEdgeMiddleware({ ...OPTIONS, protect: [], statusPaths: ['/status'] });
+    const incoming = request('/status', { [CIRCUIT_HEADER]: 'forged' });
+    const state = handed(incoming, await middleware(incoming)).headers.get(CIRCUIT_HEADER);
+    expect(JSON.parse(state ?? '')).toMatchObject({ state: 'CLOSED' });
+    const other = request('/api/health');
+    expect(handed(other, await middleware(other)).headers.has(CIRCUIT_HEADER)).toBe(false);
+  });
+
+  it('answers a refusal as problem details', async () => {
+    const answer = await createEdgeMiddleware(OPTIONS)(request());
+    expect(answer.status).toBe(401);
+    expect(answer.headers.get('x-middleware-next')).toBeNull();
+    expect(await answer.json()).toMatchObject({ code: 'api-key-missing' });
+  });
+
+  it('never throws for what a client sends', async () => {
+    const middleware = createEdgeMiddleware(OPTIONS);
+    const hostile = [
+      '',
+      '\u00ff\u0080',
+      '%00',
+      'x'.repeat(50_000),
+      '*',
+      ','.repeat(5_000),
+      '[::ffff:1.2.3.4]:99999',
+      '__proto__',
+    ];
+    for (const name of ['x-real-ip', 'x-forwarded-for', 'authorization', 'x-api-key', 'origin', IDENTITY_HEADER]) {
+      for (const value of hostile) {
+        const answer = await middleware(
+          request('/api/%zz/..%2f', { [name]: name === 'authorization' ? `Bearer ${value}` : value }),
+        );
+        expect(answer.status).toBe(401);
+      }
+    }
+  });
+});
+
+describe('the middleware without an identity secret', () => {
+  useDefaultEnvironment({ CLIENT_IP_SOURCE: 'vercel' });
+
+  it('hands no identity on, and none is accepted', async () => {
+    const { key } = await createApiKey({ owner: 'a' });
+    const incoming = request('/api/echo', { 'x-api-key': key, [IDENTITY_HEADER]: 'forged' });
+    const inner = handed(incoming, await createEdgeMiddleware(OPTIONS)(incoming));
+    expect(inner.headers.has(IDENTITY_HEADER)).toBe(false);
+    expect(await verifyIdentity(inner)).toEqual({ ok: false, reason: 'missing' });
+  });
+});
+
+describe('the middleware of a deployment that is not configured', () => {
+  useDefaultEnvironment({ KV_STORE: 'upstash' });
+
+  it('answers 503, says in the log what to set, and works as soon as it is set', async () => {
+    const log = vi.spyOn(console, 'error').mockImplementation(() => undefined);
+    const middleware = createEdgeMiddleware(OPTIONS);
+    const answer = await middleware(request());
+    expect(answer.status).toBe(503);
+    expect(await answer.json()).toMatchObject({ code: 'misconfigured' });
+    expect(log).toHaveBeenCalledWith(expect.stringContaining('KV_REST_API_URL'));
+    vi.stubEnv('KV_STORE', 'memory');
+    expect((await middleware(request())).status).toBe(401);
+  });
+
+  it('answers 503 for routes and policies that do not fit together', async () => {
+    vi.stubEnv('KV_STORE', 'memory');
+    const log = vi.spyOn(console, 'error').mockImplementation(() => undefined);
+    const wrong: EdgeMiddlewareOptions[] = [
+      { policies: [], protect: [{ path: '/api/*', limits: { ip: 'ip' } }] },
+      { policies: [{ name: 'ip', limit: 0, windowMs: 1 }], protect: [] },
+      { policies: [], protect: [{ path: 'api' }] },
+    ];
+    for (const options of wrong) expect((await createEdgeMiddleware(options)(request())).status).toBe(503);
+    expect(log).toHaveBeenCalledTimes(3);
+  });
+});
