@@ -16,7 +16,7 @@ export async function run({ quick, results }) {
   const limits = [1, 2, 4, 8, 16, 64];
   const seconds = quick ? 1 : 2;
   const rows = [];
-  console.log('latency ms | calls/s |' + limits.map((limit) => ` maxInFlight ${limit}`.padStart(24)).join(''));
+  console.log(`latency ms | calls/s |${limits.map((limit) => ` maxInFlight ${limit}`.padStart(24)).join('')}`);
   for (const latencyMs of latencies) {
     const endpoint = await startRestEndpoint({ store: delayed(memoryStore(), latencyMs), token: 'bench' });
     for (const rate of rates) {
@@ -40,7 +40,9 @@ export async function run({ quick, results }) {
           cpuUsPerCall: (used.user + used.system) / times.length,
         };
         rows.push(cell);
-        cells.push(`${cell.p50.toFixed(1)}/${cell.p99.toFixed(1)} ms ${cell.requestsPerCall.toFixed(2)} rq`.padStart(24));
+        cells.push(
+          `${cell.p50.toFixed(1)}/${cell.p99.toFixed(1)} ms ${cell.requestsPerCall.toFixed(2)} rq`.padStart(24),
+        );
       }
       console.log(`${String(latencyMs).padStart(10)} | ${String(rate).padStart(7)} |${cells.join('')}`);
     }

@@ -29,7 +29,10 @@ export interface OperationLimit {
 export const DEFAULT_LIMIT = 100;
 export const DEFAULT_WINDOW_MS = 60_000;
 
-const HANDLER_POLICIES = ['handler', 'handler-ip', 'handler-key', 'user'].map((name) => ({
+/** Names of the handlers' own policies: another limiter on the same Redis would share accounts under them. */
+export const HANDLER_POLICY_NAMES: readonly string[] = ['handler', 'handler-ip', 'handler-key', 'user'];
+
+const HANDLER_POLICIES = HANDLER_POLICY_NAMES.map((name) => ({
   name,
   limit: DEFAULT_LIMIT,
   windowMs: DEFAULT_WINDOW_MS,

@@ -20,10 +20,10 @@ export type BreakwaterEvent =
   | { readonly type: 'config'; readonly at: number; readonly problem: string }
   /** The plan's quota is used up, or the database is suspended. */
   | { readonly type: 'quota'; readonly at: number }
-  /** A feature answered without the store; sent once per outage and feature. */
-  | { readonly type: 'fallback'; readonly at: number; readonly feature: 'limit' | 'keys'; readonly reason: string }
-  /** The feature is back on the store. */
-  | { readonly type: 'recovered'; readonly at: number; readonly feature: 'limit' | 'keys' }
+  /** Limits are answered without the store; sent once per outage. */
+  | { readonly type: 'fallback'; readonly at: number; readonly feature: 'limit'; readonly reason: string }
+  /** Limits are back on the store. */
+  | { readonly type: 'recovered'; readonly at: number; readonly feature: 'limit' }
   /** A stored record cannot be read: another type of value, another version, or damage. */
   | { readonly type: 'unreadable'; readonly at: number; readonly feature: 'limit' | 'keys'; readonly problem: string }
   /** The store of record has no sentinel: it is new, or it has lost its data. */

@@ -13,13 +13,9 @@ export function logLine(event: BreakwaterEvent): string | undefined {
     case 'quota':
       return '[KV] Failed to execute: the quota of the plan is used up, or the database is suspended';
     case 'fallback':
-      return event.feature === 'limit'
-        ? `[Rate Limit] KV unavailable for key [redacted], counting in this process (${event.reason})`
-        : `[KV] Failed to verify API keys: ${event.reason}`;
+      return `[Rate Limit] KV unavailable for key [redacted], counting in this process (${event.reason})`;
     case 'recovered':
-      return event.feature === 'limit'
-        ? '[Rate Limit] KV is back, counting there again'
-        : '[KV] API keys are verified again';
+      return '[Rate Limit] KV is back, counting there again';
     case 'unreadable':
       return `[KV] Failed to read a record (${event.feature}): ${event.problem}`;
     case 'keys-lost':
@@ -51,9 +47,18 @@ export function logFailure(operation: string, error: unknown): void {
   warn(`[KV] Failed to ${operation}: ${describe(error)}`);
 }
 
-/** One line about a deployment that cannot work. */
+let lastMisconfiguration: string | undefined;
+
+/** One line about a deployment that cannot work: once, although every request meets it. */
 export function logMisconfiguration(error: unknown): void {
-  console.error(`[Breakwater] Not configured: ${describe(error)}`);
+  const line = `[Breakwater] Not configured: ${describe(error)}`;
+  if (line !== lastMisconfiguration) console.error(line);
+  lastMisconfiguration = line;
+}
+
+/** One line about a defect of a handler. */
+export function logDefect(error: unknown): void {
+  console.error(`[Breakwater] Failed to answer: ${describe(error)}`);
 }
 
 export function warn(line: string): void {

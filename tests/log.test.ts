@@ -31,9 +31,7 @@ describe('the line of an event', () => {
       { type: 'fallback', at: 0, feature: 'limit', reason: 'DEADLINE' },
       '[Rate Limit] KV unavailable for key [redacted], counting in this process (DEADLINE)',
     ],
-    [{ type: 'fallback', at: 0, feature: 'keys', reason: 'DEADLINE' }, '[KV] Failed to verify API keys: DEADLINE'],
     [{ type: 'recovered', at: 0, feature: 'limit' }, '[Rate Limit] KV is back, counting there again'],
-    [{ type: 'recovered', at: 0, feature: 'keys' }, '[KV] API keys are verified again'],
     [
       { type: 'unreadable', at: 0, feature: 'keys', problem: 'version' },
       '[KV] Failed to read a record (keys): version',
@@ -81,8 +79,8 @@ describe('the log of events', () => {
     const change = { type: 'circuit', at: 0, from: 'CLOSED', to: 'OPEN', reason: 'network', openForMs: 1 } as const;
     for (let index = 0; index < 3; index += 1) {
       log(change);
-      log({ type: 'fallback', at: 0, feature: 'keys', reason: 'DEADLINE' });
-      log({ type: 'recovered', at: 0, feature: 'keys' });
+      log({ type: 'fallback', at: 0, feature: 'limit', reason: 'DEADLINE' });
+      log({ type: 'recovered', at: 0, feature: 'limit' });
     }
     expect(lines).toHaveLength(9);
   });
@@ -105,8 +103,8 @@ describe('the log of events', () => {
 
   it('goes to the console as a warning unless told otherwise', () => {
     const lines = captured('warn');
-    createEventLog()({ type: 'recovered', at: 0, feature: 'keys' });
-    expect(lines).toEqual([['[KV] API keys are verified again']]);
+    createEventLog()({ type: 'recovered', at: 0, feature: 'limit' });
+    expect(lines).toEqual([['[Rate Limit] KV is back, counting there again']]);
   });
 });
 

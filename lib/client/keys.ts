@@ -32,13 +32,19 @@ export function buildKey(prefix: string, ...parts: readonly (string | number)[])
   return head + parts.map((part) => escapePart(String(part))).join(':');
 }
 
-/** A part of a key from an untrusted source: itself while it is short, its SHA-256 when it is not. */
-export async function boundPart(part: string): Promise<string> {
-  return isBounded(part) ? part : `sha256-${await sha256(part)}`;
+const HASHED = 'sha256-';
+
+/**
+ * A part of a key from an untrusted source: itself, or its SHA-256 when it is long, or looks like one. Only then is there
+ * something to wait for.
+ */
+export function boundPart(part: string): string | Promise<string> {
+  return part.length <= MAX_PART && !part.startsWith(HASHED) ? part : hashed(part);
 }
 
-export function isBounded(part: string): boolean {
-  return part.length <= MAX_PART;
+/** As JSON, which keeps lone surrogates apart that UTF-8 does not have. */
+async function hashed(part: string): Promise<string> {
+  return HASHED + (await sha256(JSON.stringify(part)));
 }
 
 const RESERVED = /[:%{}*?[\]\\\s\p{Cc}\p{Cs}]/gu;

@@ -1,6 +1,5 @@
 import type { Result, Value } from '../client/call.ts';
-import { sha256 } from '../client/crypto.ts';
-import { isBounded } from '../client/keys.ts';
+import { boundPart } from '../client/keys.ts';
 import type { KvClient } from '../client/kv-client.ts';
 import { ConfigError, isKvError, isUnavailable } from '../errors.ts';
 import type { Argument } from '../store/store.ts';
@@ -101,17 +100,10 @@ export function scriptArguments(charges: readonly Charge[], cost: number): Argum
   return ['', cost, ...charges.flatMap(({ rule }) => ruleArguments(rule))];
 }
 
-const HASHED = 'sha256-';
-
-/** A subject from outside, in a form that can stand in a key: hashed when it is long, or looks as if it were. */
+/** A subject from outside, in a form that can stand in a key. */
 export function toSubject(subject: string): string | Promise<string> {
   if (subject === '') throw new ConfigError('subject', 'must not be empty');
-  return isBounded(subject) && !subject.startsWith(HASHED) ? subject : hashed(subject);
-}
-
-/** As JSON, which keeps lone surrogates apart that UTF-8 does not have. */
-async function hashed(subject: string): Promise<string> {
-  return HASHED + (await sha256(JSON.stringify(subject)));
+  return boundPart(subject);
 }
 
 /** A script's error reply, thrown; its value otherwise. */

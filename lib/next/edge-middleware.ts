@@ -1,4 +1,5 @@
-import { type Defaults, getDefaults } from '../default-client.ts';
+import { type Defaults, getDefaults, HANDLER_POLICY_NAMES } from '../default-client.ts';
+import { ConfigError } from '../errors.ts';
 import { type Allowance, deny } from '../guard/decision.ts';
 import { createGuard, type Guard } from '../guard/guard.ts';
 import { IDENTITY_HEADER } from '../guard/identity.ts';
@@ -45,6 +46,8 @@ export function createEdgeMiddleware(options: EdgeMiddlewareOptions): EdgeMiddle
     const defaults = getDefaults();
     if (built?.defaults === defaults) return built;
     const { kv, keys, clientIp, settings } = defaults;
+    const taken = policies.find(({ name }) => HANDLER_POLICY_NAMES.includes(name));
+    if (taken) throw new ConfigError('policies', `must not use the name ${taken.name}, which is that of the handlers`);
     const limiter = createLimiter({ kv, policies, localOnly: !settings.redisCache });
     return { defaults, guard: createGuard({ kv, keys, limiter, routes: protect, clientIp }) };
   };

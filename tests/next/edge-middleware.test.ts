@@ -147,8 +147,10 @@ describe('the middleware of a deployment that is not configured', () => {
       { policies: [], protect: [{ path: '/api/*', limits: { ip: 'ip' } }] },
       { policies: [{ name: 'ip', limit: 0, windowMs: 1 }], protect: [] },
       { policies: [], protect: [{ path: 'api' }] },
+      // The handlers' own: both would share accounts.
+      { policies: [{ name: 'handler-key', limit: 1, windowMs: 1_000 }], protect: [] },
     ];
     for (const options of wrong) expect((await createEdgeMiddleware(options)(request())).status).toBe(503);
-    expect(log).toHaveBeenCalledTimes(3);
+    expect(log).toHaveBeenCalledTimes(4);
   });
 });

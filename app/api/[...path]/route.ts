@@ -4,7 +4,7 @@ import * as health from '../../../api/health.ts';
 import * as whoami from '../../../api/whoami.ts';
 import { ConfigError } from '../../../lib/errors.ts';
 import { problem } from '../../../lib/guard/problem.ts';
-import { logMisconfiguration } from '../../../lib/log.ts';
+import { logDefect, logMisconfiguration } from '../../../lib/log.ts';
 
 type Handler = (request: Request) => Response | Promise<Response>;
 type Methods = Partial<Record<string, Handler>>;
@@ -32,10 +32,12 @@ async function dispatch(request: Request, context: { params: Promise<{ path: str
   try {
     return await handler(request);
   } catch (error) {
-    logMisconfiguration(error);
-    return error instanceof ConfigError
-      ? problem(503, 'misconfigured', 'This deployment is not configured correctly.')
-      : problem(500, 'internal', 'Something went wrong.');
+    if (error instanceof ConfigError) {
+      logMisconfiguration(error);
+      return problem(503, 'misconfigured', 'This deployment is not configured correctly.');
+    }
+    logDefect(error);
+    return problem(500, 'internal', 'Something went wrong.');
   }
 }
 
