@@ -1,0 +1,75 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
+import { connect } from 'node:net';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { eventually } from '../support/eventually.ts';
+import { freePort } from '../support/next-app.ts';
+
+let demo: ChildProcess;
+let port: number;
+let output = '';
+let exited: Promise<unknown[]>;
+
+/** The printed line that begins with `start`. */
+const printed = (start: string) =>
+  output
+    .split('\n')
+    .find((line) => line.trim().startsWith(start))
+    ?.trim() ?? '';
+
+beforeAll(async () => {
+  port = await freePort();
+  const env = { ...process.env, PORT: String(port) };
+  // As npm runs it, without npm, which ends by the signal itself.
+  const { scripts } = JSON.parse(readFileSync('package.json', 'utf8')) as { scripts: { demo: string } };
+  // A group of its own, as a terminal has: Ctrl+C reaches all of it.
+  demo = spawn('bash', ['-c', scripts.demo], { env, detached: true, stdio: ['ignore', 'pipe', 'pipe'] });
+  exited = once(demo, 'exit');
+  for (const stream of [demo.stdout, demo.stderr]) {
+    stream?.on('data', (chunk: Buffer) => {
+      output += chunk.toString();
+    });
+  }
+  await eventually(() => output.includes('Stop with Ctrl+C') || demo.exitCode !== null, 100_000);
+}, 120_000);
+
+afterAll(() => {
+  if (demo.exitCode === null && demo.pid !== undefined) process.kill(-demo.pid, 'SIGKILL');
+});
+
+/** Runs a line that the demo prints, as its reader would. */
+async function shell(line: string): Promise<string> {
+  const child = spawn('bash', ['-c', line], { stdio: ['ignore', 'pipe', 'inherit'] });
+  let text = '';
+  child.stdout.on('data', (chunk: Buffer) => {
+    text += chunk.toString();
+  });
+  await once(child, 'close');
+  return text;
+}
+
+describe('npm run demo', () => {
+  it('prints where it is and a key', () => {
+    expect(printed('Breakwater is open')).toBe(`Breakwater is open at http://localhost:${port}`);
+    expect(output).toMatch(/bw_live_[0-9A-Za-z]{38}/);
+  });
+
+  it('prints a line that shows the identity behind the key', async () => {
+    expect(JSON.parse(await shell(printed('curl')))).toMatchObject({ owner: 'demo', scopes: ['read'] });
+  });
+
+  it('prints a line that ends in 429', async () => {
+    const statuses = (await shell(printed('for'))).trim().split('\n');
+    expect(statuses[0]).toBe('200');
+    expect(statuses.at(-1)).toBe('429');
+  });
+
+  it('stops cleanly on Ctrl+C, with all that it started', async () => {
+    process.kill(-(demo.pid ?? 0), 'SIGINT');
+    expect(await exited).toEqual([0, null]);
+    const socket = connect(port, '127.0.0.1');
+    const [error] = await once(socket, 'error');
+    expect(error).toMatchObject({ code: 'ECONNREFUSED' });
+  });
+});
