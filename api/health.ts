@@ -13,8 +13,14 @@ export async function GET(request: Request): Promise<Response> {
   return Response.json(body, { headers: { 'cache-control': 'no-store' } });
 }
 
-function readSnapshot(header: string | null): (CircuitBreakerState & { readonly isHealthy: boolean }) | null {
+/** `null` where no middleware runs in front: then the header is anybody's. */
+function readSnapshot(header: string | null): CircuitBreakerState | null {
   if (header === null) return null;
-  const snapshot = JSON.parse(header) as CircuitBreakerState;
-  return { ...snapshot, isHealthy: snapshot.state !== 'OPEN' };
+  try {
+    const snapshot = JSON.parse(header) as CircuitBreakerState | null;
+    if (!snapshot || !['CLOSED', 'OPEN', 'HALF_OPEN'].includes(snapshot.state)) return null;
+    return { ...snapshot, isHealthy: snapshot.state !== 'OPEN' };
+  } catch {
+    return null;
+  }
 }
