@@ -13,6 +13,7 @@ import { projectRoot } from './edge-bundle.mjs';
 /** @type {Readonly<Record<string, () => Promise<{ run(options: BenchOptions): Promise<void> }>>>} */
 const BENCHES = {
   batching: () => import('./batching.mjs'),
+  endurance: () => import('./endurance.mjs'),
   size: () => import('./size.mjs'),
 };
 
