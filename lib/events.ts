@@ -22,7 +22,7 @@ export type BreakwaterEvent =
   | { readonly type: 'quota'; readonly at: number }
   /** Limits are answered without the store; sent once per outage. */
   | { readonly type: 'fallback'; readonly at: number; readonly feature: 'limit'; readonly reason: string }
-  /** Limits are back on the store. */
+  /** Limits are back on the store: it has answered all of them for 5 s. Sent with the next answer after that. */
   | { readonly type: 'recovered'; readonly at: number; readonly feature: 'limit' }
   /** A stored record cannot be read: another type of value, another version, or damage. */
   | { readonly type: 'unreadable'; readonly at: number; readonly feature: 'limit' | 'keys'; readonly problem: string }

@@ -1,6 +1,7 @@
 import type { Result, Value } from '../client/call.ts';
 import { boundPart } from '../client/keys.ts';
 import type { KvClient } from '../client/kv-client.ts';
+import { elapsedSince, type Instant, instant } from '../clock.ts';
 import { ConfigError, isKvError, isUnavailable } from '../errors.ts';
 import type { Argument } from '../store/store.ts';
 import { ruleArguments } from './charge.ts';
@@ -25,6 +26,9 @@ export interface LedgerOptions {
   readonly maxLocalKeys: number;
 }
 
+/** How long Redis has to answer without fail before limits are said to be back: it may refuse one request of two. */
+const SETTLED_MS = 5_000;
+
 /** Accounts of limits: their keys, the reading of what Redis answers, and the count kept here while Redis is away. */
 export interface Ledger {
   readonly epoch: Epoch;
@@ -43,15 +47,21 @@ export interface Ledger {
 export function createLedger({ kv, onUnavailable, maxLocalKeys }: LedgerOptions): Ledger {
   const epoch = createEpoch(kv);
   const local = createLocalAccounts(kv.clock, maxLocalKeys);
-  let away = false;
+  let failedAt: Instant | undefined;
 
   const localKey = ({ rule, subject }: Charge) => `${rule.name}:${subject}`;
 
-  const mark = (nowAway: boolean, reason: string) => {
-    if (nowAway === away) return;
-    away = nowAway;
-    const at = kv.clock.now();
-    kv.notify(away ? { type: 'fallback', at, feature: 'limit', reason } : { type: 'recovered', at, feature: 'limit' });
+  const markAway = (reason: string) => {
+    const isNews = failedAt === undefined;
+    failedAt = instant(kv.clock);
+    if (isNews) kv.notify({ type: 'fallback', at: kv.clock.now(), feature: 'limit', reason });
+  };
+
+  /** A probe that succeeds is no recovery: until the circuit is closed, everybody else still counts here. */
+  const markBack = () => {
+    if (!failedAt || elapsedSince(failedAt, kv.clock) < SETTLED_MS || kv.circuit.state().state !== 'CLOSED') return;
+    failedAt = undefined;
+    kv.notify({ type: 'recovered', at: kv.clock.now(), feature: 'limit' });
   };
 
   const notifyUnreadable = (problem: string) =>
@@ -79,11 +89,11 @@ export function createLedger({ kv, onUnavailable, maxLocalKeys }: LedgerOptions)
     here,
     keys: (charges) => charges.map(({ rule, subject }) => epoch.key(rule.name, subject)),
     read(charges, reply) {
-      mark(false, '');
+      markBack();
       return conclude(charges, reply, 'store');
     },
     without(charges, cost, error) {
-      if (isUnavailable(error)) mark(true, error.code);
+      if (isUnavailable(error)) markAway(error.code);
       else if (isKvError(error) && error.code === 'COMMAND') notifyUnreadable(error.replyCode);
       else throw error;
       return here(charges, cost);
