@@ -4,7 +4,7 @@ import { type ClientIp, createClientIp } from './guard/client-ip.ts';
 import { createIdentitySeal, type IdentitySeal } from './guard/identity.ts';
 import { type ApiKeys, createApiKeys } from './keys/api-keys.ts';
 import { createLimiter, type Limiter } from './limit/limiter.ts';
-import { createEventLog, warn } from './log.ts';
+import { createEventLog, createFailureLog, warn } from './log.ts';
 
 /** What the well-known functions work with: one of each per process, made from the environment at first use. */
 export interface Defaults {
@@ -18,6 +18,8 @@ export interface Defaults {
   readonly limiter: Limiter;
   /** Limits named by `defineLimits`. */
   readonly operations: Map<string, OperationLimit>;
+  /** Writes what the functions that answer nothing but `null` or `false` failed of. */
+  readonly logFailure: (operation: string, error: unknown) => void;
 }
 
 /** A named operation's limit, as the migrated systems write it. */
@@ -69,5 +71,6 @@ export function createDefaults(settings: Settings): Defaults {
     seal: identitySecret === undefined ? undefined : createIdentitySeal({ secret: identitySecret }),
     limiter: createLimiter({ kv, policies: HANDLER_POLICIES, localOnly: !settings.redisCache }),
     operations: new Map(),
+    logFailure: createFailureLog(kv.clock.now),
   };
 }

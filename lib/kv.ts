@@ -92,7 +92,7 @@ async function safely<T>(operation: string, fallback: T, work: () => Promise<T>)
   } catch (error) {
     if (!isKvError(error) || error.code === 'CONFIG') throw error;
     // While the circuit is open the one line of its opening has said it.
-    if (error.code !== 'CIRCUIT_OPEN') logFailure(operation, error);
+    if (error.code !== 'CIRCUIT_OPEN') getDefaults().logFailure(operation, error);
     return fallback;
   }
 }

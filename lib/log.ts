@@ -28,15 +28,24 @@ export function logLine(event: BreakwaterEvent): string | undefined {
 /** How often the same sort of line may be repeated. */
 const QUIET_MS = 60_000;
 
+/** Tells whether something of this sort is worth a line again, and takes it for written if so. */
+function createQuiet(): (sort: string, at: number) => boolean {
+  const lastAt = new Map<string, number>();
+  return (sort, at) => {
+    const previous = lastAt.get(sort);
+    if (previous !== undefined && Math.abs(at - previous) < QUIET_MS) return false;
+    lastAt.set(sort, at);
+    return true;
+  };
+}
+
 /** A listener that writes one line for each thing that happens, and no more than one a minute for what goes on happening. */
 export function createEventLog(write: (line: string) => void = warn): (event: BreakwaterEvent) => void {
-  const lastAt = new Map<string, number>();
+  const isDue = createQuiet();
   return (event) => {
     const changes = event.type === 'circuit' || event.type === 'fallback' || event.type === 'recovered';
     const sort = 'feature' in event ? `${event.type} ${event.feature}` : event.type;
-    const previous = lastAt.get(sort);
-    if (!changes && previous !== undefined && Math.abs(event.at - previous) < QUIET_MS) return;
-    lastAt.set(sort, event.at);
+    if (!changes && !isDue(sort, event.at)) return;
     const line = logLine(event);
     if (line !== undefined) write(line);
   };
@@ -45,6 +54,14 @@ export function createEventLog(write: (line: string) => void = warn): (event: Br
 /** One line about an operation that failed: the error's own text, which carries no key, value or argument. */
 export function logFailure(operation: string, error: unknown): void {
   warn(`[KV] Failed to ${operation}: ${describe(error)}`);
+}
+
+/** As {@link logFailure}, but what goes on failing in the same way is said once a minute. */
+export function createFailureLog(now: () => number): (operation: string, error: unknown) => void {
+  const isDue = createQuiet();
+  return (operation, error) => {
+    if (isDue(`${operation} ${sortOf(error)}`, now())) logFailure(operation, error);
+  };
 }
 
 let lastMisconfiguration: string | undefined;
@@ -63,6 +80,12 @@ export function logDefect(error: unknown): void {
 
 export function warn(line: string): void {
   console.warn(line);
+}
+
+function sortOf(error: unknown): string {
+  if (!isKvError(error)) return 'unknown';
+  if (error.code === 'STORE') return error.kind;
+  return error.code === 'COMMAND' ? error.replyCode : error.code;
 }
 
 function describe(error: unknown): string {

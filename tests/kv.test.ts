@@ -167,6 +167,17 @@ describe('while Redis is away', () => {
   });
 });
 
+describe('a store that goes on refusing', () => {
+  it('is one line a minute for each thing that cannot be done, however often it is tried', async () => {
+    store.respond((commands) => commands.map(() => ({ error: 'WRONGPASS secret' })));
+    for (let turn = 0; turn < 50; turn += 1) await Promise.all([kvGet('k'), kvMGet(['k']), kvSet('k', 1, 1)]);
+    expect(warnings).toEqual(['get', 'set'].map((what) => expect.stringMatching(`^\\[KV\\] Failed to ${what}: STORE`)));
+    answer({ error: 'WRONGTYPE secret' });
+    await kvGet('k');
+    expect(warnings).toHaveLength(3);
+  });
+});
+
 describe('a wrong argument', () => {
   it('is thrown, for it is no outage', async () => {
     await expect(kvIncr('k', 0)).rejects.toMatchObject({ code: 'CONFIG', setting: 'ttlSeconds' });
