@@ -4,7 +4,17 @@ import type { Outcome } from '../resilience/circuit-breaker.ts';
 import { type ErrorReply, isErrorReply, type Reply } from '../store/store.ts';
 
 /** Redis is there but cannot serve now. */
-const OUTAGE = new Set(['LOADING', 'MASTERDOWN', 'CLUSTERDOWN', 'TRYAGAIN', 'READONLY', 'MISCONF', 'OOM', 'BUSY']);
+const OUTAGE = new Set([
+  'LOADING',
+  'MASTERDOWN',
+  'CLUSTERDOWN',
+  'TRYAGAIN',
+  'READONLY',
+  'NOREPLICAS',
+  'MISCONF',
+  'OOM',
+  'BUSY',
+]);
 /** Redis answers, and we are not let in: a matter of configuration, not of availability. */
 const DENIED = new Set(['NOAUTH', 'WRONGPASS', 'NOPERM']);
 /** How Upstash words an exhausted plan or a suspended database. */

@@ -49,7 +49,8 @@ export function parseRetryAfter(headers: Headers, clock: Clock): number | undefi
 
 function kindOfText(text: string): StoreErrorKind | undefined {
   if (/max requests limit|max daily request limit|max monthly|suspended/i.test(text)) return 'quota';
-  if (/^(LOADING|MASTERDOWN|CLUSTERDOWN|TRYAGAIN|READONLY|MISCONF|OOM|BUSY)\b/.test(text)) return 'unavailable';
+  if (/^(LOADING|MASTERDOWN|CLUSTERDOWN|TRYAGAIN|READONLY|NOREPLICAS|MISCONF|OOM|BUSY)\b/.test(text))
+    return 'unavailable';
   if (/^(NOAUTH|WRONGPASS|NOPERM)\b/.test(text)) return 'auth';
   return undefined;
 }

@@ -17,6 +17,7 @@ const OUTAGES = [
   'TRYAGAIN Multiple keys request during rehashing of slot',
   "READONLY You can't write against a read only replica.",
   'MISCONF Redis is configured to save RDB snapshots, but it is currently unable to persist to disk.',
+  'NOREPLICAS Not enough good replicas to write.',
   "OOM command not allowed when used memory > 'maxmemory'.",
   'BUSY Redis is busy running a script. You can only call SCRIPT KILL or SHUTDOWN NOSAVE.',
 ];

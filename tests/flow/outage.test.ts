@@ -234,6 +234,11 @@ describe('a Redis whose scripts are flushed under load', () => {
 
 describe.each<[string, Command, Command]>([
   ['has no memory left', ['CONFIG', 'SET', 'maxmemory', 1], ['CONFIG', 'SET', 'maxmemory', 0]],
+  [
+    'has lost its replicas and must not write without',
+    ['CONFIG', 'SET', 'min-replicas-to-write', 1],
+    ['CONFIG', 'SET', 'min-replicas-to-write', 0],
+  ],
   ['has become a replica', ['REPLICAOF', '127.0.0.1', 1], ['REPLICAOF', 'NO', 'ONE']],
 ])('a Redis that %s', (_, fail, mend) => {
   afterEach(() => tell(mend));

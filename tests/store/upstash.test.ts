@@ -220,6 +220,7 @@ describe('an answer of the endpoint', () => {
     ['TRYAGAIN Multiple keys request during rehashing of slot', 'unavailable'],
     ["READONLY You can't write against a read only replica.", 'unavailable'],
     ['MISCONF Redis is configured to save RDB snapshots', 'unavailable'],
+    ['NOREPLICAS Not enough good replicas to write.', 'unavailable'],
     ["OOM command not allowed when used memory > 'maxmemory'.", 'unavailable'],
     ['BUSY Redis is busy running a script.', 'unavailable'],
     ['NOAUTH Authentication required.', 'auth'],
