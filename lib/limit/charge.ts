@@ -8,11 +8,12 @@ import type { Rule } from './policy.ts';
  * none. It comes as a function, so that the guard can put it into a script with the key lookup. A negative cost asks
  * whether that much would fit, and takes nothing.
  *
- * `gcra` keeps `<TAT>:<interval>` in microseconds. The theoretical arrival time (TAT) is the moment at which the whole
- * burst is available again; the interval is that of one permit when it was written, so that a subject whose plan changes
- * keeps what it has used in permits, not in time. `fixedWindow` keeps `<window>:<count>`; the number of the window
- * stands in the value, not in the key, so that the server's clock decides and all keys are declared. Numbers are
- * written with `%.0f`, because Lua's own form keeps 14 digits and microseconds since 1970 have 16.
+ * `gcra` keeps `<TAT>:<interval>:<capacity>`, times in microseconds. The theoretical arrival time (TAT) is the moment at
+ * which the whole burst is available again; the interval is that of one permit when it was written, so that a subject
+ * whose plan changes keeps what it has used in permits, not in time. A debt above the capacity of that moment was never
+ * granted: the clock has been set back since, and the account counts as lost. `fixedWindow` keeps `<window>:<count>`;
+ * the number of the window stands in the value, not in the key, so that the server's clock decides and all keys are
+ * declared. Numbers are written with `%.0f`, because Lua's own form keeps 14 digits and microseconds since 1970 have 16.
  *
  * The reply is flat: 1 or 0 for granted; then for each key the permits left, the microseconds until all are back, and the
  * microseconds until this cost fits (0 now, -1 never).
@@ -23,16 +24,17 @@ local function charge(now, cost, keys, rules)
   cost = math.abs(cost)
   for i = 1, #keys do
     local kind, period, capacity = rules[3 * i - 2], tonumber(rules[3 * i - 1]), tonumber(rules[3 * i])
-    local first, second = string.match(redis.call('GET', keys[i]) or '', '^(%d+):(%d+)$')
-    first, second = tonumber(first), tonumber(second)
+    local first, second, third = string.match(redis.call('GET', keys[i]) or '', '^(%d+):(%d+):?(%d*)$')
+    first, second, third = tonumber(first), tonumber(second), tonumber(third)
     local left, reset, retry, lasts
     if kind == 'g' then
       local debt, interval = 0, period
-      if first and first > now and second > 0 then debt, interval = first - now, second end
+      local most = second and ((third or math.huge) + 1) * second
+      if first and first > now and second > 0 and first - now <= most then debt, interval = first - now, second end
       left, reset, retry = math.floor(capacity - debt / interval), debt, debt - (capacity - cost) * interval
       if interval ~= period then debt = math.ceil(debt / interval * period) end
       lasts = debt + cost * period
-      writes[i] = {string.format('%.0f:%.0f', now + lasts, period), lasts}
+      writes[i] = {string.format('%.0f:%.0f:%.0f', now + lasts, period, capacity), lasts}
     else
       local window = math.floor(now / period)
       local used = first == window and second or 0
@@ -84,8 +86,8 @@ export function charge(
   const seen = keys.map((key, index) => {
     const [kind, period, capacity] = [rules[3 * index], Number(rules[3 * index + 1]), Number(rules[3 * index + 2])];
     const raw = redis.call('GET', key);
-    const [, first, second] = /^(\d+):(\d+)$/.exec(typeof raw === 'string' ? raw : '') ?? [];
-    const stored = { first: Number(first ?? -1), second: Number(second ?? 0) };
+    const [, first, second, third] = /^(\d+):(\d+):?(\d*)$/.exec(typeof raw === 'string' ? raw : '') ?? [];
+    const stored = { first: Number(first ?? -1), second: Number(second ?? 0), third: third ? Number(third) : Infinity };
     const account = (kind === 'g' ? gcra : fixedWindow)(stored, now, cost, period, capacity);
     return { ...account, key, retry: cost > capacity ? -1 : cost === 0 ? 0 : Math.max(0, account.retry) };
   });
@@ -102,16 +104,19 @@ export function charge(
 interface Stored {
   readonly first: number;
   readonly second: number;
+  /** Infinity where there is none. */
+  readonly third: number;
 }
 
-function gcra({ first, second }: Stored, now: number, cost: number, period: number, capacity: number): Account {
-  const [debt, interval] = first > now && second > 0 ? [first - now, second] : [0, period];
+function gcra({ first, second, third }: Stored, now: number, cost: number, period: number, capacity: number): Account {
+  const [debt, interval] =
+    first > now && second > 0 && first - now <= (third + 1) * second ? [first - now, second] : [0, period];
   const lasts = (interval === period ? debt : Math.ceil((debt / interval) * period)) + cost * period;
   return {
     left: Math.floor(capacity - debt / interval),
     reset: debt,
     retry: debt - (capacity - cost) * interval,
-    value: `${now + lasts}:${period}`,
+    value: `${now + lasts}:${period}:${capacity}`,
     lasts,
   };
 }

@@ -106,8 +106,8 @@ describe('the front-door script', () => {
       record({}),
       record({}),
       '1',
-      `${NOW_MS * 1_000 + period}:${period}`,
-      `${NOW_MS * 1_000 + period}:${period}`,
+      `${NOW_MS * 1_000 + period}:${period}:5`,
+      `${NOW_MS * 1_000 + period}:${period}:3`,
     ]);
     expect(second?.[0]).toEqual(['active', record({}), [1, 3, 2 * period, 0, 1, 2 * period, 0]]);
   });

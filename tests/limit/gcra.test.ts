@@ -102,7 +102,7 @@ describe('gcra', () => {
   it('keeps all sixteen digits of a microsecond time in Redis', async () => {
     const { store, take } = limiterOf({ limit: 7, windowMs: 1_000 });
     await take();
-    expect(await store.execute([['GET', 'ratelimit:p:alice']])).toEqual(['1700000000142858:142858']);
+    expect(await store.execute([['GET', 'ratelimit:p:alice']])).toEqual(['1700000000142858:142858:7']);
   });
 
   it('forgets a key no earlier than everything has come back', async () => {
@@ -140,5 +140,22 @@ describe('gcra', () => {
     other.clock.advance(59_460);
     expect((await other.take(1, lowered)).allowed).toBe(true);
     expect(clock.now()).toBe(1_700_000_000_000);
+  });
+
+  it('counts an account as lost when the clock of the store was set back by more than the account can hold', async () => {
+    const { clock, take } = limiterOf({ limit: 10, windowMs: 60_000 });
+    await take(10);
+    expect(await take()).toMatchObject({ allowed: false, retryAfterMs: 6_000 });
+    clock.jumpWall(-3_600_000);
+    expect(await take(4)).toMatchObject({ allowed: true, remaining: 6 });
+    expect(await take(6)).toMatchObject({ allowed: true, remaining: 0 });
+    expect(await take()).toMatchObject({ allowed: false, retryAfterMs: 6_000 });
+  });
+
+  it('keeps an account when the clock of the store was set back by less', async () => {
+    const { clock, take } = limiterOf({ limit: 10, windowMs: 60_000 });
+    await take(6);
+    clock.jumpWall(-12_000);
+    expect(await take(2)).toMatchObject({ allowed: true, remaining: 0 });
   });
 });
