@@ -15,7 +15,7 @@ import { type WatchedStore, watchedStore } from '../support/watched-store.ts';
 const TOKEN = 'token-of-the-outage-tests';
 const HOUR_MS = 3_600_000;
 const OPEN_MS = 200;
-const TIMEOUT_MS = 250;
+const TIMEOUT_MS = 400;
 
 let redis: RedisServer;
 let admin: Store;
