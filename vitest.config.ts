@@ -3,7 +3,7 @@ import { defineConfig } from 'vitest/config';
 const project = (
   name: string,
   include: readonly string[],
-  extra: { testTimeout?: number; fileParallelism?: boolean } = {},
+  extra: { testTimeout?: number; fileParallelism?: boolean; sequence?: { groupOrder: number } } = {},
 ) => ({
   test: { name, include: [...include], environment: 'node', globalSetup: './tests/support/global-setup.ts', ...extra },
 });
@@ -13,7 +13,12 @@ export default defineConfig({
     projects: [
       project('unit', ['tests/**/*.test.ts', '!tests/{contract,differential,e2e}/**'], { testTimeout: 20_000 }),
       project('contract', ['tests/{contract,differential}/**/*.test.ts'], { testTimeout: 30_000 }),
-      project('e2e', ['tests/e2e/**/*.test.ts'], { testTimeout: 120_000, fileParallelism: false }),
+      // After the others: what a built Next does under load is not to be measured beside a busy test run.
+      project('e2e', ['tests/e2e/**/*.test.ts'], {
+        testTimeout: 120_000,
+        fileParallelism: false,
+        sequence: { groupOrder: 1 },
+      }),
     ],
   },
 });
