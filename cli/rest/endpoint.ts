@@ -1,15 +1,16 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { sha1Hex } from '../../lib/client/crypto.ts';
 import { systemClock } from '../../lib/clock.ts';
 import { ConfigError } from '../../lib/errors.ts';
 import { connectionBoundText, isConnectionBound, runShareable } from '../../lib/store/connection-bound.ts';
+import { scriptTranslationFor } from '../../lib/store/script-translation.ts';
 import { type Command, isErrorReply, type Reply, type Store } from '../../lib/store/store.ts';
 import { parseRequest, queryToken, type RestMode } from './parse.ts';
 import { isRead, notPermittedText } from './read-only.ts';
 import { Refusal } from './refusal.ts';
 import { encodeReply } from './reply.ts';
-import { type ScriptTranslation, translateScripts } from './scripts.ts';
 
 export interface RestEndpointOptions {
   /** Where commands go. It is not closed with the endpoint. */
@@ -34,8 +35,6 @@ export interface RestEndpoint {
 
 const CLOSE_MS = 1000;
 const MAX_HEADER_BYTES = 16 * 1024;
-/** Upstash knows its own flag. */
-const AS_IT_IS: ScriptTranslation = { command: (command) => command, reply: (_, reply) => reply };
 /** Upstash's wording. */
 const UNAUTHORIZED = 'WRONGPASS invalid or missing auth token';
 
@@ -49,20 +48,21 @@ export async function startRestEndpoint(options: RestEndpointOptions): Promise<R
   const { store, token, readOnlyToken, host = '127.0.0.1', port = 0 } = options;
   if (token === '') throw new ConfigError('token', 'must not be empty');
   if (readOnlyToken === '') throw new ConfigError('readOnlyToken', 'must not be empty');
-  const scripts = store.kind === 'upstash' ? AS_IT_IS : translateScripts();
+  const scripts = scriptTranslationFor(store.kind, sha1Hex);
   let requests = 0;
 
   async function run(commands: readonly Command[], mode: RestMode, signal: AbortSignal): Promise<readonly Reply[]> {
     const bound = commands.find(isConnectionBound);
     if (bound !== undefined && mode !== 'pipeline') throw new Refusal(400, connectionBoundText(bound));
     requests += 1;
-    const replies = await runShareable(commands, (shareable) => execute(shareable, mode === 'multi-exec', signal));
-    return commands.map((command, index) => scripts.reply(command, replies[index] ?? null));
+    return scripts.run(commands, (translated) =>
+      runShareable(translated, (shareable) => execute(shareable, mode === 'multi-exec', signal)),
+    );
   }
 
   async function execute(commands: readonly Command[], atomic: boolean, signal: AbortSignal) {
     try {
-      return await store.execute(commands.map(scripts.command), { atomic, signal });
+      return await store.execute(commands, { atomic, signal });
     } catch {
       throw new Refusal(503, 'ERR the store behind this endpoint is unavailable');
     }
