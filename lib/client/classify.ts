@@ -86,9 +86,21 @@ const SAFE_TEXTS = [
   'index out of range',
   'No matching script. Please use EVAL.',
   'Transaction discarded because of previous errors',
+  'needs a connection of its own',
+  'this script has no TypeScript twin and no Lua engine is configured',
 ];
 
 function explain(text: string): string {
-  const known = SAFE_TEXTS.find((safe) => text.includes(safe));
+  const known = safeText(text);
   return known ? ` (${known})` : '';
+}
+
+function safeText(text: string): string | undefined {
+  return SAFE_TEXTS.find((safe) => text.includes(safe));
+}
+
+/** What Redis said, as far as it quotes nothing: `WRONGTYPE Operation against …`. */
+export function refusalText({ replyCode, message }: CommandError): string {
+  const known = safeText(message);
+  return known ? `${replyCode} ${known}` : replyCode;
 }

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { asKvError, classifyError, classifyReplies, replyError } from '../../lib/client/classify.ts';
+import { asKvError, classifyError, classifyReplies, refusalText, replyError } from '../../lib/client/classify.ts';
 import {
   CircuitOpenError,
   CommandError,
@@ -193,6 +193,17 @@ describe('the error for a refused command', () => {
     'WRONGTYPE # Operation against a key holding the wrong kind of value',
   ];
 
+  it.each([
+    ['WRONGTYPE Operation against a key holding the wrong kind of value', undefined],
+    ['NOSCRIPT No matching script. Please use EVAL.', undefined],
+    ["ERR invalid expire time in 'set' command", 'ERR invalid expire time'],
+    ['MYERR the words of a script', 'MYERR'],
+    ['in lower case', 'ERR'],
+  ])('keeps of "%s" what it does not quote, in the words of Redis', (error, kept = error) => {
+    const refused = replyError({ error });
+    expect(refused instanceof CommandError && refusalText(refused)).toBe(kept);
+  });
+
   it('never repeats what the reply quotes', () => {
     const secret = fc
       .string({ minLength: 4, maxLength: 40 })
@@ -203,6 +214,7 @@ describe('the error for a refused command', () => {
         const said = `${error.message} ${error.stack?.split('\n')[0]} ${JSON.stringify(error)} ${String(error.cause)}`;
         expect(said).not.toContain(hidden);
         expect(said).not.toContain('_Zq7');
+        if (error instanceof CommandError) expect(refusalText(error)).not.toContain('_Zq7');
       }),
       { numRuns: 2_000 },
     );
