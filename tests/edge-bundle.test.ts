@@ -31,6 +31,21 @@ describe('the bundle of lib/next', () => {
   });
 });
 
+describe('the bundle of lib/redis', () => {
+  it('loads in an Edge sandbox', async () => {
+    expect(await exportsAtTheEdge("export * from './lib/redis.ts';")).toContain('createRedis');
+  });
+
+  it('has nothing in it that does not work at the edge, but for what @upstash/redis brings', async () => {
+    const leaks = edgeLeaks(await edgeBundle("export * from './lib/redis.ts';"));
+    const theirs = edgeLeaks(await edgeBundle("export { Redis } from '@upstash/redis';"));
+    expect(leaks.map(wordOf)).toEqual(theirs.map(wordOf));
+  });
+});
+
+/** What was found, without the code around it. */
+const wordOf = (leak: string): string => leak.slice(0, leak.indexOf(':'));
+
 describe('the checks above', () => {
   it.each([
     ['a module of Node', "import { createHash } from 'node:crypto'; export const f = createHash;"],

@@ -123,6 +123,7 @@ const EFFECTS: readonly Effect[] = [
   { what: 'Next', home: /^lib\/next\//, specifier: isPackage('next') },
   { what: 'Node', home: /^lib\/store\/redis\.ts$/, specifier: isBuiltin },
   { what: 'ioredis', home: /^lib\/store\/redis\.ts$/, specifier: isPackage('ioredis') },
+  { what: '@upstash/redis', home: /^lib\/client\/redis\.ts$/, specifier: isPackage('@upstash/redis') },
   { what: 'a Lua engine', home: /^lib\/store\/lua(?:\.ts$|\/)/, specifier: isPackage('fengari') },
   {
     what: 'randomness or WebCrypto',

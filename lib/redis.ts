@@ -1,0 +1,1 @@
+export { type CreateRedisOptions, createRedis } from './client/redis.ts';
