@@ -1,18 +1,34 @@
 /** Why a request counted as a failure; safe to log. */
-export type FailureKind = 'network' | 'deadline' | 'http' | 'protocol' | 'quota' | 'unavailable' | 'probe-lost';
+export type FailureKind =
+  | 'network'
+  | 'deadline'
+  | 'http'
+  | 'protocol'
+  | 'quota'
+  | 'unavailable'
+  | 'probe-lost'
+  | 'slow';
 
 export type CircuitStateName = 'CLOSED' | 'OPEN' | 'HALF_OPEN';
 
+/** Who decides: the circuit's own rules (AUTO), or somebody who forced it. A forced circuit stays as it is. */
+export type CircuitMode = 'AUTO' | 'FORCED_OPEN' | 'DISABLED' | 'METRICS_ONLY';
+
+/** What changed the circuit: the failure that tripped it, somebody's hand, or another process's snapshot. */
+export type CircuitReason = FailureKind | 'manual' | 'restored';
+
 /** Something an operator may want to see. Carries no key, value, address or secret. `at` is Unix milliseconds. */
 export type BreakwaterEvent =
-  /** The circuit breaker changed state. */
+  /** The circuit breaker changed state or mode. */
   | {
       readonly type: 'circuit';
       readonly at: number;
       readonly from: CircuitStateName;
       readonly to: CircuitStateName;
-      /** What tripped it, where something did. */
-      readonly reason: FailureKind | undefined;
+      /** The mode from now on. */
+      readonly mode: CircuitMode;
+      /** `undefined` for what the rules do by themselves as time or successes come in. */
+      readonly reason: CircuitReason | undefined;
       /** How long it stays open, in milliseconds, where it opened. */
       readonly openForMs: number | undefined;
     }
@@ -20,6 +36,25 @@ export type BreakwaterEvent =
   | { readonly type: 'config'; readonly at: number; readonly problem: string }
   /** The plan's quota is used up, or the database is suspended. */
   | { readonly type: 'quota'; readonly at: number }
+  /** A request took `slowMs` or longer, well or badly: how many commands it held, and which (their names only). */
+  | {
+      readonly type: 'slow';
+      readonly at: number;
+      readonly durationMs: number;
+      readonly commands: number;
+      readonly names: readonly string[];
+    }
+  /**
+   * This process has sent `share` of the commands that the plan allows per UTC day. Its own only: what other processes
+   * send is not known here.
+   */
+  | {
+      readonly type: 'plan';
+      readonly at: number;
+      readonly used: number;
+      readonly limit: number;
+      readonly share: 0.8 | 1;
+    }
   /** Limits are answered without the store; sent once per outage. */
   | { readonly type: 'fallback'; readonly at: number; readonly feature: 'limit'; readonly reason: string }
   /** Limits are back on the store: it has answered all of them for 5 s. Sent with the next answer after that. */

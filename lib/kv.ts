@@ -2,7 +2,7 @@ import { KV_PREFIXES } from './client/keys.ts';
 import { getDefaults } from './default-client.ts';
 import { isKvError } from './errors.ts';
 import { logFailure } from './log.ts';
-import type { CircuitSnapshot } from './resilience/circuit-breaker.ts';
+import type { CircuitSnapshot } from './resilience/circuit.ts';
 
 export { buildKey } from './client/keys.ts';
 export { createKv, type KvClient, type KvOptions } from './client/kv-client.ts';

@@ -5,13 +5,15 @@ import type { BreakwaterEvent } from './events.ts';
 export function logLine(event: BreakwaterEvent): string | undefined {
   switch (event.type) {
     case 'circuit':
-      if (event.to === 'HALF_OPEN') return '[KV Circuit Breaker] Circuit is HALF_OPEN';
-      if (event.to === 'CLOSED') return '[KV Circuit Breaker] Circuit is CLOSED (recovered)';
-      return `[KV Circuit Breaker] Circuit is OPEN (${event.reason ?? 'unknown'}; next probe in ${event.openForMs ?? 0} ms)`;
+      return `[KV Circuit Breaker] Circuit is ${circuitLine(event)}`;
     case 'config':
       return `[KV] Failed to authenticate or authorise: ${event.problem}`;
     case 'quota':
       return '[KV] Failed to execute: the quota of the plan is used up, or the database is suspended';
+    case 'slow':
+      return `[KV] Slow: ${event.commands} commands took ${Math.round(event.durationMs)} ms (${event.names.join(' ')})`;
+    case 'plan':
+      return `[KV] This process has used ${event.share * 100} % of the plan's commands for today (${event.used} of ${event.limit})`;
     case 'fallback':
       return `[Rate Limit] KV unavailable for key [redacted], counting in this process (${event.reason})`;
     case 'recovered':
@@ -25,8 +27,17 @@ export function logLine(event: BreakwaterEvent): string | undefined {
   }
 }
 
+function circuitLine({ to, mode, reason, openForMs }: Extract<BreakwaterEvent, { type: 'circuit' }>): string {
+  if (mode !== 'AUTO') return `${to} (${mode} until released)`;
+  if (to === 'HALF_OPEN') return to;
+  if (to === 'CLOSED') return `CLOSED (${reason ?? 'recovered'})`;
+  return `OPEN (${reason ?? 'unknown'}; next probe in ${Math.round(openForMs ?? 0)} ms)`;
+}
+
 /** How often the same sort of line may be repeated. */
 const QUIET_MS = 60_000;
+/** Said each time: each of them is news. */
+const CHANGES: ReadonlySet<BreakwaterEvent['type']> = new Set(['circuit', 'plan', 'fallback', 'recovered']);
 
 /** Tells whether something of this sort is worth a line again, and takes it for written if so. */
 function createQuiet(): (sort: string, at: number) => boolean {
@@ -43,7 +54,7 @@ function createQuiet(): (sort: string, at: number) => boolean {
 export function createEventLog(write: (line: string) => void = warn): (event: BreakwaterEvent) => void {
   const isDue = createQuiet();
   return (event) => {
-    const changes = event.type === 'circuit' || event.type === 'fallback' || event.type === 'recovered';
+    const changes = CHANGES.has(event.type);
     const sort = 'feature' in event ? `${event.type} ${event.feature}` : event.type;
     if (!changes && !isDue(sort, event.at)) return;
     const line = logLine(event);

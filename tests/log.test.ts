@@ -14,7 +14,7 @@ function captured(method: 'warn' | 'error') {
 }
 
 describe('the line of an event', () => {
-  const circuit = { type: 'circuit', at: 0, reason: undefined, openForMs: undefined } as const;
+  const circuit = { type: 'circuit', at: 0, mode: 'AUTO', reason: undefined, openForMs: undefined } as const;
   it.each<[BreakwaterEvent, string]>([
     [
       { ...circuit, from: 'CLOSED', to: 'OPEN', reason: 'deadline', openForMs: 10_000 },
@@ -22,6 +22,27 @@ describe('the line of an event', () => {
     ],
     [{ ...circuit, from: 'OPEN', to: 'HALF_OPEN' }, '[KV Circuit Breaker] Circuit is HALF_OPEN'],
     [{ ...circuit, from: 'HALF_OPEN', to: 'CLOSED' }, '[KV Circuit Breaker] Circuit is CLOSED (recovered)'],
+    [{ ...circuit, from: 'OPEN', to: 'CLOSED', reason: 'manual' }, '[KV Circuit Breaker] Circuit is CLOSED (manual)'],
+    [
+      { ...circuit, from: 'CLOSED', to: 'OPEN', mode: 'FORCED_OPEN', reason: 'manual' },
+      '[KV Circuit Breaker] Circuit is OPEN (FORCED_OPEN until released)',
+    ],
+    [
+      { ...circuit, from: 'CLOSED', to: 'CLOSED', mode: 'DISABLED', reason: 'manual' },
+      '[KV Circuit Breaker] Circuit is CLOSED (DISABLED until released)',
+    ],
+    [
+      { ...circuit, from: 'CLOSED', to: 'OPEN', reason: 'restored', openForMs: 12_345.6 },
+      '[KV Circuit Breaker] Circuit is OPEN (restored; next probe in 12346 ms)',
+    ],
+    [
+      { type: 'slow', at: 0, durationMs: 250.4, commands: 3, names: ['GET', 'SET'] },
+      '[KV] Slow: 3 commands took 250 ms (GET SET)',
+    ],
+    [
+      { type: 'plan', at: 0, used: 8_000, limit: 10_000, share: 0.8 },
+      "[KV] This process has used 80 % of the plan's commands for today (8000 of 10000)",
+    ],
     [{ type: 'config', at: 0, problem: 'NOAUTH' }, '[KV] Failed to authenticate or authorise: NOAUTH'],
     [
       { type: 'quota', at: 0 },
@@ -76,7 +97,15 @@ describe('the log of events', () => {
 
   it('writes every change, however fast they follow each other', () => {
     const { lines, log } = written();
-    const change = { type: 'circuit', at: 0, from: 'CLOSED', to: 'OPEN', reason: 'network', openForMs: 1 } as const;
+    const change = {
+      type: 'circuit',
+      at: 0,
+      mode: 'AUTO',
+      from: 'CLOSED',
+      to: 'OPEN',
+      reason: 'network',
+      openForMs: 1,
+    } as const;
     for (let index = 0; index < 3; index += 1) {
       log(change);
       log({ type: 'fallback', at: 0, feature: 'limit', reason: 'DEADLINE' });

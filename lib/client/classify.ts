@@ -1,6 +1,6 @@
 import { CommandError, isKvError, type KvError, StoreError } from '../errors.ts';
 import type { FailureKind } from '../events.ts';
-import type { Outcome } from '../resilience/circuit-breaker.ts';
+import type { Outcome } from '../resilience/circuit.ts';
 import { type ErrorReply, isErrorReply, type Reply } from '../store/store.ts';
 
 /** Redis is there but cannot serve now. */

@@ -1,7 +1,7 @@
 import type { Clock } from '../clock.ts';
 import { CircuitOpenError, DeadlineError, isKvError, StoreError } from '../errors.ts';
 import type { BreakwaterEvent } from '../events.ts';
-import { type CircuitBreaker, isRefusal, type Outcome, type Permit } from '../resilience/circuit-breaker.ts';
+import { type CircuitBreaker, isRefusal, type Outcome, type Permit } from '../resilience/circuit.ts';
 import { withDeadline } from '../resilience/deadline.ts';
 import { type Command, isErrorReply, type Reply, type Store } from '../store/store.ts';
 import { asKvError, classifyError, classifyReplies, replyError } from './classify.ts';

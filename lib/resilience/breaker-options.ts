@@ -1,4 +1,6 @@
 import { ConfigError } from '../errors.ts';
+import { type FailureRate, type ResolvedFailureRate, resolveFailureRate } from './failure-window.ts';
+import { type OpenBackoff, type ResolvedBackoff, resolveOpenBackoff } from './open-time.ts';
 
 /** Settings of the circuit breaker. Milliseconds throughout. */
 export interface BreakerSettings {
@@ -16,12 +18,30 @@ export interface BreakerSettings {
   readonly probeLeaseMs?: number | undefined;
   /** A request that seems to have taken longer than this was frozen together with its process. @default 3_000 */
   readonly frozenAfterMs?: number | undefined;
+  /** Stay open longer each time that a probe fails. @default off: `timeout` each time */
+  readonly openBackoff?: OpenBackoff | undefined;
+  /** Open also when too large a share of recent requests failed, in a row or not. @default off */
+  readonly failureRate?: FailureRate | undefined;
+  /** Count a success that took longer than `ms` as a failure of kind `slow`. @default off */
+  readonly slowCall?: SlowCall | undefined;
 }
 
-type Resolved = { readonly [Key in keyof BreakerSettings]-?: number };
+export interface SlowCall {
+  /** Milliseconds on the monotonic clock, from the permit to the report. Below the deadline of a request, to matter. */
+  readonly ms: number;
+}
+
+type Plain = Omit<BreakerSettings, 'openBackoff' | 'failureRate' | 'slowCall'>;
+
+export interface ResolvedBreaker extends Readonly<Record<keyof Plain, number>> {
+  readonly openBackoff: ResolvedBackoff;
+  readonly failureRate: ResolvedFailureRate | undefined;
+  /** Infinite when the rule is off. */
+  readonly slowCallMs: number;
+}
 
 /** Defaults filled in; an explicit `undefined` is unset. @throws ConfigError naming the option. */
-export function resolveBreakerSettings(settings: BreakerSettings): Resolved {
+export function resolveBreakerSettings(settings: BreakerSettings): ResolvedBreaker {
   const resolved = {
     failureThreshold: settings.failureThreshold ?? 5,
     successThreshold: settings.successThreshold ?? 2,
@@ -31,7 +51,9 @@ export function resolveBreakerSettings(settings: BreakerSettings): Resolved {
     probeLeaseMs: settings.probeLeaseMs ?? 1_500,
     frozenAfterMs: settings.frozenAfterMs ?? 3_000,
   };
-  for (const [option, value] of Object.entries(resolved)) {
+  const { slowCall } = settings;
+  const atLeastOne = slowCall ? { ...resolved, 'slowCall.ms': slowCall.ms } : resolved;
+  for (const [option, value] of Object.entries(atLeastOne)) {
     if (!Number.isFinite(value) || value < 1) {
       throw new ConfigError(`breaker.${option}`, `must be a number of at least 1, got ${value}`);
     }
@@ -43,5 +65,10 @@ export function resolveBreakerSettings(settings: BreakerSettings): Resolved {
   if (resolved.frozenAfterMs < resolved.probeLeaseMs) {
     throw new ConfigError('breaker.frozenAfterMs', 'must not be shorter than breaker.probeLeaseMs');
   }
-  return resolved;
+  return {
+    ...resolved,
+    openBackoff: resolveOpenBackoff(settings.openBackoff, resolved.timeout),
+    failureRate: settings.failureRate && resolveFailureRate(settings.failureRate),
+    slowCallMs: slowCall?.ms ?? Number.POSITIVE_INFINITY,
+  };
 }

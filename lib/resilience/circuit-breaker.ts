@@ -1,78 +1,20 @@
 import { type Clock, elapsedSince, type Instant, instant } from '../clock.ts';
-import type { CircuitStateName, FailureKind } from '../events.ts';
+import { ConfigError } from '../errors.ts';
+import type { CircuitReason, FailureKind } from '../events.ts';
 import { type BreakerSettings, resolveBreakerSettings } from './breaker-options.ts';
+import type { CircuitBreaker, CircuitSnapshot, Permit, Totals, Transition } from './circuit.ts';
+import { type Closed, described, type HalfOpen, later, type State, stillToWaitMs } from './circuit-state.ts';
+import { createFailureWindow } from './failure-window.ts';
+import { openTimeMs } from './open-time.ts';
+import { asMode, restoredCircuit } from './restored-circuit.ts';
 
 export interface CircuitBreakerOptions extends BreakerSettings {
   readonly clock: Clock;
+  /** From 0 to 1, for the jitter of `openBackoff`. @default none, and then a jitter is refused */
+  readonly random?: (() => number) | undefined;
   /** Called after each transition, with the new state in force. What it throws is dropped. */
   readonly onTransition?: ((transition: Transition) => void) | undefined;
 }
-
-export interface Transition {
-  readonly from: CircuitStateName;
-  readonly to: CircuitStateName;
-  readonly reason: FailureKind | undefined;
-  readonly openForMs: number | undefined;
-}
-
-/** Leave to send one request. Opaque; belongs to the epoch in which it was granted, and settles once. */
-export interface Permit {
-  readonly epoch: number;
-  readonly grantedAt: Instant;
-}
-
-/** No leave. */
-export interface Refusal {
-  readonly refused: true;
-  /** Milliseconds until asking again can succeed. */
-  readonly retryAfterMs: number;
-}
-
-/** What became of one request. `neutral` says nothing about the store: the caller gave up, or a local bound was met. */
-export type Outcome =
-  | { readonly result: 'success' | 'neutral' }
-  | { readonly result: 'failure'; readonly kind: FailureKind; readonly retryAfterMs?: number | undefined };
-
-export interface CircuitSnapshot {
-  readonly state: CircuitStateName;
-  readonly epoch: number;
-  readonly consecutiveFailures: number;
-  readonly probeSuccesses: number;
-  /** Unix milliseconds; only while open. */
-  readonly openedAt: number | undefined;
-  /** Milliseconds until a request can be let through; only while requests are refused. */
-  readonly retryAfterMs: number | undefined;
-  readonly lastFailure: { readonly kind: FailureKind; readonly at: number } | undefined;
-  /** Since the process started. `ignored` counts results that came back in a later epoch than their permit's. */
-  readonly totals: Readonly<Record<keyof Totals, number>>;
-}
-
-interface Totals {
-  successes: number;
-  failures: number;
-  neutral: number;
-  ignored: number;
-  refused: number;
-  opened: number;
-}
-
-export interface CircuitBreaker {
-  /** Checks and reserves in one synchronous step. Performs the transitions that time has brought. */
-  acquire(): Permit | Refusal;
-  /** Reports what became of a permit. Results of an earlier epoch, and second reports, change nothing. */
-  settle(permit: Permit, outcome: Outcome): void;
-  /** Whether requests flow freely: no permit has to be asked for before a request is put together. */
-  readonly closed: boolean;
-  /** The state that `acquire` would find. Changes nothing. */
-  snapshot(): CircuitSnapshot;
-  /** Back to CLOSED in a new epoch. */
-  reset(): void;
-}
-
-type State =
-  | { readonly name: 'CLOSED'; readonly epoch: number; consecutiveFailures: number }
-  | { readonly name: 'OPEN'; readonly epoch: number; readonly openedAt: Instant; readonly openForMs: number }
-  | { readonly name: 'HALF_OPEN'; readonly epoch: number; readonly probes: Set<Permit>; successes: number };
 
 /**
  * CLOSED, OPEN, HALF_OPEN, as a value and a clock: no timers, no I/O, nothing asynchronous.
@@ -82,40 +24,56 @@ type State =
  * failure dated at the end of its lease. And a request over which the whole process stood still proves nothing.
  */
 export function createCircuitBreaker(options: CircuitBreakerOptions): CircuitBreaker {
-  const { clock, onTransition } = options;
+  const { clock, random, onTransition } = options;
   const settings = resolveBreakerSettings(options);
-  const { failureThreshold, successThreshold, timeout, halfOpenMaxConcurrent, probeLeaseMs, frozenAfterMs } = settings;
+  const { failureThreshold, successThreshold, halfOpenMaxConcurrent, probeLeaseMs, failureRate } = settings;
+  if (settings.openBackoff.jitter > 0 && !random) throw new ConfigError('breaker.random', 'is needed for a jitter');
+
+  /** Drawn before it is needed, so that a look at what is due shows what will be. */
+  const draw = () => Math.min(Math.max(random?.() || 0, 0), 1);
+  const closed = (epoch: number, mode: Closed['mode'] = 'AUTO'): Closed => {
+    const window = failureRate && createFailureWindow(clock, failureRate.windowMs);
+    return { name: 'CLOSED', mode, epoch, window, consecutiveFailures: 0, retryAfter: undefined };
+  };
 
   const totals: Totals = { successes: 0, failures: 0, neutral: 0, ignored: 0, refused: 0, opened: 0 };
   const settled = new WeakSet<Permit>();
   let lastFailure: CircuitSnapshot['lastFailure'];
-  let state: State = { name: 'CLOSED', epoch: 0, consecutiveFailures: 0 };
+  let chance = draw();
+  let state: State = closed(0);
 
   const ageOf = (permit: Permit) => elapsedSince(permit.grantedAt, clock);
   const isLive = (probe: Permit) => ageOf(probe) < probeLeaseMs;
-  const isFrozen = (permit: Permit) => ageOf(permit) > frozenAfterMs;
+  const isFrozen = (permit: Permit) => ageOf(permit) > settings.frozenAfterMs;
+
+  const opened = (before: State, openedAt: Instant, askedMs = 0): State => {
+    const reopenCount = before.name === 'CLOSED' ? 0 : before.reopenCount + 1;
+    const openForMs = Math.max(openTimeMs(settings.openBackoff, reopenCount, chance), askedMs);
+    return { name: 'OPEN', mode: 'AUTO', epoch: before.epoch + 1, openedAt, openForMs, reopenCount };
+  };
 
   /** The state that time alone makes of `current`; the same object when it makes nothing of it. */
   const due = (current: State): State => {
     if (current.name === 'OPEN' && elapsedSince(current.openedAt, clock) >= current.openForMs) {
-      return { name: 'HALF_OPEN', epoch: current.epoch + 1, probes: new Set(), successes: 0 };
+      const { epoch, reopenCount } = current;
+      return { name: 'HALF_OPEN', mode: 'AUTO', epoch: epoch + 1, reopenCount, probes: new Set(), successes: 0 };
     }
-    if (current.name === 'HALF_OPEN') {
-      const lost = [...current.probes].find((probe) => !isLive(probe) && !isFrozen(probe));
-      if (lost) {
-        const openedAt = later(lost.grantedAt, probeLeaseMs);
-        return { name: 'OPEN', epoch: current.epoch + 1, openedAt, openForMs: timeout };
-      }
-    }
-    return current;
+    if (current.name !== 'HALF_OPEN') return current;
+    const lost = [...current.probes].find((probe) => !isLive(probe) && !isFrozen(probe));
+    return lost ? opened(current, later(lost.grantedAt, probeLeaseMs)) : current;
   };
 
-  const enter = (next: State, reason?: FailureKind) => {
-    const from = state.name;
+  const enter = (next: State, reason?: CircuitReason) => {
+    const { name: from, mode } = state;
     state = next;
-    if (next.name === 'OPEN') totals.opened += 1;
+    if (next.name === 'OPEN' && next.mode === 'AUTO') {
+      if (reason !== 'restored') totals.opened += 1;
+      chance = draw();
+    }
+    if (from === next.name && mode === next.mode) return;
+    const openForMs = described(next).openForMs;
     try {
-      onTransition?.({ from, to: next.name, reason, openForMs: next.name === 'OPEN' ? next.openForMs : undefined });
+      onTransition?.({ from, to: next.name, mode: next.mode, reason, openForMs });
     } catch {
       // The state is in force already, and the caller's result is not the listener's business.
     }
@@ -138,10 +96,28 @@ export function createCircuitBreaker(options: CircuitBreakerOptions): CircuitBre
 
   const retryAfterMs = (current: State): number | undefined => {
     if (current.name === 'CLOSED') return undefined;
+    if (current.mode === 'FORCED_OPEN') return settings.timeout;
     if (current.name === 'OPEN') return current.openForMs - elapsedSince(current.openedAt, clock);
     const live = [...current.probes].filter(isLive);
     if (live.length < halfOpenMaxConcurrent && current.successes + live.length < successThreshold) return undefined;
     return probeLeaseMs - Math.max(...live.map(ageOf));
+  };
+
+  const tooManyFailed = (current: Closed): boolean => {
+    if (current.mode !== 'AUTO') return false;
+    if (current.consecutiveFailures >= failureThreshold) return true;
+    const recent = current.window?.recent();
+    if (!recent || !failureRate || recent.calls < failureRate.minimumCalls) return false;
+    return recent.failures / recent.calls >= failureRate.threshold;
+  };
+
+  const failed = (current: Closed | HalfOpen, kind: FailureKind, heardMs: number) => {
+    recordFailure(kind, clock.now());
+    if (current.name === 'HALF_OPEN') return enter(opened(current, instant(clock), heardMs), kind);
+    current.window?.record(true);
+    current.consecutiveFailures += 1;
+    if (heardMs > stillToWaitMs(current, clock)) current.retryAfter = { heardAt: instant(clock), ms: heardMs };
+    if (tooManyFailed(current)) enter(opened(current, instant(clock), stillToWaitMs(current, clock)), kind);
   };
 
   return {
@@ -162,24 +138,27 @@ export function createCircuitBreaker(options: CircuitBreakerOptions): CircuitBre
       settled.add(permit);
       catchUp();
       const current = state;
-      if (permit.epoch !== current.epoch || current.name === 'OPEN') {
+      if (permit.epoch !== current.epoch || current.name === 'OPEN' || current.mode === 'DISABLED') {
         totals.ignored += 1;
         return;
       }
       if (current.name === 'HALF_OPEN') current.probes.delete(permit);
+      const tookMs = clock.monotonic() - permit.grantedAt.monotonic;
       if (outcome.result === 'neutral' || isFrozen(permit)) {
         totals.neutral += 1;
       } else if (outcome.result === 'failure') {
-        recordFailure(outcome.kind, clock.now());
-        if (current.name === 'CLOSED' && ++current.consecutiveFailures < failureThreshold) return;
         // `||`: a NaN from a store would keep the circuit open for ever.
-        const openForMs = Math.max(timeout, Math.min(outcome.retryAfterMs || 0, settings.maxOpenMs));
-        const opened: State = { name: 'OPEN', epoch: current.epoch + 1, openedAt: instant(clock), openForMs };
-        enter(opened, outcome.kind);
+        failed(current, outcome.kind, Math.min(outcome.retryAfterMs || 0, settings.maxOpenMs));
+      } else if (tookMs > settings.slowCallMs) {
+        failed(current, 'slow', 0);
       } else {
         totals.successes += 1;
-        if (current.name === 'CLOSED') current.consecutiveFailures = 0;
-        else if (++current.successes >= successThreshold) enter(closed(current.epoch + 1));
+        if (current.name === 'HALF_OPEN') {
+          if (++current.successes >= successThreshold) enter(closed(current.epoch + 1));
+          return;
+        }
+        current.window?.record(false);
+        current.consecutiveFailures = 0;
       }
     },
 
@@ -188,36 +167,57 @@ export function createCircuitBreaker(options: CircuitBreakerOptions): CircuitBre
     },
 
     snapshot() {
-      let current = due(state);
-      current = due(current);
+      let current = state;
+      const seen = { ...totals };
+      let last = lastFailure;
+      for (let next = due(current); next !== current; next = due(current)) {
+        current = next;
+        if (next.name !== 'OPEN') continue;
+        seen.failures += 1;
+        seen.opened += 1;
+        last = { kind: 'probe-lost', at: next.openedAt.wall };
+      }
       return {
-        state: current.name,
-        epoch: current.epoch,
-        consecutiveFailures: current.name === 'CLOSED' ? current.consecutiveFailures : 0,
-        probeSuccesses: current.name === 'HALF_OPEN' ? current.successes : 0,
-        openedAt: current.name === 'OPEN' ? current.openedAt.wall : undefined,
+        ...described(current),
         retryAfterMs: retryAfterMs(current),
-        lastFailure,
-        totals: { ...totals },
+        lastFailure: last && { ...last },
+        totals: seen,
       };
     },
 
     reset() {
       catchUp();
-      enter(closed(state.epoch + 1));
+      enter(closed(state.epoch + 1), 'manual');
+    },
+
+    force(mode) {
+      const known = asMode(mode);
+      if (known === undefined || known === 'AUTO') {
+        throw new ConfigError('mode', 'must be FORCED_OPEN, DISABLED or METRICS_ONLY');
+      }
+      catchUp();
+      const epoch = state.epoch + 1;
+      if (state.mode === known) return;
+      if (known !== 'FORCED_OPEN') return enter(closed(epoch, known), 'manual');
+      const openForMs = Number.POSITIVE_INFINITY;
+      enter({ name: 'OPEN', mode: known, epoch, openedAt: instant(clock), openForMs, reopenCount: 0 }, 'manual');
+    },
+
+    release() {
+      if (state.mode !== 'AUTO') enter(closed(state.epoch + 1), 'manual');
+    },
+
+    restore(snapshot) {
+      catchUp();
+      const restored = restoredCircuit(snapshot, state.epoch + 1, {
+        clock,
+        settings,
+        closed: (mode) => closed(state.epoch + 1, mode),
+      });
+      if (!restored) return false;
+      lastFailure = restored.lastFailure ?? lastFailure;
+      enter(restored.state, 'restored');
+      return true;
     },
   };
-}
-
-/** Whether `answer` is a refusal rather than a permit. */
-export function isRefusal(answer: Permit | Refusal): answer is Refusal {
-  return 'refused' in answer;
-}
-
-function closed(epoch: number): State {
-  return { name: 'CLOSED', epoch, consecutiveFailures: 0 };
-}
-
-function later(start: Instant, ms: number): Instant {
-  return { wall: start.wall + ms, monotonic: start.monotonic + ms };
 }

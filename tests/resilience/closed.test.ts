@@ -1,12 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { ConfigError } from '../../lib/errors.ts';
-import {
-  type CircuitBreakerOptions,
-  createCircuitBreaker,
-  isRefusal,
-  type Outcome,
-  type Permit,
-} from '../../lib/resilience/circuit-breaker.ts';
+import { isRefusal, type Outcome, type Permit } from '../../lib/resilience/circuit.ts';
+import { type CircuitBreakerOptions, createCircuitBreaker } from '../../lib/resilience/circuit-breaker.ts';
 import { manualClock } from '../../lib/testing/manual-clock.ts';
 
 const HOUR_MS = 3_600_000;
@@ -32,10 +27,14 @@ function aged(options: Partial<CircuitBreakerOptions> = {}) {
 const NO_TOTALS = { successes: 0, failures: 0, neutral: 0, ignored: 0, refused: 0, opened: 0 };
 const closedAt = (epoch: number, rest: object) => ({
   state: 'CLOSED',
+  mode: 'AUTO',
   epoch,
   consecutiveFailures: 0,
   probeSuccesses: 0,
   openedAt: undefined,
+  openForMs: undefined,
+  reopenCount: 0,
+  recent: undefined,
   retryAfterMs: undefined,
   lastFailure: undefined,
   totals: NO_TOTALS,
@@ -65,10 +64,14 @@ describe('a closed circuit', () => {
     expect(breaker.closed).toBe(false);
     expect(breaker.snapshot()).toEqual({
       state: 'OPEN',
+      mode: 'AUTO',
       epoch: 1,
       consecutiveFailures: 0,
       probeSuccesses: 0,
       openedAt: clock.now(),
+      openForMs: 10_000,
+      reopenCount: 0,
+      recent: undefined,
       retryAfterMs: 10_000,
       lastFailure: { kind: 'network', at: clock.now() },
       totals: { ...NO_TOTALS, failures: 5, opened: 1 },

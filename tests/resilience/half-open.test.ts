@@ -1,11 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import {
-  type CircuitBreakerOptions,
-  createCircuitBreaker,
-  isRefusal,
-  type Outcome,
-  type Permit,
-} from '../../lib/resilience/circuit-breaker.ts';
+import { isRefusal, type Outcome, type Permit } from '../../lib/resilience/circuit.ts';
+import { type CircuitBreakerOptions, createCircuitBreaker } from '../../lib/resilience/circuit-breaker.ts';
 import { manualClock } from '../../lib/testing/manual-clock.ts';
 
 const HOUR_MS = 3_600_000;

@@ -1,11 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import {
-  type CircuitBreakerOptions,
-  createCircuitBreaker,
-  isRefusal,
-  type Outcome,
-  type Permit,
-} from '../../lib/resilience/circuit-breaker.ts';
+import { isRefusal, type Outcome, type Permit } from '../../lib/resilience/circuit.ts';
+import { type CircuitBreakerOptions, createCircuitBreaker } from '../../lib/resilience/circuit-breaker.ts';
 import { manualClock } from '../../lib/testing/manual-clock.ts';
 
 const HOUR_MS = 3_600_000;
@@ -33,10 +28,14 @@ describe('an open circuit', () => {
     expect(breaker.acquire()).toEqual({ refused: true, retryAfterMs: 7_500 });
     expect(breaker.snapshot()).toEqual({
       state: 'OPEN',
+      mode: 'AUTO',
       epoch: 1,
       consecutiveFailures: 0,
       probeSuccesses: 0,
       openedAt,
+      openForMs: 10_000,
+      reopenCount: 0,
+      recent: undefined,
       retryAfterMs: 7_500,
       lastFailure: { kind: 'network', at: openedAt },
       totals: { successes: 0, failures: 5, neutral: 0, ignored: 0, refused: 2, opened: 1 },

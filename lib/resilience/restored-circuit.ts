@@ -1,0 +1,86 @@
+import { type Clock, instant } from '../clock.ts';
+import type { CircuitMode, FailureKind } from '../events.ts';
+import type { ResolvedBreaker } from './breaker-options.ts';
+import type { LastFailure } from './circuit.ts';
+import { type Closed, later, type State } from './circuit-state.ts';
+import { longestOpenMs } from './open-time.ts';
+
+const MODES: ReadonlySet<unknown> = new Set<CircuitMode>(['AUTO', 'FORCED_OPEN', 'DISABLED', 'METRICS_ONLY']);
+const KINDS: ReadonlySet<unknown> = new Set<FailureKind>([
+  'network',
+  'deadline',
+  'http',
+  'protocol',
+  'quota',
+  'unavailable',
+  'probe-lost',
+  'slow',
+]);
+
+export interface Restored {
+  readonly state: State;
+  readonly lastFailure: LastFailure | undefined;
+}
+
+/** What a value is that claims to be a mode; `undefined` when it is none. */
+export function asMode(mode: unknown): CircuitMode | undefined {
+  return MODES.has(mode) ? (mode as CircuitMode) : undefined;
+}
+
+/**
+ * The state that a snapshot of another process means here, or `undefined` when it is no snapshot. It came from outside,
+ * over another machine's clock, so it can shorten an outage at most to nothing and never prolong one: the circuit is
+ * open for the time that was left of it, and no longer than this one itself could open for.
+ */
+export function restoredCircuit(
+  given: unknown,
+  epoch: number,
+  { clock, settings, closed }: { clock: Clock; settings: ResolvedBreaker; closed: (mode: Closed['mode']) => Closed },
+): Restored | undefined {
+  if (typeof given !== 'object' || given === null) return undefined;
+  const snapshot: Readonly<Record<string, unknown>> = { ...given };
+  const mode = asMode(snapshot.mode ?? 'AUTO');
+  if (mode === undefined) return undefined;
+  const lastFailure = restoredFailure(snapshot.lastFailure, clock.now());
+  const reopenCount = count(snapshot.reopenCount, 1_000);
+  if (mode === 'FORCED_OPEN') {
+    const openForMs = Number.POSITIVE_INFINITY;
+    return { state: { name: 'OPEN', mode, epoch, openedAt: instant(clock), openForMs, reopenCount: 0 }, lastFailure };
+  }
+  switch (snapshot.state) {
+    case 'CLOSED': {
+      const state = closed(mode);
+      // A circuit is not opened by hearsay: the failure that opens it is one of its own.
+      state.consecutiveFailures = count(snapshot.consecutiveFailures, settings.failureThreshold - 1);
+      return { state, lastFailure };
+    }
+    case 'OPEN': {
+      const { openedAt, openForMs: asked } = snapshot;
+      if (typeof openedAt !== 'number' || typeof asked !== 'number') return undefined;
+      if (!Number.isFinite(openedAt) || !(asked >= 0)) return undefined;
+      const openForMs = Math.min(asked, Math.max(longestOpenMs(settings.openBackoff), settings.maxOpenMs));
+      const elapsedMs = Math.min(Math.max(clock.now() - openedAt, 0), openForMs);
+      const since = later(instant(clock), -elapsedMs);
+      return { state: { name: 'OPEN', mode: 'AUTO', epoch, openedAt: since, openForMs, reopenCount }, lastFailure };
+    }
+    case 'HALF_OPEN': {
+      // Its probes are out in the other process, and report there.
+      const successes = count(snapshot.probeSuccesses, settings.successThreshold - 1);
+      const state: State = { name: 'HALF_OPEN', mode: 'AUTO', epoch, reopenCount, probes: new Set(), successes };
+      return { state, lastFailure };
+    }
+    default:
+      return undefined;
+  }
+}
+
+function restoredFailure(given: unknown, now: number): LastFailure | undefined {
+  if (typeof given !== 'object' || given === null) return undefined;
+  const { kind, at }: { kind?: unknown; at?: unknown } = given;
+  if (!KINDS.has(kind) || typeof at !== 'number' || !Number.isFinite(at)) return undefined;
+  return { kind: kind as FailureKind, at: Math.min(at, now) };
+}
+
+function count(value: unknown, most: number): number {
+  return typeof value === 'number' && Number.isSafeInteger(value) && value > 0 ? Math.min(value, most) : 0;
+}
