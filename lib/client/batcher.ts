@@ -18,12 +18,18 @@ export interface BatcherOptions extends BatchSettings {
   readonly clock: Clock;
   readonly timeoutMs: number;
   /** Sends one request. Rejects by itself within `timeoutMs`. */
-  readonly send: (commands: readonly Command[], controller: AbortController) => Promise<readonly Reply[]>;
+  readonly send: (
+    commands: readonly Command[],
+    controller: AbortController,
+    atomic: boolean,
+  ) => Promise<readonly Reply[]>;
 }
 
 export interface SubmitOptions {
   /** Detaches this caller; commands that have not left are not sent. */
   readonly signal?: AbortSignal | undefined;
+  /** A request of its own, in its turn: behind what was submitted before it. @default false */
+  readonly atomic?: boolean | undefined;
   /** Called when the commands leave. */
   readonly onSent?: (() => void) | undefined;
 }
@@ -45,6 +51,8 @@ interface Call {
 interface Batch {
   /** Those that still wait, in order. */
   readonly calls: Set<Call>;
+  /** Holds one call and takes no others. */
+  readonly atomic: boolean;
   readonly controller: AbortController;
   commands: number;
   size: number;
@@ -104,6 +112,7 @@ export function createBatcher(options: BatcherOptions): Batcher {
       const replies = await send(
         calls.flatMap(({ commands }) => commands),
         batch.controller,
+        batch.atomic,
       );
       let index = 0;
       for (const call of calls) {
@@ -135,17 +144,20 @@ export function createBatcher(options: BatcherOptions): Batcher {
     });
   };
 
-  const gather = (call: Call): Batch => {
+  const gather = (call: Call, atomic: boolean): Batch => {
     const last = queue.at(-1);
-    const fits = last && last.commands + call.commands.length <= maxCommands && last.size + call.size <= maxSize;
-    const batch = fits ? last : newBatch();
-    if (!fits) queue.push(batch);
+    const joinable = last && !last.atomic && !atomic ? last : undefined;
+    const batch = joinable && fitsInto(joinable, call) ? joinable : newBatch(atomic);
+    if (batch !== joinable) queue.push(batch);
     batch.calls.add(call);
     batch.commands += call.commands.length;
     batch.size += call.size;
     queued += call.commands.length;
     return batch;
   };
+
+  const fitsInto = (batch: Batch, call: Call): boolean =>
+    batch.commands + call.commands.length <= maxCommands && batch.size + call.size <= maxSize;
 
   const ungather = (batch: Batch, call: Call): boolean => {
     if (!batch.calls.delete(call)) return false;
@@ -162,7 +174,7 @@ export function createBatcher(options: BatcherOptions): Batcher {
   };
 
   return {
-    submit(given, { signal, onSent } = {}) {
+    submit(given, { signal, atomic = false, onSent } = {}) {
       // The caller's array may change under us, and every reply behind it would go to the wrong caller.
       const commands = [...given];
       if (queued + commands.length > maxQueued) {
@@ -187,7 +199,7 @@ export function createBatcher(options: BatcherOptions): Batcher {
           call.reject(signal?.reason);
           if (batch.sent && batch.calls.size === 0) batch.controller.abort(signal?.reason);
         };
-        const batch = gather(call);
+        const batch = gather(call, atomic);
         signal?.addEventListener('abort', abandon);
         if (isBusy()) expireLater(batch);
         scheduleFlush();
@@ -196,9 +208,10 @@ export function createBatcher(options: BatcherOptions): Batcher {
   };
 }
 
-function newBatch(): Batch {
+function newBatch(atomic: boolean): Batch {
   return {
     calls: new Set(),
+    atomic,
     controller: new AbortController(),
     commands: 0,
     size: 0,

@@ -2,6 +2,7 @@ import { CommandError, isKvError, type KvError, StoreError } from '../errors.ts'
 import type { FailureKind } from '../events.ts';
 import type { Outcome } from '../resilience/circuit.ts';
 import { type ErrorReply, isErrorReply, type Reply } from '../store/store.ts';
+import type { Result } from './call.ts';
 
 /** Redis is there but cannot serve now. */
 const OUTAGE = new Set([
@@ -26,13 +27,30 @@ const NEUTRAL: Outcome = { result: 'neutral' };
 /** One sample for one request, whatever the number of commands in it. */
 export function classifyReplies(replies: readonly Reply[]): Outcome {
   let outcome = SUCCESS;
-  for (const reply of replies) {
-    if (!isErrorReply(reply)) continue;
+  for (const reply of errorsIn(replies)) {
     const problem = storeProblem(reply);
     if (problem === 'auth') outcome = NEUTRAL;
     else if (problem !== undefined) return { result: 'failure', kind: problem };
   }
   return outcome;
+}
+
+/** Every error in `replies`, those inside arrays too. */
+export function* errorsIn(replies: readonly Reply[]): Generator<ErrorReply> {
+  for (const reply of replies) {
+    if (isErrorReply(reply)) yield reply;
+    else if (isArray(reply)) yield* errorsIn(reply);
+  }
+}
+
+/** What a caller gets for a reply: itself, with our errors in the place of Redis's. */
+export function toResult(reply: Reply): Result {
+  if (isErrorReply(reply)) return replyError(reply);
+  return isArray(reply) ? reply.map(toResult) : reply;
+}
+
+function isArray(reply: Reply): reply is readonly Reply[] {
+  return Array.isArray(reply);
 }
 
 /** The sample that a request gives which did not come back with replies. */

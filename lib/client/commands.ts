@@ -20,6 +20,12 @@ export function isRead(command: Command): boolean {
   return READS.has(command[0].toUpperCase());
 }
 
+/** The different names of `commands`, for a log; what does not look like a name may be anything, and is left out. */
+export function namesOf(commands: readonly Command[]): readonly string[] {
+  const names = new Set(commands.map(([name]) => name.toUpperCase()));
+  return [...names].filter((name) => /^[A-Z]{1,16}(?:\.[A-Z]{1,16})?$/.test(name)).slice(0, 8);
+}
+
 /** The keys of a read whose answer depends on nothing else, so that identical ones in flight can share a request. */
 export function coalescibleKeys(command: Command): readonly string[] | undefined {
   const place = READS.get(command[0].toUpperCase());

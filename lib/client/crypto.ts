@@ -46,6 +46,11 @@ export function randomBase62(length: number): string {
 }
 
 /** `value` (an unsigned 32-bit integer) as six characters of base62. */
+/** At random from 0 up to, not including, 1; for spreading work, not for secrets. */
+export function randomShare(): number {
+  return Math.random();
+}
+
 export function base62OfUint32(value: number): string {
   let text = '';
   for (let rest = value, place = 0; place < 6; place += 1, rest = Math.floor(rest / 62))

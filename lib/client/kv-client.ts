@@ -1,16 +1,17 @@
 import { type Clock, systemClock } from '../clock.ts';
-import { ConfigError, DeadlineError, StoreError } from '../errors.ts';
-import { type BreakwaterEvent, type EventListener, emit } from '../events.ts';
+import { ConfigError, StoreError } from '../errors.ts';
+import { type BreakwaterEvent, type CircuitMode, type EventListener, emit } from '../events.ts';
 import type { BreakerSettings } from '../resilience/breaker-options.ts';
 import type { CircuitSnapshot } from '../resilience/circuit.ts';
 import { createCircuitBreaker } from '../resilience/circuit-breaker.ts';
-import { type Coalescer, createCoalescer } from '../resilience/coalescer.ts';
-import { withDeadline } from '../resilience/deadline.ts';
-import { type Command, isErrorReply, type Reply, type Store, type StoreKind } from '../store/store.ts';
-import { type BatchSettings, createBatcher, type SubmitOptions } from './batcher.ts';
+import type { Command, Store, StoreKind } from '../store/store.ts';
+import type { BatchSettings } from './batcher.ts';
 import type { CallOptions, ExecuteOptions, Result, Value } from './call.ts';
-import { replyError } from './classify.ts';
-import { coalescibleKeys, commandId, isRead } from './commands.ts';
+import { toResult } from './classify.ts';
+import { randomShare } from './crypto.ts';
+import { createLane, type Lane } from './lane.ts';
+import { createPlanMeter, type PlanSettings } from './plan-meter.ts';
+import { createReadRetry, type RetrySettings } from './read-retry.ts';
 import { createTransport } from './transport.ts';
 import { type TypedCommands, typedCommands } from './typed-commands.ts';
 
@@ -20,8 +21,18 @@ export interface KvOptions {
   /** No call waits longer, in milliseconds. Not how long the circuit stays open. @default 1_000 */
   readonly requestTimeoutMs?: number | undefined;
   readonly batch?: BatchSettings | undefined;
-  /** Identical reads in flight share a request, within this client; `false` turns it off. @default 'isolate' */
-  readonly coalesce?: 'isolate' | false | undefined;
+  /**
+   * Identical reads in flight share a request: all calls on this client (`isolate`), or none (`false`). With `request`
+   * calls on the client itself share nothing, neither reads nor batches; only calls on the same {@link KvClient.scope}
+   * do. For runtimes that forbid to await what another request began. @default 'isolate'
+   */
+  readonly coalesce?: 'isolate' | 'request' | false | undefined;
+  /** One further attempt for calls that only read. Writes are never sent twice. @default off */
+  readonly retry?: RetrySettings | undefined;
+  /** A request that takes this long is an event of type `slow`, in milliseconds; `false` for none. @default 100 */
+  readonly slowMs?: number | false | undefined;
+  /** Tell when this process alone has used 80 % and 100 % of the plan's commands of a UTC day. @default off */
+  readonly plan?: PlanSettings | undefined;
   /** Put before every key that the typed commands and the features on this client use. @default '' */
   readonly namespace?: string | undefined;
   /** Told of every {@link BreakwaterEvent} after the fact. What it throws goes to `onListenerError`. */
@@ -30,18 +41,30 @@ export interface KvOptions {
   readonly clock?: Clock | undefined;
 }
 
+/** The circuit breaker of a client and of all its scopes. Nothing here does I/O. */
+export interface KvCircuit {
+  /** The state that the next request would meet; plain data, fit for JSON. */
+  state(): CircuitSnapshot;
+  /** Back to CLOSED and automatic, in a new epoch: what is still under way no longer counts. */
+  reset(): void;
+  /** FORCED_OPEN refuses everything, DISABLED and METRICS_ONLY let everything through, until `release` or `reset`. */
+  force(mode: Exclude<CircuitMode, 'AUTO'>): void;
+  /** Automatic again: CLOSED, in a new epoch. */
+  release(): void;
+  /** Goes on from the `state()` of another process; `false` for what is none. */
+  restore(snapshot: unknown): boolean;
+}
+
 export interface KvClient extends TypedCommands {
   readonly storeKind: StoreKind;
   readonly namespace: string;
   readonly clock: Clock;
   readonly requestTimeoutMs: number;
-  readonly circuit: {
-    /** Free of I/O: the state that the next request would meet. */
-    state(): CircuitSnapshot;
-    reset(): void;
-  };
+  readonly circuit: KvCircuit;
   /**
-   * Runs commands in order in one request, shared with whatever else leaves in the same tick.
+   * Runs commands in order in one request, shared with whatever else leaves in the same tick. Requests leave in the order
+   * of their calls, transactions too; two that are under way together may still pass each other on the network, so await
+   * the first where the order matters.
    *
    * @returns one result per command; a command that Redis refused is a `CommandError` in its place.
    * @throws CircuitOpenError without asking; DeadlineError; StoreError. With `mayHaveRun` a write may have taken effect;
@@ -50,6 +73,12 @@ export interface KvClient extends TypedCommands {
   execute(commands: readonly Command[], options?: ExecuteOptions): Promise<readonly Result[]>;
   /** One command. @throws CommandError when Redis refuses it, and as `execute`. */
   command(command: Command, options?: CallOptions): Promise<Value>;
+  /**
+   * A view for one incoming request: same store, circuit, settings and listener, but reads and batches are shared with
+   * calls on this very view only, and so are a call's own writes known to its later reads. Cheap; drop it when done.
+   * Closing it ends the view, not the client.
+   */
+  scope(): KvClient;
   /** Tells this client's listener. */
   notify(event: BreakwaterEvent): void;
   close(): Promise<void>;
@@ -64,6 +93,10 @@ export function createKv(options: KvOptions): KvClient {
       `must be a number of milliseconds from 1 to 2147483647, got ${requestTimeoutMs}`,
     );
   }
+  const { slowMs = 100, plan, retry } = options;
+  if (slowMs !== false && !(slowMs > 0)) {
+    throw new ConfigError('slowMs', `must be a positive number of milliseconds, or false, got ${slowMs}`);
+  }
   const notify = (event: BreakwaterEvent) => emit(options.onEvent, event, options.onListenerError);
 
   const breaker = createCircuitBreaker({
@@ -71,119 +104,79 @@ export function createKv(options: KvOptions): KvClient {
     frozenAfterMs: 2 * requestTimeoutMs + 1_000,
     ...defined(options.breaker),
     clock,
+    random: randomShare,
     onTransition: (transition) => notify({ type: 'circuit', at: clock.now(), ...transition }),
   });
-  const transport = createTransport({ store, breaker, clock, timeoutMs: requestTimeoutMs, notify });
-  const batcher = createBatcher({
-    ...defined(options.batch),
+  const transport = createTransport({
+    store,
+    breaker,
     clock,
     timeoutMs: requestTimeoutMs,
-    send: transport.send,
+    slowMs: slowMs === false ? Number.POSITIVE_INFINITY : slowMs,
+    meter: plan && createPlanMeter(plan, clock, notify),
+    notify,
   });
-  const coalescer = createCoalescer<Reply>({ clock, timeoutMs: requestTimeoutMs });
+  const shared = {
+    transport,
+    breaker,
+    clock,
+    timeoutMs: requestTimeoutMs,
+    batch: defined(options.batch),
+    retry: retry?.reads ? createReadRetry(defined(retry), clock) : undefined,
+  };
+  const { snapshot, reset, force, release, restore } = breaker;
+  const circuit: KvCircuit = { state: snapshot, reset, force, release, restore };
   let closed = false;
 
-  const request = (
-    commands: readonly Command[],
-    { signal, atomic = false, onSent }: ExecuteOptions & SubmitOptions,
-  ) => {
-    if (breaker.closed && !atomic) return batcher.submit(commands, { signal, onSent });
-    // While the circuit is not closed the permit is taken at once: one call is the probe, and the others do not queue.
-    onSent?.();
-    return withSignal(signal, (controller) => transport.send(commands, controller, atomic));
+  const view = (lane: Lane, isClosed: () => boolean, close: () => Promise<void>): KvClient => {
+    const execute: KvClient['execute'] = async (commands, callOptions = {}) => {
+      if (commands.length === 0) return [];
+      if (isClosed()) throw new StoreError('local', 'The client is closed', { mayHaveRun: false });
+      const replies = await lane.ask(commands, callOptions);
+      return replies.map(toResult);
+    };
+    const command: KvClient['command'] = async (only, callOptions) => {
+      const [result] = await execute([only], callOptions);
+      if (result instanceof Error) throw result;
+      return result ?? null;
+    };
+    return {
+      storeKind: store.kind,
+      namespace,
+      clock,
+      requestTimeoutMs,
+      circuit,
+      execute,
+      command,
+      ...typedCommands(namespace, execute, command),
+      scope,
+      notify,
+      close,
+    };
   };
 
-  const bounded = (commands: readonly Command[], { signal, timeoutMs, atomic }: ExecuteOptions) => {
-    if (timeoutMs === undefined || timeoutMs >= requestTimeoutMs) return request(commands, { signal, atomic });
-    let sent = false;
-    const onSent = () => {
-      sent = true;
-    };
-    const expired = () => new DeadlineError(timeoutMs, sent && !commands.every(isRead));
-    return withSignal(signal, (controller) =>
-      withDeadline({ clock, timeoutMs, controller, expired }, (inner) =>
-        request(commands, { signal: inner, atomic, onSent }),
-      ),
+  const scope = (): KvClient => {
+    const lane = createLane({ ...shared, coalesces: coalesce !== false, batches: true });
+    let ended = false;
+    return view(
+      lane,
+      () => closed || ended,
+      async () => {
+        ended = true;
+      },
     );
   };
 
-  const ask = async (commands: readonly Command[], options: ExecuteOptions): Promise<readonly Reply[]> => {
-    if (closed) throw new StoreError('local', 'The client is closed', { mayHaveRun: false });
-    options.signal?.throwIfAborted();
-    const [only] = commands;
-    const keys = only && commands.length === 1 && coalesce ? coalescibleKeys(only) : undefined;
-    if (only && keys) {
-      const { signal, timeoutMs } = options;
-      const load = async (upstream: AbortSignal, leftMs: number): Promise<Reply> => {
-        const replies = await bounded(commands, { signal: upstream, timeoutMs: leftMs });
-        return replies[0] ?? null;
-      };
-      return [await coalescer.run(commandId(only), { keys, load, copy: copyReply, signal, timeoutMs })];
-    }
-    const writes = commands.filter((command) => !isRead(command));
-    if (writes.length === 0) return bounded(commands, options);
-    // Twice: a read that left while the write was under way may have been answered before it.
-    forgetWritten(writes, coalescer);
-    return bounded(commands, options).finally(() => forgetWritten(writes, coalescer));
-  };
-
-  const execute: KvClient['execute'] = async (commands, callOptions = {}) => {
-    if (commands.length === 0) return [];
-    const replies = await ask(commands, callOptions);
-    return replies.map(toResult);
-  };
-
-  const command: KvClient['command'] = async (only, callOptions) => {
-    const [result] = await execute([only], callOptions);
-    if (result instanceof Error) throw result;
-    return result ?? null;
-  };
-
-  return {
-    storeKind: store.kind,
-    namespace,
-    clock,
-    requestTimeoutMs,
-    circuit: { state: breaker.snapshot, reset: breaker.reset },
-    execute,
-    command,
-    ...typedCommands(namespace, execute, command),
-    notify,
-    async close() {
+  const together = coalesce !== 'request';
+  const lane = createLane({ ...shared, coalesces: coalesce === 'isolate', batches: together });
+  return view(
+    lane,
+    () => closed,
+    async () => {
       closed = true;
       await store.close();
     },
-  };
-}
-
-/** A read must not join one that may have been answered before a write of this client: it would say what was there. */
-function forgetWritten(writes: readonly Command[], coalescer: Coalescer<Reply>): void {
-  if (coalescer.size === 0) return;
-  for (const write of writes) {
-    if (write.length === 1 || write[0].toUpperCase().startsWith('FLUSH')) coalescer.forgetAll();
-    for (const part of write.slice(1)) coalescer.forget(String(part));
-  }
-}
-
-function withSignal<T>(signal: AbortSignal | undefined, work: (controller: AbortController) => Promise<T>): Promise<T> {
-  const controller = new AbortController();
-  if (!signal) return work(controller);
-  // AbortSignal.any does not exist in the Edge sandbox of Next 16.
-  const abandon = () => controller.abort(signal.reason);
-  signal.addEventListener('abort', abandon);
-  return work(controller).finally(() => signal.removeEventListener('abort', abandon));
-}
-
-function copyReply(reply: Reply): Reply {
-  return isReplyArray(reply) ? reply.map(copyReply) : reply;
-}
-
-function isReplyArray(reply: Reply): reply is readonly Reply[] {
-  return Array.isArray(reply);
-}
-
-function toResult(reply: Reply): Result {
-  return isErrorReply(reply) ? replyError(reply) : (reply as Value);
+  );
 }
 
 /** Without the keys whose value is an explicit `undefined`. */

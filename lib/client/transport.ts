@@ -3,15 +3,19 @@ import { CircuitOpenError, DeadlineError, isKvError, StoreError } from '../error
 import type { BreakwaterEvent } from '../events.ts';
 import { type CircuitBreaker, isRefusal, type Outcome, type Permit } from '../resilience/circuit.ts';
 import { withDeadline } from '../resilience/deadline.ts';
-import { type Command, isErrorReply, type Reply, type Store } from '../store/store.ts';
-import { asKvError, classifyError, classifyReplies, replyError } from './classify.ts';
-import { isRead } from './commands.ts';
+import type { Command, Reply, Store } from '../store/store.ts';
+import { asKvError, classifyError, classifyReplies, errorsIn, replyError } from './classify.ts';
+import { isRead, namesOf } from './commands.ts';
+import type { PlanMeter } from './plan-meter.ts';
 
 export interface TransportOptions {
   readonly store: Store;
   readonly breaker: CircuitBreaker;
   readonly clock: Clock;
   readonly timeoutMs: number;
+  /** A request that takes this long is told of. */
+  readonly slowMs: number;
+  readonly meter: PlanMeter | undefined;
   readonly notify: (event: BreakwaterEvent) => void;
 }
 
@@ -21,12 +25,13 @@ export interface Transport {
 }
 
 /** The breaker is asked before and told after; the deadline runs inside it, so that a timeout is a failure and counts. */
-export function createTransport({ store, breaker, clock, timeoutMs, notify }: TransportOptions): Transport {
+export function createTransport(options: TransportOptions): Transport {
+  const { store, breaker, clock, timeoutMs, slowMs, meter, notify } = options;
   const tell = (outcome: Outcome, error: unknown, replies: readonly Reply[]) => {
     const at = clock.now();
     if (outcome.result === 'failure' && outcome.kind === 'quota') notify({ type: 'quota', at });
     if (outcome.result !== 'neutral') return;
-    const refusal = [error, ...replies.filter(isErrorReply).map(replyError)].find(isDenial);
+    const refusal = [error, ...[...errorsIn(replies)].map(replyError)].find(isDenial);
     if (refusal) notify({ type: 'config', at, problem: refusal.message });
   };
 
@@ -39,11 +44,13 @@ export function createTransport({ store, breaker, clock, timeoutMs, notify }: Tr
     async send(commands, controller, atomic) {
       const permit = breaker.acquire();
       if (isRefusal(permit)) throw new CircuitOpenError(permit.retryAfterMs);
+      const startedAt = clock.monotonic();
       let overdue = false;
       const expired = () => {
         overdue = true;
         return new DeadlineError(timeoutMs, !commands.every(isRead));
       };
+      meter?.count(commands.length);
       try {
         const replies = await withDeadline({ clock, timeoutMs, controller, expired }, (signal) =>
           store.execute(commands, { signal, atomic }),
@@ -62,6 +69,12 @@ export function createTransport({ store, breaker, clock, timeoutMs, notify }: Tr
         const known = asKvError(error);
         settle(permit, classifyError(known), known, []);
         throw known;
+      } finally {
+        const durationMs = clock.monotonic() - startedAt;
+        if (durationMs >= slowMs) {
+          const names = namesOf(commands);
+          notify({ type: 'slow', at: clock.now(), durationMs, commands: commands.length, names });
+        }
       }
     },
   };

@@ -121,7 +121,7 @@ describe('a client on a working store', () => {
     expect(state()).toEqual({ ...CLOSED, successes: 1 });
   });
 
-  it('sends a transaction alone, and at once', async () => {
+  it('sends a transaction alone, behind what was issued before it and before what comes after', async () => {
     const { clock, seen, execute, wire, request } = client();
     void execute([['GET', 'a']]);
     void execute(
@@ -131,10 +131,12 @@ describe('a client on a working store', () => {
       ],
       { atomic: true },
     );
+    void execute([['SET', 'b', 3]]);
+    void execute([['GET', 'b']]);
     await clock.run(0);
-    expect(wire().sort()).toEqual(['GET a', 'SET b 1, INCR b']);
-    expect([request(0).atomic, request(1).atomic]).toEqual([true, false]);
-    request(0).answer(['OK', 2]);
+    expect(wire()).toEqual(['GET a', 'SET b 1, INCR b', 'SET b 3, GET b']);
+    expect([request(0).atomic, request(1).atomic, request(2).atomic]).toEqual([false, true, false]);
+    request(1).answer(['OK', 2]);
     await clock.run(0);
     expect(seen).toEqual(['SET b 1: ["OK",2]']);
   });
