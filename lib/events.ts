@@ -36,7 +36,7 @@ export type BreakwaterEvent =
   | { readonly type: 'config'; readonly at: number; readonly problem: string }
   /** The plan's quota is used up, or the database is suspended. */
   | { readonly type: 'quota'; readonly at: number }
-  /** A request took `slowMs` or longer, well or badly: how many commands it held, and which (their names only). */
+  /** An answer took `slowMs` or longer: how many commands it was to, and which (their names only). */
   | {
       readonly type: 'slow';
       readonly at: number;

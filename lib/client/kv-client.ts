@@ -29,7 +29,7 @@ export interface KvOptions {
   readonly coalesce?: 'isolate' | 'request' | false | undefined;
   /** One further attempt for calls that only read. Writes are never sent twice. @default off */
   readonly retry?: RetrySettings | undefined;
-  /** A request that takes this long is an event of type `slow`, in milliseconds; `false` for none. @default 100 */
+  /** An answer that takes this long is an event of type `slow`, in milliseconds; `false` for none. @default 100 */
   readonly slowMs?: number | false | undefined;
   /** Tell when this process alone has used 80 % and 100 % of the plan's commands of a UTC day. @default off */
   readonly plan?: PlanSettings | undefined;

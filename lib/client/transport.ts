@@ -35,6 +35,9 @@ export function createTransport(options: TransportOptions): Transport {
     if (refusal) notify({ type: 'config', at, problem: refusal.message });
   };
 
+  const tellSlow = (commands: readonly Command[], durationMs: number) =>
+    notify({ type: 'slow', at: clock.now(), durationMs, commands: commands.length, names: namesOf(commands) });
+
   const settle = (permit: Permit, outcome: Outcome, error: unknown, replies: readonly Reply[]) => {
     breaker.settle(permit, outcome);
     if (outcome.result !== 'success') tell(outcome, error, replies);
@@ -59,6 +62,8 @@ export function createTransport(options: TransportOptions): Transport {
           throw new StoreError('protocol', `The store answered ${replies.length} of ${commands.length} commands`);
         }
         settle(permit, classifyReplies(replies), undefined, replies);
+        const durationMs = clock.monotonic() - startedAt;
+        if (durationMs >= slowMs) tellSlow(commands, durationMs);
         return replies;
       } catch (error) {
         // Nobody waits any more, or a caller's own shorter deadline has passed: no sign of the store.
@@ -69,12 +74,6 @@ export function createTransport(options: TransportOptions): Transport {
         const known = asKvError(error);
         settle(permit, classifyError(known), known, []);
         throw known;
-      } finally {
-        const durationMs = clock.monotonic() - startedAt;
-        if (durationMs >= slowMs) {
-          const names = namesOf(commands);
-          notify({ type: 'slow', at: clock.now(), durationMs, commands: commands.length, names });
-        }
       }
     },
   };
