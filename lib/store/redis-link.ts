@@ -101,7 +101,7 @@ export function abandon(client: RedisClient): void {
 
 /** @throws StoreError `auth` or `unavailable`, ConfigError when there is no such database. */
 export async function handshake(link: RedisLink, address: RedisAddress): Promise<void> {
-  const { username, password, database } = address;
+  const { username, password, database, databaseSetting = 'url' } = address;
   const commands: Command[] = [];
   if (password !== undefined) commands.push(username === undefined ? ['AUTH', password] : ['AUTH', username, password]);
   if (database !== 0) commands.push(['SELECT', database]);
@@ -109,10 +109,10 @@ export async function handshake(link: RedisLink, address: RedisAddress): Promise
   const refusal = (await link.send(commands, undefined)).find(isRefusal);
   if (refusal === undefined) return;
   if (/^(WRONGPASS|NOAUTH|NOPERM|DENIED|ERR invalid password)/.test(refusal.error)) {
-    throw new StoreError('auth', 'Redis refuses the credentials of the URL', { mayHaveRun: false });
+    throw new StoreError('auth', 'Redis refuses the credentials', { mayHaveRun: false });
   }
   if (/DB index is out of range/.test(refusal.error))
-    throw new ConfigError('url', 'names a database that is not there');
+    throw new ConfigError(databaseSetting, 'names a database that is not there');
   throw new StoreError('unavailable', 'Redis is there but does not serve', { mayHaveRun: false });
 }
 

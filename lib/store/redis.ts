@@ -1,34 +1,57 @@
 import type { Redis } from 'ioredis';
 import { type Clock, systemClock } from '../clock.ts';
-import { ConfigError, isKvError, StoreError } from '../errors.ts';
-import { abortedError } from './abort.ts';
-import { isConnectionBound, runShareable } from './connection-bound.ts';
-import { abandon, createRedisLink, handshake, type RedisLink } from './redis-link.ts';
-import { parseRedisUrl, type RedisAddress } from './redis-url.ts';
-import { closedError, shareLink } from './shared-link.ts';
-import { type Command, isErrorReply, type Reply, type Store, type StoreExecuteOptions } from './store.ts';
+import { ConfigError } from '../errors.ts';
+import { linkedStore } from './linked-store.ts';
+import { type Connector, openLink } from './redis-connect.ts';
+import { primaryOpener } from './redis-sentinel.ts';
+import { parseRedisNodes, parseRedisUrl, type RedisAddress } from './redis-url.ts';
+import type { Store } from './store.ts';
 
-/** PEM texts for a `rediss:` URL whose certificate the system does not know already. */
+/** PEM texts for a Redis whose certificate the system does not know already. */
 export interface RedisTlsOptions {
   readonly ca?: string | undefined;
   readonly cert?: string | undefined;
   readonly key?: string | undefined;
-  /** The name to expect in the certificate. @default the host of the URL */
+  /** The name to expect in the certificate. @default the host of the connection */
   readonly servername?: string | undefined;
 }
 
-export interface RedisStoreOptions {
+export type RedisStoreOptions = RedisUrlOptions | RedisSentinelOptions;
+
+export interface RedisUrlOptions extends RedisConnectOptions {
   /** `redis://[user[:password]@]host[:port][/database]`, or `rediss://` for TLS. */
   readonly url: string;
+  readonly tls?: RedisTlsOptions | undefined;
+  readonly sentinels?: undefined;
+}
+
+export interface RedisSentinelOptions extends RedisConnectOptions {
+  readonly sentinels: {
+    /** `host[:port]` or `redis://host[:port]` of the sentinels; port 26379 unless told. `rediss://` turns TLS on. */
+    readonly nodes: readonly string[];
+    /** Under which the sentinels watch the primary. */
+    readonly name: string;
+    /** Of the primary. */
+    readonly username?: string | undefined;
+    readonly password?: string | undefined;
+    readonly sentinelPassword?: string | undefined;
+    /** @default 0 */
+    readonly database?: number | undefined;
+    /** Turns TLS on, for the sentinels and the primary, also with nothing in it. */
+    readonly tls?: RedisTlsOptions | undefined;
+  };
+  readonly url?: undefined;
+}
+
+interface RedisConnectOptions {
   /** Bound of one attempt to connect, from the look-up of the name to the first answer of Redis. @default 2000 */
   readonly connectTimeoutMs?: number | undefined;
-  readonly tls?: RedisTlsOptions | undefined;
   /** Times the attempts to connect. @default the system's */
   readonly clock?: Clock | undefined;
 }
 
 /**
- * A store on one TCP connection to one Redis. Node only; needs the package `ioredis`.
+ * A store on one Redis, or on the primary that sentinels watch. Node only; needs the package `ioredis`.
  *
  * The first request connects, and so does any request that finds the connection lost: it makes up to three attempts
  * while its signal lasts. Each `execute` is one write to the socket. Nothing is sent twice, and nothing is written for a
@@ -38,6 +61,9 @@ export interface RedisStoreOptions {
  * When a signal fires and Redis has been silent since the request was written, the connection is under suspicion: unless
  * Redis says something before, the next request opens another one.
  *
+ * **Sentinels**: each attempt asks them for the primary, and the primary whether it is one. A reply `READONLY` makes the
+ * next request do so. A failover costs the requests until it is over, and no restart.
+ *
  * @example
  * ```ts
  * const store = redisStore({ url: 'redis://localhost:6379' });
@@ -45,84 +71,52 @@ export interface RedisStoreOptions {
  * await store.close();
  * ```
  *
- * @throws ConfigError when `url` cannot be right; from `execute` when `ioredis` is not installed.
+ * @throws ConfigError when an option cannot be right; from `execute` when `ioredis` is not installed.
  */
 export function redisStore(options: RedisStoreOptions): Store {
-  const address = parseRedisUrl(options.url);
-  const { connectTimeoutMs = 2000, clock = systemClock, tls = {} } = options;
+  const { connectTimeoutMs = 2000, clock = systemClock } = options;
   if (!(connectTimeoutMs > 0)) throw new ConfigError('connectTimeoutMs', 'must be a positive number of milliseconds');
-  const shared = shareLink((closing) => openLink({ address, connectTimeoutMs, tls, clock }, closing), clock);
-  let closed: Promise<void> | undefined;
-
-  async function execute(
-    commands: readonly Command[],
-    { signal, atomic = false }: StoreExecuteOptions = {},
-  ): Promise<readonly Reply[]> {
-    if (closed !== undefined) throw closedError();
-    if (signal?.aborted) throw abortedError(signal, false);
-    if (commands.length === 0) return [];
-    if (!atomic) return runShareable(commands, (shareable) => ask(shareable, false, signal));
-    if (!commands.some(isConnectionBound)) return ask(commands, true, signal);
-    // What Redis says when it refuses to queue a command.
-    return commands.map(() => ({ error: 'EXECABORT Transaction discarded because of previous errors.' }));
-  }
-
-  async function ask(commands: readonly Command[], atomic: boolean, signal: AbortSignal | undefined) {
-    const link = await shared.acquire(signal);
-    // Time has passed since these were last asked.
-    if (closed !== undefined) throw closedError();
-    if (signal?.aborted) throw abortedError(signal, false);
-    if (!link.usable()) throw new StoreError('network', 'The connection closed', { mayHaveRun: false });
-    if (!atomic) return link.send(commands, signal);
-    const replies = await link.send([['MULTI'], ...commands, ['EXEC']], signal);
-    return transactionReplies(replies, commands.length);
-  }
-
-  return {
-    kind: 'redis',
-    execute,
-    close: () => {
-      closed ??= shared.close();
-      return closed;
-    },
-  };
-}
-
-interface OpenOptions {
-  readonly address: RedisAddress;
-  readonly connectTimeoutMs: number;
-  readonly tls: RedisTlsOptions;
-  readonly clock: Clock;
-}
-
-/** Connects, authenticates, selects the database and waits until Redis answers: a link that is usable, or an error. */
-async function openLink(
-  { address, connectTimeoutMs, tls, clock }: OpenOptions,
-  closing: AbortSignal,
-): Promise<RedisLink> {
-  const redis = await createClient(address, tls);
-  let failure: unknown;
-  redis.on('error', (error: unknown) => {
-    failure ??= error;
+  const given = [options.url, options.sentinels].filter((option) => option !== undefined);
+  if (given.length !== 1) throw new ConfigError('url', 'or sentinels must be given, and one of them only');
+  const connector = (tls: RedisTlsOptions = {}): Connector => ({
+    createClient: (address) => createClient(address, tls),
+    connectTimeoutMs,
+    clock,
   });
-  const giveUp = (): void => abandon(redis);
-  const stopClock = clock.after(connectTimeoutMs, giveUp);
-  closing.addEventListener('abort', giveUp);
-  try {
-    if (closing.aborted) throw closedError();
-    await redis.connect();
-    const link = createRedisLink(redis, clock);
-    await handshake(link, address);
-    return link;
-  } catch (error) {
-    abandon(redis);
-    if (closing.aborted) throw closedError();
-    if (isKvError(error) && !(error.code === 'STORE' && error.kind === 'network')) throw error;
-    throw new StoreError('network', 'No connection to Redis', { cause: failure ?? error, mayHaveRun: false });
-  } finally {
-    stopClock();
-    closing.removeEventListener('abort', giveUp);
+  if (options.sentinels !== undefined) return behindSentinels(options.sentinels, connector(options.sentinels.tls));
+  const address = parseRedisUrl(options.url);
+  const single = connector(options.tls);
+  return linkedStore({ open: (closing) => openLink(single, address, closing), clock });
+}
+
+function behindSentinels(sentinels: RedisSentinelOptions['sentinels'], connector: Connector): Store {
+  const { name, sentinelPassword, database = 0, tls } = sentinels;
+  const { nodes, secure } = parseRedisNodes(sentinels.nodes, 'sentinels.nodes', 26_379);
+  if (name === '')
+    throw new ConfigError('sentinels.name', 'must be the name under which the sentinels watch the primary');
+  if (!Number.isInteger(database) || database < 0) {
+    throw new ConfigError('sentinels.database', 'must be a whole number of at least 0');
   }
+  const shared = { secure: secure || tls !== undefined };
+  const open = primaryOpener(
+    {
+      sentinels: { nodes, ...shared },
+      sentinelPassword: sentinelPassword || undefined,
+      name,
+      primary: { ...shared, ...credentials('sentinels', sentinels), database, databaseSetting: 'sentinels.database' },
+    },
+    connector,
+  );
+  return linkedStore({ open, clock: connector.clock });
+}
+
+/** Empty means none, as in a URL. */
+function credentials(
+  option: string,
+  { username, password }: { username?: string | undefined; password?: string | undefined },
+) {
+  if (username && !password) throw new ConfigError(`${option}.username`, `needs ${option}.password`);
+  return { username: username || undefined, password: password || undefined };
 }
 
 async function createClient(address: RedisAddress, tls: RedisTlsOptions): Promise<Redis> {
@@ -153,14 +147,4 @@ async function loadDriver(): Promise<{ readonly Redis: typeof Redis }> {
   } catch {
     throw new ConfigError('redisStore', 'needs the package ioredis: npm install ioredis');
   }
-}
-
-/** EXEC's array, or the one reason why there is none in place of each reply. */
-function transactionReplies(replies: readonly Reply[], count: number): readonly Reply[] {
-  const begun = replies[0] ?? null;
-  const ended = replies.at(-1) ?? null;
-  if (Array.isArray(ended) && ended.length === count) return ended;
-  const refusal = [begun, ended].find(isErrorReply);
-  if (refusal === undefined) throw new StoreError('protocol', 'EXEC did not answer every command');
-  return Array.from({ length: count }, () => refusal);
 }

@@ -14,13 +14,16 @@ export interface Link {
 
 export interface SharedLink<L extends Link> {
   /**
-   * The open connection, or one opened now: at most three attempts, 100 and 200 ms apart, while the signal lasts.
-   * Requests that come together share each attempt; one that finds no attempt under way makes one at once, however
-   * many failed before.
+   * The open connection, or one opened now. Requests that come together share an attempt; one that finds none under way
+   * makes one at once, however many failed before.
    *
    * @throws StoreError that says `mayHaveRun: false`
    */
-  acquire(signal: AbortSignal | undefined): Promise<L>;
+  attempt(signal: AbortSignal | undefined): Promise<L>;
+  /** Whether there is an open connection that a request may be written to now. */
+  usable(): boolean;
+  /** Nobody needs the connection now. It ends when its requests have, and the next attempt opens another one. */
+  release(): void;
   close(): Promise<void>;
 }
 
@@ -35,7 +38,7 @@ const MAX_PAUSE_MS = 3000;
  * An attempt goes on when those who wait for it give up, or a deadline shorter than the way to Redis would never meet
  * an open connection. `open` therefore has to bound itself, and to stop when its signal fires.
  */
-export function shareLink<L extends Link>(open: (signal: AbortSignal) => Promise<L>, clock: Clock): SharedLink<L> {
+export function shareLink<L extends Link>(open: (signal: AbortSignal) => Promise<L>): SharedLink<L> {
   const closing = new AbortController();
   let current: L | undefined;
   let opening: Promise<L> | undefined;
@@ -52,36 +55,47 @@ export function shareLink<L extends Link>(open: (signal: AbortSignal) => Promise
     return link;
   }
 
-  function attempt(): Promise<L> {
+  async function attempt(signal: AbortSignal | undefined): Promise<L> {
+    if (closing.signal.aborted) throw closedError();
+    if (signal?.aborted) throw abortedError(signal, false);
+    if (current?.usable()) return current;
     opening ??= opened().finally(() => {
       opening = undefined;
     });
-    return opening;
-  }
-
-  async function acquire(signal: AbortSignal | undefined): Promise<L> {
-    for (let made = 1; ; made += 1) {
-      if (closing.signal.aborted) throw closedError();
-      if (signal?.aborted) throw abortedError(signal, false);
-      if (current?.usable()) return current;
-      try {
-        const link = await untilAborted(attempt(), signal, (fired) => abortedError(fired, false));
-        if (link.usable()) return link;
-        if (made === ATTEMPTS) throw new StoreError('network', 'The connection closed at once', { mayHaveRun: false });
-      } catch (error) {
-        if (made === ATTEMPTS || !isWorthAnother(error)) throw error;
-      }
-      await pause(Math.min(FIRST_PAUSE_MS * 2 ** (made - 1), MAX_PAUSE_MS), signal, clock);
-    }
+    const link = await untilAborted(opening, signal, (fired) => abortedError(fired, false));
+    if (!link.usable()) throw new StoreError('network', 'The connection closed at once', { mayHaveRun: false });
+    return link;
   }
 
   return {
-    acquire,
+    attempt,
+    usable: () => current?.usable() === true,
+    release: () => current?.retire(),
     close: async () => {
       closing.abort();
       await current?.close();
     },
   };
+}
+
+/**
+ * What `attempt` gives within three attempts, 100 and 200 ms apart, while the signal lasts.
+ *
+ * @throws StoreError `aborted`, or the error of the last attempt. One of credentials or settings is the last.
+ */
+export async function withinAttempts<T>(
+  attempt: () => Promise<T>,
+  signal: AbortSignal | undefined,
+  clock: Clock,
+): Promise<T> {
+  for (let made = 1; ; made += 1) {
+    try {
+      return await attempt();
+    } catch (error) {
+      if (made === ATTEMPTS || !isWorthAnother(error)) throw error;
+    }
+    await pause(Math.min(FIRST_PAUSE_MS * 2 ** (made - 1), MAX_PAUSE_MS), signal, clock);
+  }
 }
 
 export function closedError(): StoreError {

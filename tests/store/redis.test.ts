@@ -3,7 +3,7 @@ import { type AddressInfo, connect, createServer, Socket } from 'node:net';
 import { createServer as createTlsServer } from 'node:tls';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { type Clock, systemClock } from '../../lib/clock.ts';
-import { type RedisStoreOptions, redisStore } from '../../lib/store/redis.ts';
+import { type RedisUrlOptions, redisStore } from '../../lib/store/redis.ts';
 import type { Command, Store } from '../../lib/store/store.ts';
 import { LOCALHOST_CERTIFICATE, LOCALHOST_KEY } from '../support/localhost-certificate.ts';
 import { type RedisServer, startRedis } from '../support/redis-server.ts';
@@ -13,7 +13,7 @@ afterEach(async () => {
   for (const cleanUp of cleanUps.splice(0).reverse()) await cleanUp();
 });
 
-function open(url: string, options: Partial<RedisStoreOptions> = {}): Store {
+function open(url: string, options: Partial<RedisUrlOptions> = {}): Store {
   const store = redisStore({ url, ...options });
   cleanUps.push(() => store.close());
   return store;

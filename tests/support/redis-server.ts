@@ -112,7 +112,8 @@ async function answersPing(port: number, child: ChildProcess, isReady: () => boo
   return false;
 }
 
-function ping(port: number): Promise<string> {
+/** What a server says to PING, an error included; nothing when it says nothing. */
+export function ping(port: number): Promise<string> {
   return new Promise((resolve) => {
     const socket = connect(port, '127.0.0.1', () => socket.write('PING\r\n'));
     socket.setTimeout(500, () => socket.destroy());
@@ -125,7 +126,7 @@ function ping(port: number): Promise<string> {
   });
 }
 
-async function freePort(): Promise<number> {
+export async function freePort(): Promise<number> {
   const server = createServer().listen(0, '127.0.0.1');
   await once(server, 'listening');
   const address = server.address();

@@ -1,0 +1,58 @@
+import type { Clock } from '../clock.ts';
+import { StoreError } from '../errors.ts';
+import { abortedError } from './abort.ts';
+import { isConnectionBound, runShareable } from './connection-bound.ts';
+import type { RedisLink } from './redis-link.ts';
+import { closedError, shareLink, withinAttempts } from './shared-link.ts';
+import { type Command, isErrorReply, type Reply, type Store, type StoreExecuteOptions } from './store.ts';
+import { discarded, transaction, transactionReplies } from './transaction.ts';
+
+export interface LinkedStoreOptions {
+  /** Has to bound itself, and to stop when its signal fires. */
+  readonly open: (closing: AbortSignal) => Promise<RedisLink>;
+  readonly clock: Clock;
+}
+
+/** A store on one connection at a time, to whichever Redis `open` finds. */
+export function linkedStore({ open, clock }: LinkedStoreOptions): Store {
+  const shared = shareLink(open);
+  let closed: Promise<void> | undefined;
+
+  async function execute(
+    commands: readonly Command[],
+    { signal, atomic = false }: StoreExecuteOptions = {},
+  ): Promise<readonly Reply[]> {
+    if (closed !== undefined) throw closedError();
+    if (signal?.aborted) throw abortedError(signal, false);
+    if (commands.length === 0) return [];
+    if (!atomic) return runShareable(commands, (shareable) => ask(shareable, signal));
+    if (commands.some(isConnectionBound)) return discarded(commands);
+    return transactionReplies(await ask(transaction(commands), signal), commands.length);
+  }
+
+  async function ask(commands: readonly Command[], signal: AbortSignal | undefined): Promise<readonly Reply[]> {
+    const link = await withinAttempts(() => shared.attempt(signal), signal, clock);
+    // Time has passed since these were last asked.
+    if (closed !== undefined) throw closedError();
+    if (signal?.aborted) throw abortedError(signal, false);
+    if (!link.usable()) throw new StoreError('network', 'The connection closed', { mayHaveRun: false });
+    const replies = await link.send(commands, signal);
+    // It is a replica now. Where the primary is, by name or by what the sentinels say, the next request finds out.
+    if (replies.some(isFromReplica)) link.retire();
+    return replies;
+  }
+
+  return {
+    kind: 'redis',
+    execute,
+    close: () => {
+      closed ??= shared.close();
+      return closed;
+    },
+  };
+}
+
+function isFromReplica(reply: Reply): boolean {
+  if (Array.isArray(reply)) return reply.some(isFromReplica);
+  return isErrorReply(reply) && reply.error.startsWith('READONLY ');
+}
