@@ -1,7 +1,10 @@
 import type { Redis } from 'ioredis';
 import { type Clock, systemClock } from '../clock.ts';
 import { ConfigError } from '../errors.ts';
+import { createClusterNodes } from './cluster-nodes.ts';
+import { hostAndPort, nodeName } from './cluster-topology.ts';
 import { linkedStore } from './linked-store.ts';
+import { clusterStore } from './redis-cluster.ts';
 import { type Connector, openLink } from './redis-connect.ts';
 import { primaryOpener } from './redis-sentinel.ts';
 import { parseRedisNodes, parseRedisUrl, type RedisAddress } from './redis-url.ts';
@@ -16,12 +19,26 @@ export interface RedisTlsOptions {
   readonly servername?: string | undefined;
 }
 
-export type RedisStoreOptions = RedisUrlOptions | RedisSentinelOptions;
+export type RedisStoreOptions = RedisUrlOptions | RedisClusterOptions | RedisSentinelOptions;
 
 export interface RedisUrlOptions extends RedisConnectOptions {
   /** `redis://[user[:password]@]host[:port][/database]`, or `rediss://` for TLS. */
   readonly url: string;
   readonly tls?: RedisTlsOptions | undefined;
+  readonly cluster?: undefined;
+  readonly sentinels?: undefined;
+}
+
+export interface RedisClusterOptions extends RedisConnectOptions {
+  readonly cluster: {
+    /** `host:port` or `redis://host:port` of some of its nodes: they tell of the others. `rediss://` turns TLS on. */
+    readonly nodes: readonly string[];
+    readonly username?: string | undefined;
+    readonly password?: string | undefined;
+    /** Turns TLS on, also with nothing in it. */
+    readonly tls?: RedisTlsOptions | undefined;
+  };
+  readonly url?: undefined;
   readonly sentinels?: undefined;
 }
 
@@ -41,6 +58,7 @@ export interface RedisSentinelOptions extends RedisConnectOptions {
     readonly tls?: RedisTlsOptions | undefined;
   };
   readonly url?: undefined;
+  readonly cluster?: undefined;
 }
 
 interface RedisConnectOptions {
@@ -51,7 +69,7 @@ interface RedisConnectOptions {
 }
 
 /**
- * A store on one Redis, or on the primary that sentinels watch. Node only; needs the package `ioredis`.
+ * A store on one Redis, on the primary that sentinels watch, or on a Cluster. Node only; needs the package `ioredis`.
  *
  * The first request connects, and so does any request that finds the connection lost: it makes up to three attempts
  * while its signal lasts. Each `execute` is one write to the socket. Nothing is sent twice, and nothing is written for a
@@ -64,6 +82,14 @@ interface RedisConnectOptions {
  * **Sentinels**: each attempt asks them for the primary, and the primary whether it is one. A reply `READONLY` makes the
  * next request do so. A failover costs the requests until it is over, and no restart.
  *
+ * **Cluster**: one connection to each primary. A batch is one write to each node that it concerns, after all of them are
+ * connected. The parts run side by side, in order within each node only; where one is lost, the request fails as a
+ * whole. A command that a node refuses with `MOVED` or `ASK` goes to the node that it names, five times at most;
+ * `CLUSTERDOWN` and `TRYAGAIN` are replies. A command or an `atomic` batch whose keys are in several slots is answered
+ * with `CROSSSLOT`: give the keys a hash tag, `{user:7}:a`. FLUSHALL, FLUSHDB, DBSIZE, SCRIPT LOAD and FLUSH, and
+ * FUNCTION LOAD, DELETE, FLUSH and RESTORE go to all primaries; other commands without keys to any one. SCAN and KEYS
+ * want a pattern with a hash tag and ask the node of its slot, which may not know all of it while the slot moves.
+ *
  * @example
  * ```ts
  * const store = redisStore({ url: 'redis://localhost:6379' });
@@ -71,22 +97,43 @@ interface RedisConnectOptions {
  * await store.close();
  * ```
  *
- * @throws ConfigError when an option cannot be right; from `execute` when `ioredis` is not installed.
+ * @throws ConfigError when an option cannot be right; from `execute` when `ioredis` is not installed, or when the nodes
+ * are no Cluster.
  */
 export function redisStore(options: RedisStoreOptions): Store {
   const { connectTimeoutMs = 2000, clock = systemClock } = options;
   if (!(connectTimeoutMs > 0)) throw new ConfigError('connectTimeoutMs', 'must be a positive number of milliseconds');
-  const given = [options.url, options.sentinels].filter((option) => option !== undefined);
-  if (given.length !== 1) throw new ConfigError('url', 'or sentinels must be given, and one of them only');
+  const given = [options.url, options.cluster, options.sentinels].filter((option) => option !== undefined);
+  if (given.length !== 1) throw new ConfigError('url', 'or cluster or sentinels must be given, and one of them only');
   const connector = (tls: RedisTlsOptions = {}): Connector => ({
     createClient: (address) => createClient(address, tls),
     connectTimeoutMs,
     clock,
   });
+  if (options.cluster !== undefined) return onCluster(options.cluster, connector(options.cluster.tls));
   if (options.sentinels !== undefined) return behindSentinels(options.sentinels, connector(options.sentinels.tls));
   const address = parseRedisUrl(options.url);
   const single = connector(options.tls);
   return linkedStore({ open: (closing) => openLink(single, address, closing), clock });
+}
+
+function onCluster(cluster: RedisClusterOptions['cluster'], connector: Connector): Store {
+  const { nodes, secure } = parseRedisNodes(cluster.nodes, 'cluster.nodes');
+  const shared = {
+    secure: secure || cluster.tls !== undefined,
+    ...credentials('cluster', cluster),
+    database: 0,
+  };
+  const { clock, connectTimeoutMs } = connector;
+  return clusterStore({
+    nodes: createClusterNodes({
+      seeds: nodes.map(({ host, port }) => nodeName(host, port)),
+      open: (node, closing) => openLink(connector, { ...hostAndPort(node), ...shared }, closing),
+      timeoutMs: connectTimeoutMs,
+      clock,
+    }),
+    clock,
+  });
 }
 
 function behindSentinels(sentinels: RedisSentinelOptions['sentinels'], connector: Connector): Store {

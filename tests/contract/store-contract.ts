@@ -19,8 +19,17 @@ registerTwin(FAILING_SCRIPT, (redis, [key = '']) => redis.call('INCR', key));
 
 let serial = 0;
 
+export interface StoreContractOptions {
+  /** Put before every key. On a Cluster it has a hash tag: the keys of one command are in one slot there. */
+  readonly keyPrefix?: string | undefined;
+}
+
 /** What every store answers alike. One suite: a store that needs an exception is not a store. */
-export function storeContract(name: string, makeStore: () => Promise<Store>): void {
+export function storeContract(
+  name: string,
+  makeStore: () => Promise<Store>,
+  { keyPrefix = '' }: StoreContractOptions = {},
+): void {
   describe(`the ${name} store`, () => {
     let store: Store;
     /** Of the test alone. */
@@ -33,8 +42,8 @@ export function storeContract(name: string, makeStore: () => Promise<Store>): vo
     afterAll(() => store.close());
     beforeEach(() => {
       serial += 1;
-      k = `contract:${serial}:k`;
-      other = `contract:${serial}:other`;
+      k = `${keyPrefix}contract:${serial}:k`;
+      other = `${keyPrefix}contract:${serial}:other`;
     });
 
     const run = (...commands: Command[]): Promise<readonly Reply[]> => store.execute(commands);

@@ -165,7 +165,7 @@ describe('the options of a store behind sentinels', () => {
     const both = { url: 'redis://h', sentinels: { nodes: ['h'], name: 'main' } };
     for (const options of [both, {}]) {
       expect(() => Reflect.apply(redisStore, undefined, [options])).toThrow(
-        'url or sentinels must be given, and one of them only',
+        'url or cluster or sentinels must be given, and one of them only',
       );
     }
   });

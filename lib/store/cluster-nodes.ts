@@ -1,0 +1,120 @@
+import type { Clock } from '../clock.ts';
+import { ConfigError, StoreError } from '../errors.ts';
+import { abortedError, untilAborted } from './abort.ts';
+import { type NodeName, readTopology, type Topology, withMoved } from './cluster-topology.ts';
+import { firstAnswer } from './first-answer.ts';
+import type { RedisLink } from './redis-link.ts';
+import { closedError, type SharedLink, shareLink } from './shared-link.ts';
+import { isErrorReply } from './store.ts';
+
+export interface ClusterNodesOptions {
+  readonly seeds: readonly NodeName[];
+  readonly open: (node: NodeName, closing: AbortSignal) => Promise<RedisLink>;
+  /** Bound of asking where the slots are. */
+  readonly timeoutMs: number;
+  readonly clock: Clock;
+}
+
+/** One connection to each node that is needed, and what is known of where the slots are. */
+export interface ClusterNodes {
+  /** As it was learnt last, or asked for now where that is in doubt. @throws StoreError with `mayHaveRun: false` */
+  topology(signal: AbortSignal | undefined): Promise<Topology>;
+  link(node: NodeName): SharedLink<RedisLink>;
+  /** A node has said where a slot is. */
+  moved(slot: number, node: NodeName): void;
+  /** Something went wrong: whoever needs the topology next asks for it. */
+  doubt(): void;
+  close(): Promise<void>;
+}
+
+/** A node that has not answered by then is given company. */
+const STAGGER_MS = 250;
+
+export function createClusterNodes({ seeds, open, timeoutMs, clock }: ClusterNodesOptions): ClusterNodes {
+  const links = new Map<NodeName, SharedLink<RedisLink>>();
+  let known: Topology | undefined;
+  let doubtful = false;
+  let refreshing: Promise<Topology> | undefined;
+  let refreshes = 0;
+  let closed = false;
+
+  function link(node: NodeName): SharedLink<RedisLink> {
+    if (closed) throw closedError();
+    const existing = links.get(node);
+    if (existing !== undefined) return existing;
+    const made = shareLink((closing) => open(node, closing));
+    links.set(node, made);
+    return made;
+  }
+
+  /** Those first to which a connection is open: they live. Another one of them each time: what it knows may be old. */
+  function candidates(): readonly NodeName[] {
+    const nodes = [...new Set([...(known?.primaries ?? []), ...seeds])];
+    const live = nodes.filter((node) => links.get(node)?.usable());
+    const turn = live.length === 0 ? 0 : refreshes % live.length;
+    return [...new Set([...live.slice(turn), ...live.slice(0, turn), ...nodes])];
+  }
+
+  async function ask(node: NodeName, over: AbortSignal): Promise<Topology> {
+    const connection = await link(node).attempt(over);
+    const [reply] = await connection.send([['CLUSTER', 'SLOTS']], over);
+    if (!isErrorReply(reply)) return readTopology(reply, node);
+    if (/cluster support disabled/.test(reply.error)) {
+      throw new ConfigError('cluster.nodes', 'must be nodes of a Redis Cluster');
+    }
+    const kind = reply.error.startsWith('NOPERM') ? 'auth' : 'unavailable';
+    throw new StoreError(kind, 'The node does not say where the slots are', { mayHaveRun: false });
+  }
+
+  async function refresh(): Promise<Topology> {
+    const [first, ...others] = candidates();
+    if (first === undefined) throw new ConfigError('cluster.nodes', 'must name at least one host:port');
+    refreshes += 1;
+    doubtful = false;
+    const over = new AbortController();
+    const stopClock = clock.after(timeoutMs, () => over.abort());
+    try {
+      const answer = firstAnswer([first, ...others], (node) => ask(node, over.signal), {
+        staggerMs: STAGGER_MS,
+        clock,
+      });
+      known = await untilAborted(answer, over.signal, noAnswer);
+      return known;
+    } catch (error) {
+      doubtful = true;
+      // What was asked is nobody's command: nothing of anybody's has run.
+      const isNetwork = error instanceof StoreError && (error.kind === 'network' || error.kind === 'aborted');
+      throw isNetwork ? noAnswer() : error;
+    } finally {
+      stopClock();
+      over.abort();
+      const primaries = new Set(known?.primaries);
+      for (const [node, made] of links) if (!primaries.has(node)) made.release();
+    }
+  }
+
+  return {
+    link,
+    topology: async (signal) => {
+      if (known !== undefined && !doubtful && refreshing === undefined) return known;
+      refreshing ??= refresh().finally(() => {
+        refreshing = undefined;
+      });
+      return untilAborted(refreshing, signal, (fired) => abortedError(fired, false));
+    },
+    moved: (slot, node) => {
+      if (known !== undefined) known = withMoved(known, slot, node);
+    },
+    doubt: () => {
+      doubtful = true;
+    },
+    close: async () => {
+      closed = true;
+      await Promise.all([...links.values()].map((made) => made.close()));
+    },
+  };
+}
+
+function noAnswer(): StoreError {
+  return new StoreError('network', 'No node of the Cluster says where the slots are', { mayHaveRun: false });
+}
