@@ -2,7 +2,7 @@ import { ConfigError } from './errors.ts';
 import { type ClientIpSource, createClientIp } from './guard/client-ip.ts';
 import type { Pepper } from './keys/digest.ts';
 import { deferredStore } from './store/deferred.ts';
-import { parseRedisUrl } from './store/redis-url.ts';
+import { parseRedisNodes, parseRedisUrl } from './store/redis-url.ts';
 import type { Store } from './store/store.ts';
 import { upstashStore } from './store/upstash.ts';
 
@@ -11,7 +11,18 @@ type Environment = Readonly<Record<string, string | undefined>>;
 export type StoreSettings =
   | { readonly kind: 'memory' }
   | { readonly kind: 'upstash'; readonly url: string; readonly token: string }
-  | { readonly kind: 'redis'; readonly url: string };
+  | ({ readonly kind: 'redis' } & RedisSettings);
+
+type RedisSettings =
+  | { readonly url: string }
+  | { readonly cluster: NodesSettings }
+  | { readonly sentinels: NodesSettings & { readonly name: string } };
+
+interface NodesSettings {
+  readonly nodes: readonly string[];
+  readonly username?: string | undefined;
+  readonly password?: string | undefined;
+}
 
 /** What the environment says, checked. Everything that has a default has it here. */
 export interface Settings {
@@ -56,42 +67,76 @@ export function openStore(settings: StoreSettings): Store {
   if (settings.kind === 'memory') {
     return deferredStore('memory', async () => (await import('./store/memory/memory-store.ts')).memoryStore());
   }
-  const { url } = settings;
+  const { kind, ...where } = settings;
   // Bundlers for the Edge put the runtime's name here and drop the branch, and with it the Node modules behind it.
   if (process.env.NEXT_RUNTIME !== 'edge') {
-    return deferredStore('redis', async () => (await import('./store/redis.ts')).redisStore({ url }));
+    return deferredStore(kind, async () => (await import('./store/redis.ts')).redisStore(where));
   }
-  throw new ConfigError('REDIS_URL', 'needs the Node runtime; on the Edge set KV_REST_API_URL and KV_REST_API_TOKEN');
+  const variable = 'url' in where ? 'REDIS_URL' : 'cluster' in where ? 'REDIS_CLUSTER_NODES' : 'REDIS_SENTINELS';
+  throw new ConfigError(variable, 'needs the Node runtime; on the Edge set KV_REST_API_URL and KV_REST_API_TOKEN');
 }
+
+const NO_REDIS = 'or REDIS_CLUSTER_NODES or REDIS_SENTINELS must be set when KV_STORE is redis';
 
 type Read = (name: string) => string | undefined;
 
 function readStore(read: Read): StoreSettings {
-  for (const name of ['REDIS_CLUSTER_NODES', 'REDIS_SENTINELS']) {
-    // Passing over it in silence would count limits in memory.
-    if (read(name) !== undefined) throw new ConfigError(name, 'is not served by this version: set REDIS_URL');
-  }
   const forced = read('KV_STORE');
   const vercel = readPair(read, 'KV_REST_API_URL', 'KV_REST_API_TOKEN');
   const upstash = readPair(read, 'UPSTASH_REDIS_REST_URL', 'UPSTASH_REDIS_REST_TOKEN');
   const rest = vercel ?? upstash;
-  const url = read('REDIS_URL');
-  if (url !== undefined) underName({ url: 'REDIS_URL' }, () => parseRedisUrl(url));
+  const redis = readRedis(read);
   switch (forced) {
     case undefined:
       if (rest) return { kind: 'upstash', ...rest };
-      return url === undefined ? { kind: 'memory' } : { kind: 'redis', url };
+      return redis === undefined ? { kind: 'memory' } : { kind: 'redis', ...redis };
     case 'memory':
       return { kind: 'memory' };
     case 'upstash':
       if (!rest) throw new ConfigError('KV_REST_API_URL', 'and KV_REST_API_TOKEN must be set when KV_STORE is upstash');
       return { kind: 'upstash', ...rest };
     case 'redis':
-      if (url === undefined) throw new ConfigError('REDIS_URL', 'must be set when KV_STORE is redis');
-      return { kind: 'redis', url };
+      if (redis === undefined) throw new ConfigError('REDIS_URL', NO_REDIS);
+      return { kind: 'redis', ...redis };
     default:
       throw new ConfigError('KV_STORE', 'must be memory, upstash or redis');
   }
+}
+
+/** All that is set is checked, also what is not used. */
+function readRedis(read: Read): RedisSettings | undefined {
+  const [url, nodes, sentinels] = [read('REDIS_URL'), read('REDIS_CLUSTER_NODES'), read('REDIS_SENTINELS')];
+  const [name, username, password] = [read('REDIS_SENTINEL_NAME'), read('REDIS_USERNAME'), read('REDIS_PASSWORD')];
+  if (username !== undefined && password === undefined) {
+    throw new ConfigError('REDIS_USERNAME', 'must be set together with REDIS_PASSWORD');
+  }
+  if (url !== undefined) underName({ url: 'REDIS_URL' }, () => parseRedisUrl(url));
+  const cluster =
+    nodes === undefined ? undefined : { nodes: readNodes(nodes, 'REDIS_CLUSTER_NODES'), username, password };
+  if (sentinels === undefined && name !== undefined) {
+    throw new ConfigError('REDIS_SENTINELS', 'must be set together with REDIS_SENTINEL_NAME');
+  }
+  if (sentinels !== undefined && name === undefined) {
+    throw new ConfigError('REDIS_SENTINEL_NAME', 'must be set together with REDIS_SENTINELS');
+  }
+  const watching = sentinels === undefined ? undefined : readNodes(sentinels, 'REDIS_SENTINELS');
+  if (url !== undefined) return { url };
+  if (cluster !== undefined) return { cluster };
+  if (watching === undefined || name === undefined) return undefined;
+  return { sentinels: { nodes: watching, name, username, password } };
+}
+
+function readNodes(text: string, variable: string): readonly string[] {
+  const nodes = readList(text);
+  parseRedisNodes(nodes, variable);
+  return nodes;
+}
+
+function readList(text: string): readonly string[] {
+  return text
+    .split(',')
+    .map((item) => item.trim())
+    .filter(Boolean);
 }
 
 function readPair(read: Read, urlName: string, tokenName: string): { url: string; token: string } | undefined {
@@ -154,10 +199,7 @@ function readClientIp(read: Read): ClientIpSource | undefined {
     case 'cloudflare':
       return source;
     case 'proxy': {
-      const trustedProxies = (proxies ?? '')
-        .split(',')
-        .map((cidr) => cidr.trim())
-        .filter(Boolean);
+      const trustedProxies = readList(proxies ?? '');
       if (proxies !== undefined && trustedProxies.length === 0) {
         throw new ConfigError('TRUSTED_PROXIES', 'must name a block, or be unset to trust the last proxy only');
       }

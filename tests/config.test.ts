@@ -1,10 +1,13 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { openStore, readSettings } from '../lib/config.ts';
 import { ConfigError } from '../lib/errors.ts';
 
 const REST = { KV_REST_API_URL: 'https://one.example', KV_REST_API_TOKEN: 'token-one' };
 const UPSTASH = { UPSTASH_REDIS_REST_URL: 'https://two.example', UPSTASH_REDIS_REST_TOKEN: 'token-two' };
 const TCP = { REDIS_URL: 'redis://user:pass@three.example:6380/2' };
+const CLUSTER = { REDIS_CLUSTER_NODES: 'four.example:7000, redis://five.example' };
+const SENTINELS = { REDIS_SENTINELS: 'six.example,[::1]:26380', REDIS_SENTINEL_NAME: 'main' };
+const CREDENTIALS = { REDIS_USERNAME: 'ann', REDIS_PASSWORD: 'p@ss' };
 
 const storeOf = (env: Readonly<Record<string, string>>) => readSettings(env).store;
 
@@ -34,6 +37,7 @@ describe('an empty environment', () => {
     expect(readSettings({})).toMatchObject(nothing);
     const names = [
       ...['KV_STORE', ...Object.keys({ ...REST, ...UPSTASH, ...TCP }), 'BREAKWATER_NAMESPACE', 'BREAKWATER_KEY_PEPPER'],
+      ...Object.keys({ ...CLUSTER, ...SENTINELS, ...CREDENTIALS }),
       ...['BREAKWATER_IDENTITY_SECRET', 'KV_REQUEST_TIMEOUT_MS', 'KV_CIRCUIT_OPEN_MS', 'ENABLE_REDIS_CACHE'],
       ...['CLIENT_IP_SOURCE', 'TRUSTED_PROXIES', 'VERCEL', 'CF_PAGES', 'NODE_ENV'],
     ];
@@ -55,7 +59,31 @@ describe('the store', () => {
       { ...UPSTASH, ...TCP },
       { kind: 'upstash', url: 'https://two.example', token: 'token-two' },
     ],
-    ['then a TCP address', TCP, { kind: 'redis', url: TCP.REDIS_URL }],
+    ['then a TCP address', { ...TCP, ...CLUSTER, ...SENTINELS }, { kind: 'redis', url: TCP.REDIS_URL }],
+    [
+      'then a Cluster, with credentials',
+      { ...CLUSTER, ...SENTINELS, ...CREDENTIALS },
+      {
+        kind: 'redis',
+        cluster: { nodes: ['four.example:7000', 'redis://five.example'], username: 'ann', password: 'p@ss' },
+      },
+    ],
+    [
+      'then what sentinels watch',
+      { ...SENTINELS, REDIS_PASSWORD: 'p@ss' },
+      {
+        kind: 'redis',
+        sentinels: { nodes: ['six.example', '[::1]:26380'], name: 'main', username: undefined, password: 'p@ss' },
+      },
+    ],
+    [
+      'a Cluster where TCP is forced',
+      { ...REST, ...CLUSTER, KV_STORE: 'redis' },
+      {
+        kind: 'redis',
+        cluster: { nodes: ['four.example:7000', 'redis://five.example'], username: undefined, password: undefined },
+      },
+    ],
     ['memory where it is forced', { ...REST, ...UPSTASH, ...TCP, KV_STORE: 'memory' }, { kind: 'memory' }],
     ['TCP where it is forced', { ...REST, ...TCP, KV_STORE: 'redis' }, { kind: 'redis', url: TCP.REDIS_URL }],
     [
@@ -83,7 +111,11 @@ describe('the store', () => {
     ['KV_REST_API_TOKEN', { ...TCP, KV_REST_API_URL: 'https://one.example' }],
     ['KV_REST_API_TOKEN', { KV_STORE: 'memory', KV_REST_API_URL: 'https://one.example' }],
     ['KV_REST_API_TOKEN', { KV_REST_API_URL: 'https://one.example', KV_REST_API_TOKEN: ' ' }],
-  ])('is refused for want of %s where half of a pair is set', (setting, env) => {
+    ['REDIS_SENTINEL_NAME', { REDIS_SENTINELS: 'six.example' }],
+    ['REDIS_SENTINELS', { REDIS_SENTINEL_NAME: 'main' }],
+    ['REDIS_SENTINEL_NAME', { ...TCP, REDIS_SENTINELS: 'six.example' }],
+    ['REDIS_USERNAME', { ...CLUSTER, REDIS_USERNAME: 'ann' }],
+  ])('is refused with a word about %s where half of a pair is set', (setting, env) => {
     expect(refusal(env as Record<string, string>)).toMatchObject({ setting, code: 'CONFIG' });
     expect(refusal(env as Record<string, string>).message).toContain('must be set together with');
   });
@@ -136,6 +168,14 @@ describe('what is malformed', () => {
       'redis:',
       `redis://h:${SECRET}`,
     ].map((url) => ['REDIS_URL', { REDIS_URL: url }] as const),
+    ...[
+      ...[`http://${SECRET}`, `${SECRET}:port`, `${SECRET}:99999`, `${SECRET}:0`, `user:${SECRET}@h:1`, `h/${SECRET}`],
+      ...[`h:1,redis://:${SECRET}@h:1`, `h:1,rediss://${SECRET}:2`, `h?${SECRET}`, ',', `h:1;${SECRET}:2`],
+    ].flatMap((nodes) => [
+      ['REDIS_CLUSTER_NODES', { REDIS_CLUSTER_NODES: nodes }] as const,
+      ['REDIS_CLUSTER_NODES', { ...TCP, REDIS_CLUSTER_NODES: nodes }] as const,
+      ['REDIS_SENTINELS', { ...SENTINELS, REDIS_SENTINELS: nodes }] as const,
+    ]),
     ...[`a${SECRET}!`, 'a b', 'x'.repeat(65), '{a}'].map(
       (text) => ['BREAKWATER_NAMESPACE', { BREAKWATER_NAMESPACE: text }] as const,
     ),
@@ -211,10 +251,26 @@ describe('opening a store', () => {
     [{ kind: 'memory' }, 'memory'],
     [{ kind: 'upstash', url: 'https://one.example', token: 'token-one' }, 'upstash'],
     [{ kind: 'redis', url: 'redis://localhost:1' }, 'redis'],
+    [{ kind: 'redis', cluster: { nodes: ['localhost:1'] } }, 'redis'],
+    [{ kind: 'redis', sentinels: { nodes: ['localhost:1'], name: 'main' } }, 'redis'],
   ] as const)('of the settings %j gives one of that kind, without asking anybody', async (settings, kind) => {
     const store = openStore(settings);
     expect(store.kind).toBe(kind);
     await store.close();
+  });
+
+  it.each([
+    ['REDIS_URL', TCP],
+    ['REDIS_CLUSTER_NODES', CLUSTER],
+    ['REDIS_SENTINELS', SENTINELS],
+  ])('on the Edge says that %s needs Node, and what to set instead', (setting, env) => {
+    vi.stubEnv('NEXT_RUNTIME', 'edge');
+    try {
+      const advice = `${setting} needs the Node runtime; on the Edge set KV_REST_API_URL and KV_REST_API_TOKEN`;
+      expect(() => openStore(storeOf(env))).toThrow(new ConfigError(setting, advice.slice(setting.length + 1)));
+    } finally {
+      vi.unstubAllEnvs();
+    }
   });
 
   it('in memory works at once', async () => {
@@ -225,11 +281,5 @@ describe('opening a store', () => {
         ['GET', 'a'],
       ]),
     ).toEqual(['OK', '1']);
-  });
-});
-
-describe('a kind of Redis that this version does not reach', () => {
-  it.each(['REDIS_CLUSTER_NODES', 'REDIS_SENTINELS'])('%s is refused rather than passed over', (name) => {
-    expect(refusal({ [name]: 'one.example:6379' }).setting).toBe(name);
   });
 });
