@@ -11,7 +11,7 @@ const project = (
 export default defineConfig({
   test: {
     projects: [
-      project('unit', ['tests/**/*.test.ts', '!tests/{contract,differential,e2e}/**'], { testTimeout: 20_000 }),
+      project('unit', ['tests/**/*.test.ts', '!tests/{contract,differential,e2e,slow}/**'], { testTimeout: 20_000 }),
       project('contract', ['tests/{contract,differential}/**/*.test.ts'], { testTimeout: 30_000 }),
       // After the others: what a built Next does under load is not to be measured beside a busy test run.
       project('e2e', ['tests/e2e/**/*.test.ts'], {
@@ -19,6 +19,8 @@ export default defineConfig({
         fileParallelism: false,
         sequence: { groupOrder: 1 },
       }),
+      // Waits for real time: npm test leaves it out, .ci/run does not.
+      project('slow', ['tests/slow/**/*.test.ts'], { testTimeout: 120_000, fileParallelism: false }),
     ],
   },
 });
