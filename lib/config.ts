@@ -48,9 +48,10 @@ export interface Settings {
  */
 export function readSettings(env: Environment = environment()): Settings {
   const read = (name: string) => env[name]?.trim() || undefined;
+  const store = readStore(read);
   return {
-    store: readStore(read),
-    namespace: readNamespace(read('BREAKWATER_NAMESPACE')),
+    store,
+    namespace: readNamespace(read('BREAKWATER_NAMESPACE'), 'cluster' in store),
     requestTimeoutMs: readMs(read, 'KV_REQUEST_TIMEOUT_MS'),
     circuitOpenMs: readMs(read, 'KV_CIRCUIT_OPEN_MS'),
     pepper: readPepper(read('BREAKWATER_KEY_PEPPER')),
@@ -159,9 +160,16 @@ function underName(variables: Readonly<Record<string, string>>, check: () => unk
   }
 }
 
-function readNamespace(namespace = ''): string {
-  if (!/^[\w:-]{0,64}$/.test(namespace)) {
-    throw new ConfigError('BREAKWATER_NAMESPACE', 'must be at most 64 letters, digits and _ : -');
+function readNamespace(namespace = '', onCluster: boolean): string {
+  if (namespace.length > 64 || !/^[\w:-]*(?:\{[\w:-]+\}[\w:-]*)?$/.test(namespace)) {
+    throw new ConfigError(
+      'BREAKWATER_NAMESPACE',
+      'must be at most 64 letters, digits and _ : -, with at most one {tag}',
+    );
+  }
+  // One request of the guard reads and writes several keys, which a Cluster allows within one slot only.
+  if (onCluster && !namespace.includes('{')) {
+    throw new ConfigError('BREAKWATER_NAMESPACE', 'must hold a hash tag, such as {app}:, with REDIS_CLUSTER_NODES');
   }
   return namespace;
 }

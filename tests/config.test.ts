@@ -5,7 +5,10 @@ import { ConfigError } from '../lib/errors.ts';
 const REST = { KV_REST_API_URL: 'https://one.example', KV_REST_API_TOKEN: 'token-one' };
 const UPSTASH = { UPSTASH_REDIS_REST_URL: 'https://two.example', UPSTASH_REDIS_REST_TOKEN: 'token-two' };
 const TCP = { REDIS_URL: 'redis://user:pass@three.example:6380/2' };
-const CLUSTER = { REDIS_CLUSTER_NODES: 'four.example:7000, redis://five.example' };
+const CLUSTER = {
+  REDIS_CLUSTER_NODES: 'four.example:7000, redis://five.example',
+  BREAKWATER_NAMESPACE: '{app}:',
+};
 const SENTINELS = { REDIS_SENTINELS: 'six.example,[::1]:26380', REDIS_SENTINEL_NAME: 'main' };
 const CREDENTIALS = { REDIS_USERNAME: 'ann', REDIS_PASSWORD: 'p@ss' };
 
@@ -176,7 +179,7 @@ describe('what is malformed', () => {
       ['REDIS_CLUSTER_NODES', { ...TCP, REDIS_CLUSTER_NODES: nodes }] as const,
       ['REDIS_SENTINELS', { ...SENTINELS, REDIS_SENTINELS: nodes }] as const,
     ]),
-    ...[`a${SECRET}!`, 'a b', 'x'.repeat(65), '{a}'].map(
+    ...[`a${SECRET}!`, 'a b', 'x'.repeat(65), '{a', 'a}', '{}', '{a}{b}', '{a{b}}'].map(
       (text) => ['BREAKWATER_NAMESPACE', { BREAKWATER_NAMESPACE: text }] as const,
     ),
     ...['0', '-1', '1.5', '1e3', '01', '0x10', '1000000000', SECRET].flatMap((text) => [
@@ -212,6 +215,7 @@ describe('what is malformed', () => {
 describe('what is well-formed', () => {
   it.each([
     [{ BREAKWATER_NAMESPACE: 'app_1:a-b' }, { namespace: 'app_1:a-b' }],
+    [{ BREAKWATER_NAMESPACE: 'x:{app}:y' }, { namespace: 'x:{app}:y' }],
     [{ BREAKWATER_NAMESPACE: 'x'.repeat(64) }, { namespace: 'x'.repeat(64) }],
     [
       { KV_REQUEST_TIMEOUT_MS: '1', KV_CIRCUIT_OPEN_MS: '999999999' },
@@ -281,5 +285,14 @@ describe('opening a store', () => {
         ['GET', 'a'],
       ]),
     ).toEqual(['OK', '1']);
+  });
+});
+
+describe('a Cluster', () => {
+  it('wants a hash tag in the namespace: one request of the guard keeps its keys in one slot', () => {
+    const { REDIS_CLUSTER_NODES } = CLUSTER;
+    expect(refusal({ REDIS_CLUSTER_NODES }).setting).toBe('BREAKWATER_NAMESPACE');
+    expect(refusal({ REDIS_CLUSTER_NODES, BREAKWATER_NAMESPACE: 'app:' }).setting).toBe('BREAKWATER_NAMESPACE');
+    expect(readSettings(CLUSTER).namespace).toBe('{app}:');
   });
 });
