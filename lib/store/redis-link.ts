@@ -23,7 +23,7 @@ interface RedisSocket {
 }
 
 interface RedisPipeline {
-  call(name: string, args: string[]): unknown;
+  callBuffer(name: string, args: string[]): unknown;
   exec(): Promise<[error: Error | null, result: unknown][] | null>;
 }
 
@@ -126,7 +126,7 @@ async function write(client: RedisClient, commands: readonly Command[]): Promise
   const pipeline = client.pipeline();
   for (const [name, ...args] of commands) {
     // ioredis reshapes the replies to names that it knows, and it knows them in lower case.
-    pipeline.call(name.toUpperCase(), args.map(String));
+    pipeline.callBuffer(name.toUpperCase(), args.map(String));
   }
   const results = (await pipeline.exec()) ?? [];
   return results.map(([error, result]) => {
@@ -135,11 +135,16 @@ async function write(client: RedisClient, commands: readonly Command[]): Promise
   });
 }
 
+// A byte order mark is a part of a value like any other.
+const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
+
+/** Texts come as bytes, so a string is an integer: see `stringNumbers`. */
 function toReply(value: unknown): Reply {
+  if (value instanceof Uint8Array) return decoder.decode(value);
+  if (typeof value === 'string') return Number(value);
   if (value instanceof Error) return { error: value.message };
   if (Array.isArray(value)) return value.map(toReply);
-  if (value === null || typeof value === 'string' || typeof value === 'number') return value;
-  return String(value);
+  return null;
 }
 
 function brokenOff(error: Error): StoreError {

@@ -174,6 +174,8 @@ async function createClient(address: RedisAddress, tls: RedisTlsOptions): Promis
     ...(address.secure ? { tls: { ...tls } } : undefined),
     // RESP3 would nest and retype replies.
     protocol: 2,
+    // Its own arithmetic is off by one and more from 2^53 - 48 on: 9007199254740991 becomes ...992.
+    stringNumbers: true,
     lazyConnect: true,
     // The hand-shake is done on the link: ioredis goes on in database 0 when SELECT fails, and waits by timers of its own
     // while Redis loads.

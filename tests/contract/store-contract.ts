@@ -108,6 +108,14 @@ export function storeContract(
         const value = 'Grüße 日本語 🚀 \u0000\u0001\r\n\t"\\ \u2028';
         expect(await run(['SET', k, value], ['GET', k])).toEqual(['OK', value]);
       });
+      it('that begin with a byte order mark', async () => {
+        expect(await run(['SET', k, '\uFEFFvalue'], ['GET', k])).toEqual(['OK', '\uFEFFvalue']);
+      });
+      it('that are counters, exact up to 2^53 - 1 either way', async () => {
+        const largest = Number.MAX_SAFE_INTEGER;
+        const replies = await run(['SET', k, largest - 1], ['INCR', k], ['SET', k, 1 - largest], ['DECR', k]);
+        expect(replies).toEqual(['OK', largest, 'OK', -largest]);
+      });
       it('that hold JSON as text', async () => {
         const value = JSON.stringify({ a: [1, null, true, 'ü'], b: { c: 1.5 } });
         expect(await run(['SET', k, value], ['GET', k])).toEqual(['OK', value]);
