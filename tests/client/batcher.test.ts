@@ -1,8 +1,9 @@
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { type BatchSettings, createBatcher, type SubmitOptions } from '../../lib/client/batcher.ts';
 import { ConfigError, DeadlineError, StoreError } from '../../lib/errors.ts';
 import type { Command, Reply } from '../../lib/store/store.ts';
 import { manualClock } from '../../lib/testing/manual-clock.ts';
+import { allowNoUnhandledRejection } from '../support/unhandled-rejections.ts';
 
 interface Request {
   readonly commands: readonly Command[];
@@ -61,17 +62,7 @@ async function busy(settings: BatchSettings = {}) {
   return all;
 }
 
-const unhandled: unknown[] = [];
-const note = (reason: unknown) => unhandled.push(reason);
-beforeEach(() => {
-  unhandled.length = 0;
-  process.on('unhandledRejection', note);
-});
-afterEach(async () => {
-  await new Promise((resolve) => setImmediate(resolve));
-  process.off('unhandledRejection', note);
-  expect(unhandled).toEqual([]);
-});
+allowNoUnhandledRejection();
 
 describe('commands of one tick', () => {
   it('leave as one request, in order, and each caller gets its own replies', async () => {

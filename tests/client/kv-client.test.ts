@@ -1,6 +1,6 @@
 import { getEventListeners } from 'node:events';
 import fc from 'fast-check';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import type { ExecuteOptions } from '../../lib/client/call.ts';
 import { createKv, type KvOptions } from '../../lib/client/kv-client.ts';
 import type { Clock } from '../../lib/clock.ts';
@@ -9,6 +9,7 @@ import type { BreakwaterEvent } from '../../lib/events.ts';
 import type { Command, Reply } from '../../lib/store/store.ts';
 import { manualClock } from '../../lib/testing/manual-clock.ts';
 import { type PendingRequest, scriptedStore } from '../../lib/testing/scripted-store.ts';
+import { allowNoUnhandledRejection } from '../support/unhandled-rejections.ts';
 
 const HOUR_MS = 3_600_000;
 const away = new StoreError('network', 'refused', { mayHaveRun: false });
@@ -72,17 +73,7 @@ const CLOSED = {
   opened: 0,
 };
 
-const unhandled: unknown[] = [];
-const note = (reason: unknown) => unhandled.push(reason);
-beforeEach(() => {
-  unhandled.length = 0;
-  process.on('unhandledRejection', note);
-});
-afterEach(async () => {
-  await new Promise((resolve) => setImmediate(resolve));
-  process.off('unhandledRejection', note);
-  expect(unhandled).toEqual([]);
-});
+allowNoUnhandledRejection();
 
 describe('a client on a working store', () => {
   it('sends what is issued in one tick as one request, which is one success', async () => {

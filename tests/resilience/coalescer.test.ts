@@ -1,7 +1,8 @@
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import type { Clock } from '../../lib/clock.ts';
 import { createCoalescer, type Flight } from '../../lib/resilience/coalescer.ts';
 import { manualClock } from '../../lib/testing/manual-clock.ts';
+import { allowNoUnhandledRejection } from '../support/unhandled-rejections.ts';
 
 interface Box {
   text: string;
@@ -40,18 +41,7 @@ function joining(wrap: (clock: Clock) => Clock = (clock) => clock) {
   return { clock, coalescer, loads, load, seen, ask };
 }
 
-const unhandled: unknown[] = [];
-const note = (reason: unknown) => unhandled.push(reason);
-beforeEach(() => {
-  unhandled.length = 0;
-  process.on('unhandledRejection', note);
-});
-afterEach(async () => {
-  // The event is sent when the queue of microtasks has run dry.
-  await new Promise((resolve) => setImmediate(resolve));
-  process.off('unhandledRejection', note);
-  expect(unhandled).toEqual([]);
-});
+allowNoUnhandledRejection();
 
 describe('identical reads in flight', () => {
   it('are asked once, and each caller gets a value of its own', async () => {
