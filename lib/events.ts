@@ -45,12 +45,13 @@ export type BreakwaterEvent =
       readonly names: readonly string[];
     }
   /**
-   * This process has sent `share` of the commands that the plan allows per UTC day. Its own only: what other processes
-   * send is not known here.
+   * `share` of what the plan allows is used: of the commands of a UTC day, by this process alone (what others send is
+   * not known here), or of the bytes, as Redis said when `planUsage` asked it.
    */
   | {
       readonly type: 'plan';
       readonly at: number;
+      readonly resource: 'commands' | 'bytes';
       readonly used: number;
       readonly limit: number;
       readonly share: 0.8 | 1;

@@ -13,7 +13,9 @@ export function logLine(event: BreakwaterEvent): string | undefined {
     case 'slow':
       return `[KV] Slow: ${event.commands} commands took ${Math.round(event.durationMs)} ms (${event.names.join(' ')})`;
     case 'plan':
-      return `[KV] This process has used ${event.share * 100} % of the plan's commands for today (${event.used} of ${event.limit})`;
+      return event.resource === 'commands'
+        ? `[KV] This process has used ${event.share * 100} % of the plan's commands for today (${event.used} of ${event.limit})`
+        : `[KV] Redis holds ${event.share * 100} % of the plan's bytes (${event.used} of ${event.limit})`;
     case 'fallback':
       return `[Rate Limit] KV unavailable for key [redacted], counting in this process (${event.reason})`;
     case 'recovered':

@@ -40,8 +40,12 @@ describe('the line of an event', () => {
       '[KV] Slow: 3 commands took 250 ms (GET SET)',
     ],
     [
-      { type: 'plan', at: 0, used: 8_000, limit: 10_000, share: 0.8 },
+      { type: 'plan', at: 0, resource: 'commands', used: 8_000, limit: 10_000, share: 0.8 },
       "[KV] This process has used 80 % of the plan's commands for today (8000 of 10000)",
+    ],
+    [
+      { type: 'plan', at: 0, resource: 'bytes', used: 31_000_000, limit: 30_000_000, share: 1 },
+      "[KV] Redis holds 100 % of the plan's bytes (31000000 of 30000000)",
     ],
     [{ type: 'config', at: 0, problem: 'NOAUTH' }, '[KV] Failed to authenticate or authorise: NOAUTH'],
     [

@@ -10,7 +10,7 @@ import type { CallOptions, ExecuteOptions, Result, Value } from './call.ts';
 import { toResult } from './classify.ts';
 import { randomShare } from './crypto.ts';
 import { createLane, type Lane } from './lane.ts';
-import { createPlanMeter, type PlanSettings } from './plan-meter.ts';
+import { createPlanMeter, type PlanSettings, type PlanUsage, usedBytes } from './plan-meter.ts';
 import { createReadRetry, type RetrySettings } from './read-retry.ts';
 import { createTransport } from './transport.ts';
 import { type TypedCommands, typedCommands } from './typed-commands.ts';
@@ -31,7 +31,7 @@ export interface KvOptions {
   readonly retry?: RetrySettings | undefined;
   /** An answer that takes this long is an event of type `slow`, in milliseconds; `false` for none. @default 100 */
   readonly slowMs?: number | false | undefined;
-  /** Tell when this process alone has used 80 % and 100 % of the plan's commands of a UTC day. @default off */
+  /** Tell when 80 % and 100 % are used of the plan's commands of a UTC day (by this process alone), or of its bytes. @default off */
   readonly plan?: PlanSettings | undefined;
   /** Put before every key that the typed commands and the features on this client use. @default '' */
   readonly namespace?: string | undefined;
@@ -79,6 +79,13 @@ export interface KvClient extends TypedCommands {
    * Closing it ends the view, not the client.
    */
   scope(): KvClient;
+  /**
+   * How much of the plan is used; tells of 80 % and 100 % of its bytes too, so call it now and then, from a health endpoint
+   * or a cron job. One request. On a Cluster the bytes are those of one node.
+   *
+   * @throws as `command`
+   */
+  planUsage(): Promise<PlanUsage>;
   /** Tells this client's listener. */
   notify(event: BreakwaterEvent): void;
   close(): Promise<void>;
@@ -107,13 +114,14 @@ export function createKv(options: KvOptions): KvClient {
     random: randomShare,
     onTransition: (transition) => notify({ type: 'circuit', at: clock.now(), ...transition }),
   });
+  const meter = plan && createPlanMeter(plan, clock, notify);
   const transport = createTransport({
     store,
     breaker,
     clock,
     timeoutMs: requestTimeoutMs,
     slowMs: slowMs === false ? Number.POSITIVE_INFINITY : slowMs,
-    meter: plan && createPlanMeter(plan, clock, notify),
+    meter,
     notify,
   });
   const shared = {
@@ -140,6 +148,11 @@ export function createKv(options: KvOptions): KvClient {
       if (result instanceof Error) throw result;
       return result ?? null;
     };
+    const planUsage: KvClient['planUsage'] = async () => {
+      const bytes = usedBytes(await command(['INFO', 'memory']));
+      if (bytes !== undefined) meter?.weigh(bytes);
+      return { commandsToday: meter?.commandsToday(), bytes };
+    };
     return {
       storeKind: store.kind,
       namespace,
@@ -150,6 +163,7 @@ export function createKv(options: KvOptions): KvClient {
       command,
       ...typedCommands(namespace, execute, command),
       scope,
+      planUsage,
       notify,
       close,
     };

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { StoreError } from '../../lib/errors.ts';
+import { memoryStore } from '../../lib/store/memory/index.ts';
 import type { Reply } from '../../lib/store/store.ts';
 import { AWAY, scriptedClient } from '../support/scripted-client.ts';
 
@@ -202,8 +203,42 @@ describe('a plan', () => {
     expect(events.map(({ type }) => type)).toEqual(['circuit', 'circuit']);
   });
 
-  it.each([0, 1.5, Number.NaN])('of %d commands is refused', (commandsPerDay) => {
-    expect(() => scriptedClient({ plan: { commandsPerDay } })).toThrow('plan.commandsPerDay');
+  it('is told of whenever the bytes that Redis holds have risen over 80 % or 100 %', async () => {
+    const { store, kv, events } = scriptedClient({ plan: { maxBytes: 1_000 } });
+    const held = async (bytes: number) => {
+      events.splice(0);
+      store.respond(() => [`# Memory\r\nused_memory:${bytes}\r\nused_memory_human:1K\r\n`]);
+      expect(await kv.planUsage()).toEqual({ commandsToday: undefined, bytes });
+      return events.map((event) => event.type === 'plan' && [event.resource, event.share, event.used, event.limit]);
+    };
+    expect(await held(799)).toEqual([]);
+    expect(await held(800)).toEqual([['bytes', 0.8, 800, 1_000]]);
+    expect(await held(999)).toEqual([]);
+    expect(await held(500)).toEqual([]);
+    expect(await held(1_000)).toEqual([
+      ['bytes', 0.8, 1_000, 1_000],
+      ['bytes', 1, 1_000, 1_000],
+    ]);
+  });
+
+  it('says what is used, and nothing where Redis does not tell', async () => {
+    const { store, kv } = scriptedClient({ plan: { commandsPerDay: 10 } });
+    store.respond(() => ['# Memory\r\n']);
+    expect(await kv.planUsage()).toEqual({ commandsToday: 1, bytes: undefined });
+    expect(await scriptedClient({ store: memoryStore() }).kv.planUsage()).toEqual({
+      commandsToday: undefined,
+      bytes: 0,
+    });
+    expect(store.sent[0]?.commands).toEqual([['INFO', 'memory']]);
+  });
+
+  it.each([0, 1.5, Number.NaN])('of %d commands or bytes is refused', (amount) => {
+    expect(() => scriptedClient({ plan: { commandsPerDay: amount } })).toThrow('plan.commandsPerDay');
+    expect(() => scriptedClient({ plan: { maxBytes: amount } })).toThrow('plan.maxBytes');
+  });
+
+  it('of nothing is refused', () => {
+    expect(() => scriptedClient({ plan: {} })).toThrow('plan must name');
   });
 });
 

@@ -277,6 +277,19 @@ export function storeContract(
       });
     });
 
+    describe('says what it holds', () => {
+      it('in bytes, by INFO', async () => {
+        const held = async () => Number(/^used_memory:(\d+)\r?$/m.exec(String(await one('INFO', 'memory')))?.[1]);
+        await one('SET', k, '');
+        const before = await held();
+        await one('SET', k, 'x'.repeat(1_000_000));
+        expect(await held()).toBeGreaterThan(before);
+      });
+      it('and nothing of sections that there are not', async () => {
+        expect(await one('INFO', 'nothing')).toBe('');
+      });
+    });
+
     describe('counts', () => {
       it('from nothing, up and down', async () => {
         expect(await run(['INCR', k], ['INCRBY', k, 10], ['DECR', k], ['DECRBY', k, 20], ['GET', k])).toEqual([

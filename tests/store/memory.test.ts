@@ -349,3 +349,16 @@ describe('a script', () => {
     ]);
   });
 });
+
+describe('INFO', () => {
+  it('tells of bytes, keys and evictions', async () => {
+    const store = memoryStore({ maxEntries: 2 });
+    await many(store, ['SET', 'a', '1'], ['SET', 'b', '2'], ['SET', 'c', '3']);
+    const info = String(await one(store, 'INFO'));
+    expect(info).toMatch(/^# Memory\r\nused_memory:244\r\nmaxmemory:67108864\r\n/);
+    expect(info).toContain('\r\n\r\n# Stats\r\nevicted_keys:1\r\n');
+    expect(info).toContain('\r\n\r\n# Keyspace\r\ndb0:keys=2\r\n');
+    await one(store, 'FLUSHALL');
+    expect(await one(store, 'INFO', 'KEYSPACE', 'nothing')).toBe('# Keyspace\r\n');
+  });
+});

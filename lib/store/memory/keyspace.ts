@@ -33,6 +33,12 @@ export interface Keyspace {
   /** As `edit`, creating it where there is none. */
   open<T extends AggregateType>(key: string, type: T): ValueOf<T>;
   readonly maxBytes: number;
+  /** Held now, by a rough measure. */
+  readonly bytes: number;
+  /** Keys held, those included that have expired and nobody has met since. */
+  readonly size: number;
+  /** Keys that went because a bound was met. */
+  readonly evicted: number;
 }
 
 interface KeyspaceOptions {
@@ -58,6 +64,7 @@ export function createKeyspace({ clock, maxEntries, maxBytes }: KeyspaceOptions)
   const order = createScanOrder<StoredEntry>();
   const changed = new Set<StoredEntry>();
   let bytes = 0;
+  let evicted = 0;
   let now = clock.now();
 
   // Redis keeps a key during the millisecond it expires in.
@@ -127,11 +134,21 @@ export function createKeyspace({ clock, maxEntries, maxBytes }: KeyspaceOptions)
       const [oldest] = entries.values();
       if (oldest === undefined) break;
       discard(oldest);
+      evicted += 1;
     }
   };
 
   return {
     maxBytes,
+    get bytes() {
+      return bytes;
+    },
+    get size() {
+      return entries.size;
+    },
+    get evicted() {
+      return evicted;
+    },
     now: () => now,
     begin() {
       now = clock.now();

@@ -1,4 +1,5 @@
 import { type CommandSpec, command } from './command.ts';
+import type { Keyspace } from './keyspace.ts';
 import { syntaxError, wrongArity } from './reply-error.ts';
 
 export const serverCommands: readonly CommandSpec[] = [
@@ -12,11 +13,38 @@ export const serverCommands: readonly CommandSpec[] = [
     const microseconds = Math.floor(now * 1000);
     return [String(Math.floor(microseconds / 1_000_000)), String(microseconds % 1_000_000)];
   }),
+  command('info', -1, (keyspace, sections) =>
+    INFO_SECTIONS.filter(isAsked(sections))
+      .map((section) => section.lines(keyspace))
+      .join('\r\n'),
+  ),
   // Nobody can subscribe.
   command('publish', 3, () => 0),
   flush('flushdb'),
   flush('flushall'),
 ];
+
+interface InfoSection {
+  readonly name: string;
+  lines(keyspace: Keyspace): string;
+}
+
+/** The sections of which there is something true to say. */
+const INFO_SECTIONS: readonly InfoSection[] = [
+  {
+    name: 'memory',
+    lines: ({ bytes, maxBytes }) =>
+      `# Memory\r\nused_memory:${bytes}\r\nmaxmemory:${maxBytes}\r\nmaxmemory_policy:allkeys-lru\r\n`,
+  },
+  { name: 'stats', lines: ({ evicted }) => `# Stats\r\nevicted_keys:${evicted}\r\n` },
+  { name: 'keyspace', lines: ({ size }) => `# Keyspace\r\n${size > 0 ? `db0:keys=${size}\r\n` : ''}` },
+];
+
+function isAsked(sections: readonly string[]): (section: InfoSection) => boolean {
+  const asked = sections.map((word) => word.toLowerCase());
+  const all = asked.length === 0 || asked.some((word) => ['all', 'default', 'everything'].includes(word));
+  return ({ name }) => all || asked.includes(name);
+}
 
 function flush(name: string): CommandSpec {
   return command(name, -1, (keyspace, words) => {
