@@ -67,6 +67,7 @@ interface StoreErrorOptions extends KvErrorOptions {
   readonly status?: number | undefined;
   readonly retryAfterMs?: number | undefined;
   readonly mayHaveRun?: boolean | undefined;
+  readonly replyCode?: string | undefined;
 }
 
 /** The store could not be asked, or what came back was not an answer. */
@@ -79,6 +80,8 @@ export class StoreError extends KvError {
   readonly retryAfterMs: number | undefined;
   /** `false` only when it is certain that no command reached the store. */
   readonly mayHaveRun: boolean;
+  /** First word of Redis's reply, where there was one: `LOADING`, `NOAUTH`, … */
+  readonly replyCode: string | undefined;
 
   constructor(kind: StoreErrorKind, message: string, options: StoreErrorOptions = {}) {
     super(message, options);
@@ -87,6 +90,7 @@ export class StoreError extends KvError {
     this.status = options.status;
     this.retryAfterMs = options.retryAfterMs;
     this.mayHaveRun = options.mayHaveRun ?? true;
+    this.replyCode = options.replyCode;
   }
 }
 

@@ -67,8 +67,15 @@ export function classifyError(error: unknown): Outcome {
 export function replyError(reply: ErrorReply): StoreError | CommandError {
   const problem = storeProblem(reply);
   const code = codeOf(reply);
-  if (problem) return new StoreError(problem, `Redis cannot serve: ${problem === 'quota' ? 'quota' : code}`);
+  if (problem) {
+    return new StoreError(problem, `Redis cannot serve: ${problem === 'quota' ? 'quota' : code}`, { replyCode: code });
+  }
   return new CommandError(code, `Redis refused the command: ${code}${explain(reply.error)}`);
+}
+
+/** Whether Redis asks for the script itself. */
+export function isNoScript(error: unknown): boolean {
+  return isKvError(error) && error.code === 'COMMAND' && error.replyCode === 'NOSCRIPT';
 }
 
 /** Whatever a store threw, as one of our errors. An error of another make has a text that we do not vouch for. */

@@ -20,10 +20,16 @@ export function isRead(command: Command): boolean {
   return READS.has(command[0].toUpperCase());
 }
 
-/** The different names of `commands`, for a log; what does not look like a name may be anything, and is left out. */
+/** The different names of `commands`, for a log. */
 export function namesOf(commands: readonly Command[]): readonly string[] {
-  const names = new Set(commands.map(([name]) => name.toUpperCase()));
-  return [...names].filter((name) => /^[A-Z]{1,16}(?:\.[A-Z]{1,16})?$/.test(name)).slice(0, 8);
+  const names = new Set(commands.map(nameOf));
+  return [...names].filter((name) => name !== undefined).slice(0, 8);
+}
+
+/** The name of `command` in upper case; `undefined` for what does not look like one, because it may be anything. */
+export function nameOf([name]: Command): string | undefined {
+  const upper = name.toUpperCase();
+  return /^[A-Z]{1,20}(?:[._][A-Z]{1,20})?$/.test(upper) ? upper : undefined;
 }
 
 /** The keys of a read whose answer depends on nothing else, so that identical ones in flight can share a request. */

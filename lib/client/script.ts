@@ -1,7 +1,7 @@
-import { isKvError } from '../errors.ts';
 import { registerTwin, type ScriptTwin } from '../store/script-twins.ts';
 import type { Argument, Command } from '../store/store.ts';
 import type { CallOptions, Result, Value } from './call.ts';
+import { isNoScript } from './classify.ts';
 import { sha1Hex } from './crypto.ts';
 import type { KvClient } from './kv-client.ts';
 
@@ -61,7 +61,7 @@ export async function runScriptWith(
   const startedAt = kv.clock.monotonic();
   const results = await kv.execute([['EVALSHA', await script.sha1(), ...tail], ...others], options);
   const [first, ...rest] = results;
-  if (!(isKvError(first) && first.code === 'COMMAND' && first.replyCode === 'NOSCRIPT')) return results;
+  if (!isNoScript(first)) return results;
   const limitMs = Math.min(options.timeoutMs ?? kv.requestTimeoutMs, kv.requestTimeoutMs);
   const timeoutMs = limitMs - (kv.clock.monotonic() - startedAt);
   const again = { ...options, timeoutMs: Math.max(1, timeoutMs) };

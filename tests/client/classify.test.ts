@@ -147,7 +147,8 @@ describe('the error for a refused command', () => {
 
   it.each([...OUTAGES, ...DENIALS])('is one of the store for %s', (error) => {
     const word = error.split(' ', 1)[0];
-    expect(replyError({ error })).toMatchObject({ code: 'STORE', message: `Redis cannot serve: ${word}` });
+    const message = `Redis cannot serve: ${word}`;
+    expect(replyError({ error })).toMatchObject({ code: 'STORE', message, replyCode: word });
   });
 
   it.each(QUOTAS)('names the quota for %s', (error) => {
