@@ -78,17 +78,20 @@ export function emit(
   event: BreakwaterEvent,
   report?: (error: unknown) => void,
 ): void {
-  const failed = (error: unknown): void => {
-    try {
-      report?.(error);
-    } catch {
-      // Nobody is left to tell.
-    }
-  };
+  const failed = (error: unknown): void => reportTo(report, error);
   try {
     const answer: unknown = listener?.(event);
     if (answer instanceof Promise) answer.catch(failed);
   } catch (error) {
     failed(error);
+  }
+}
+
+/** Tells `report` what a listener threw. */
+export function reportTo(report: ((error: unknown) => void) | undefined, error: unknown): void {
+  try {
+    report?.(error);
+  } catch {
+    // Nobody is left to tell.
   }
 }

@@ -2,6 +2,7 @@ import type { Cancel, Clock } from '../clock.ts';
 import { ConfigError, DeadlineError, isKvError, StoreError } from '../errors.ts';
 import type { Command, Reply } from '../store/store.ts';
 import { isRead } from './commands.ts';
+import { runWithin, type Within } from './telemetry.ts';
 
 export interface BatchSettings {
   /** Requests that may be under way before further commands gather for the next one. @default 4 */
@@ -32,6 +33,8 @@ export interface SubmitOptions {
   readonly atomic?: boolean | undefined;
   /** Called when the commands leave. */
   readonly onSent?: (() => void) | undefined;
+  /** Where the request is sent from, if this call is the first in it. @default what the runtime takes for the caller */
+  readonly within?: Within | undefined;
 }
 
 export interface Batcher {
@@ -44,6 +47,7 @@ interface Call {
   readonly size: number;
   readonly expiresAt: number;
   readonly onSent: (() => void) | undefined;
+  readonly within: Within | undefined;
   readonly resolve: (replies: readonly Reply[]) => void;
   readonly reject: (error: unknown) => void;
 }
@@ -109,11 +113,12 @@ export function createBatcher(options: BatcherOptions): Batcher {
     const calls = [...batch.calls];
     try {
       for (const call of calls) call.onSent?.();
-      const replies = await send(
-        calls.flatMap(({ commands }) => commands),
-        batch.controller,
-        batch.atomic,
-      );
+      const commands = calls.flatMap((call) => call.commands);
+      // A request that leaves when another returns would pass for that one's child in a trace.
+      const within = calls[0]?.within;
+      const replies = await (within
+        ? runWithin(within, () => send(commands, batch.controller, batch.atomic))
+        : send(commands, batch.controller, batch.atomic));
       let index = 0;
       for (const call of calls) {
         const end = index + call.commands.length;
@@ -174,7 +179,7 @@ export function createBatcher(options: BatcherOptions): Batcher {
   };
 
   return {
-    submit(given, { signal, atomic = false, onSent } = {}) {
+    submit(given, { signal, atomic = false, onSent, within } = {}) {
       // The caller's array may change under us, and every reply behind it would go to the wrong caller.
       const commands = [...given];
       if (queued + commands.length > maxQueued) {
@@ -192,6 +197,7 @@ export function createBatcher(options: BatcherOptions): Batcher {
           size: sizeOf(commands),
           expiresAt: clock.monotonic() + timeoutMs,
           onSent,
+          within,
           resolve: (replies) => settle(() => resolve(replies)),
           reject: (error) => settle(() => reject(error)),
         };

@@ -10,8 +10,10 @@ import type { CallOptions, ExecuteOptions, Result, Value } from './call.ts';
 import { toResult } from './classify.ts';
 import { randomShare } from './crypto.ts';
 import { createLane, type Lane } from './lane.ts';
+import { runOperation } from './operation.ts';
 import { createPlanMeter, type PlanSettings, type PlanUsage, usedBytes } from './plan-meter.ts';
 import { createReadRetry, type RetrySettings } from './read-retry.ts';
+import { instrumented, type Telemetry } from './telemetry.ts';
 import { createTransport } from './transport.ts';
 import { type TypedCommands, typedCommands } from './typed-commands.ts';
 
@@ -37,7 +39,10 @@ export interface KvOptions {
   readonly namespace?: string | undefined;
   /** Told of every {@link BreakwaterEvent} after the fact. What it throws goes to `onListenerError`. */
   readonly onEvent?: EventListener | undefined;
+  /** Told what a listener threw, or {@link KvOptions.telemetry}. */
   readonly onListenerError?: ((error: unknown) => void) | undefined;
+  /** Spans and metrics: `openTelemetry(api)` of `breakwater/opentelemetry`. What it throws changes no result. @default none */
+  readonly telemetry?: Telemetry | undefined;
   readonly clock?: Clock | undefined;
 }
 
@@ -112,9 +117,17 @@ export function createKv(options: KvOptions): KvClient {
     ...defined(options.breaker),
     clock,
     random: randomShare,
-    onTransition: (transition) => notify({ type: 'circuit', at: clock.now(), ...transition }),
+    onTransition: (transition) => {
+      notify({ type: 'circuit', at: clock.now(), ...transition });
+      instrumentation?.transition(transition);
+    },
   });
   const meter = plan && createPlanMeter(plan, clock, notify);
+  const instrumentation = instrumented(
+    options.telemetry,
+    { storeKind: store.kind, circuitState: () => breaker.snapshot().state },
+    options.onListenerError,
+  );
   const transport = createTransport({
     store,
     breaker,
@@ -122,6 +135,7 @@ export function createKv(options: KvOptions): KvClient {
     timeoutMs: requestTimeoutMs,
     slowMs: slowMs === false ? Number.POSITIVE_INFINITY : slowMs,
     meter,
+    instrumentation,
     notify,
   });
   const shared = {
@@ -131,6 +145,7 @@ export function createKv(options: KvOptions): KvClient {
     timeoutMs: requestTimeoutMs,
     batch: defined(options.batch),
     retry: retry?.reads ? createReadRetry(defined(retry), clock) : undefined,
+    instrumentation,
   };
   const { snapshot, reset, force, release, restore } = breaker;
   const circuit: KvCircuit = { state: snapshot, reset, force, release, restore };
@@ -140,6 +155,7 @@ export function createKv(options: KvOptions): KvClient {
     const execute: KvClient['execute'] = async (commands, callOptions = {}) => {
       if (commands.length === 0) return [];
       if (isClosed()) throw new StoreError('local', 'The client is closed', { mayHaveRun: false });
+      if (instrumentation?.active) return runOperation({ instrumentation, clock, lane }, commands, callOptions);
       const replies = await lane.ask(commands, callOptions);
       return replies.map(toResult);
     };
@@ -187,6 +203,7 @@ export function createKv(options: KvOptions): KvClient {
     lane,
     () => closed,
     async () => {
+      if (!closed) instrumentation?.close();
       closed = true;
       await store.close();
     },

@@ -8,6 +8,7 @@ import { type BatchSettings, createBatcher, type SubmitOptions } from './batcher
 import type { ExecuteOptions } from './call.ts';
 import { coalescibleKeys, commandId, isRead } from './commands.ts';
 import type { Retry } from './read-retry.ts';
+import type { Instrumentation, Within } from './telemetry.ts';
 import type { Transport } from './transport.ts';
 
 export interface LaneOptions {
@@ -21,31 +22,36 @@ export interface LaneOptions {
   /** Calls of one tick share a request. */
   readonly batches: boolean;
   readonly retry: Retry | undefined;
+  readonly instrumentation: Instrumentation | undefined;
+}
+
+export interface AskOptions extends ExecuteOptions {
+  readonly within?: Within | undefined;
 }
 
 /** The way of calls to the store. Calls share promises with calls of the same lane, and with no others. */
 export interface Lane {
-  ask(commands: readonly Command[], options: ExecuteOptions): Promise<readonly Reply[]>;
+  ask(commands: readonly Command[], options: AskOptions): Promise<readonly Reply[]>;
 }
 
 /** @throws ConfigError for bounds of `batch` that cannot be. */
 export function createLane(options: LaneOptions): Lane {
-  const { transport, breaker, clock, timeoutMs: longestMs, coalesces, batches, retry } = options;
+  const { transport, breaker, clock, timeoutMs: longestMs, coalesces, batches, retry, instrumentation } = options;
   const batcher = createBatcher({ ...options.batch, clock, timeoutMs: longestMs, send: transport.send });
   const coalescer = createCoalescer<Reply>({ clock, timeoutMs: longestMs });
 
   const request = (
     commands: readonly Command[],
-    { signal, atomic = false, onSent }: ExecuteOptions & SubmitOptions,
+    { signal, atomic = false, onSent, within }: ExecuteOptions & SubmitOptions,
   ) => {
-    if (breaker.closed && batches) return batcher.submit(commands, { signal, atomic, onSent });
+    if (breaker.closed && batches) return batcher.submit(commands, { signal, atomic, onSent, within });
     // While the circuit is not closed the permit is taken at once: one call is the probe, and the others do not queue.
     onSent?.();
     return withSignal(signal, (controller) => transport.send(commands, controller, atomic));
   };
 
-  const bounded = (commands: readonly Command[], { signal, timeoutMs, atomic }: ExecuteOptions) => {
-    if (timeoutMs === undefined || timeoutMs >= longestMs) return request(commands, { signal, atomic });
+  const bounded = (commands: readonly Command[], { signal, timeoutMs, atomic, within }: AskOptions) => {
+    if (timeoutMs === undefined || timeoutMs >= longestMs) return request(commands, { signal, atomic, within });
     let sent = false;
     const onSent = () => {
       sent = true;
@@ -53,12 +59,12 @@ export function createLane(options: LaneOptions): Lane {
     const expired = () => new DeadlineError(timeoutMs, sent && !commands.every(isRead));
     return withSignal(signal, (controller) =>
       withDeadline({ clock, timeoutMs, controller, expired }, (inner) =>
-        request(commands, { signal: inner, atomic, onSent }),
+        request(commands, { signal: inner, atomic, onSent, within }),
       ),
     );
   };
 
-  const read = (commands: readonly Command[], given: ExecuteOptions) => {
+  const read = (commands: readonly Command[], given: AskOptions) => {
     if (!retry || given.atomic) return bounded(commands, given);
     const limitMs = Math.min(given.timeoutMs ?? longestMs, longestMs);
     return retry(limitMs, (timeoutMs) => bounded(commands, { ...given, timeoutMs }));
@@ -70,12 +76,16 @@ export function createLane(options: LaneOptions): Lane {
       const [only] = commands;
       const keys = only && commands.length === 1 && coalesces ? coalescibleKeys(only) : undefined;
       if (only && keys) {
-        const { signal, timeoutMs } = given;
+        const { signal, timeoutMs, within } = given;
+        let asked = false;
         const load = async (upstream: AbortSignal, leftMs: number): Promise<Reply> => {
-          const replies = await read(commands, { signal: upstream, timeoutMs: leftMs });
+          asked = true;
+          const replies = await read(commands, { signal: upstream, timeoutMs: leftMs, within });
           return replies[0] ?? null;
         };
-        return [await coalescer.run(commandId(only), { keys, load, copy: copyReply, signal, timeoutMs })];
+        const reply = await coalescer.run(commandId(only), { keys, load, copy: copyReply, signal, timeoutMs });
+        if (!asked) instrumentation?.coalesced();
+        return [reply];
       }
       const writes = commands.filter((command) => !isRead(command));
       if (writes.length === 0) return read(commands, given);

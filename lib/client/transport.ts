@@ -7,6 +7,7 @@ import type { Command, Reply, Store } from '../store/store.ts';
 import { asKvError, classifyError, classifyReplies, errorsIn, replyError } from './classify.ts';
 import { isRead, namesOf } from './commands.ts';
 import type { PlanMeter } from './plan-meter.ts';
+import type { Instrumentation } from './telemetry.ts';
 
 export interface TransportOptions {
   readonly store: Store;
@@ -16,6 +17,7 @@ export interface TransportOptions {
   /** A request that takes this long is told of. */
   readonly slowMs: number;
   readonly meter: PlanMeter | undefined;
+  readonly instrumentation: Instrumentation | undefined;
   readonly notify: (event: BreakwaterEvent) => void;
 }
 
@@ -26,7 +28,7 @@ export interface Transport {
 
 /** The breaker is asked before and told after; the deadline runs inside it, so that a timeout is a failure and counts. */
 export function createTransport(options: TransportOptions): Transport {
-  const { store, breaker, clock, timeoutMs, slowMs, meter, notify } = options;
+  const { store, breaker, clock, timeoutMs, slowMs, meter, instrumentation, notify } = options;
   const tell = (outcome: Outcome, error: unknown, replies: readonly Reply[]) => {
     const at = clock.now();
     if (outcome.result === 'failure' && outcome.kind === 'quota') notify({ type: 'quota', at });
@@ -38,15 +40,19 @@ export function createTransport(options: TransportOptions): Transport {
   const tellSlow = (commands: readonly Command[], durationMs: number) =>
     notify({ type: 'slow', at: clock.now(), durationMs, commands: commands.length, names: namesOf(commands) });
 
-  const settle = (permit: Permit, outcome: Outcome, error: unknown, replies: readonly Reply[]) => {
+  const settle = (permit: Permit, outcome: Outcome, sent: number, error?: unknown, replies: readonly Reply[] = []) => {
     breaker.settle(permit, outcome);
+    instrumentation?.request(sent, outcome.result, outcome.result === 'failure' ? outcome.kind : undefined);
     if (outcome.result !== 'success') tell(outcome, error, replies);
   };
 
   return {
     async send(commands, controller, atomic) {
       const permit = breaker.acquire();
-      if (isRefusal(permit)) throw new CircuitOpenError(permit.retryAfterMs);
+      if (isRefusal(permit)) {
+        instrumentation?.request(0, 'refused', undefined);
+        throw new CircuitOpenError(permit.retryAfterMs);
+      }
       const startedAt = clock.monotonic();
       let overdue = false;
       const expired = () => {
@@ -61,18 +67,18 @@ export function createTransport(options: TransportOptions): Transport {
         if (replies.length !== commands.length) {
           throw new StoreError('protocol', `The store answered ${replies.length} of ${commands.length} commands`);
         }
-        settle(permit, classifyReplies(replies), undefined, replies);
+        settle(permit, classifyReplies(replies), commands.length, undefined, replies);
         const durationMs = clock.monotonic() - startedAt;
         if (durationMs >= slowMs) tellSlow(commands, durationMs);
         return replies;
       } catch (error) {
         // Nobody waits any more, or a caller's own shorter deadline has passed: no sign of the store.
         if (controller.signal.aborted && !overdue) {
-          breaker.settle(permit, { result: 'neutral' });
+          settle(permit, { result: 'neutral' }, commands.length);
           throw error;
         }
         const known = asKvError(error);
-        settle(permit, classifyError(known), known, []);
+        settle(permit, classifyError(known), commands.length, known);
         throw known;
       }
     },

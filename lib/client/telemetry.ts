@@ -1,0 +1,115 @@
+import { type CircuitStateName, type FailureKind, reportTo } from '../events.ts';
+import type { Transition } from '../resilience/circuit.ts';
+import type { Command, StoreKind } from '../store/store.ts';
+
+/** Makes spans and metrics of what clients do. Ours is `openTelemetry`; an own one has to be quick, for it is on the way of every call. */
+export interface Telemetry {
+  /** Called once by each client that is given it. */
+  instrument(client: InstrumentedClient): Instrumentation;
+}
+
+export interface InstrumentedClient {
+  readonly storeKind: StoreKind;
+  /** No I/O. */
+  circuitState(): CircuitStateName;
+}
+
+/** What one client tells. All of it is told at once, and none of it is waited for. */
+export interface Instrumentation {
+  /** Whether anybody wants to know now. While nobody does, only `close` is called. */
+  readonly active: boolean;
+  /**
+   * A caller's operation begins. Has to call `work` once, before it returns; `within` leads back to where `work` ran, for
+   * what is sent later on its behalf.
+   *
+   * `commands` hold keys and values: their names alone may be told.
+   *
+   * @returns what to call when the caller has its answer.
+   */
+  operation(
+    commands: readonly Command[],
+    atomic: boolean,
+    work: (within?: Within) => void,
+  ): ((end: OperationEnd) => void) | undefined;
+  /** A request to the store is over, or was refused by the circuit. `commands` counts those that were sent. */
+  request(commands: number, outcome: RequestOutcome, failure: FailureKind | undefined): void;
+  /** A read was answered by the request of another. */
+  coalesced(): void;
+  transition(transition: Transition): void;
+  /** The client is closed. */
+  close(): void;
+}
+
+/** Calls what it is given, once and at once. */
+export type Within = (work: () => void) => void;
+
+export interface OperationEnd {
+  readonly durationMs: number;
+  /** What it rejected with, or the first of its commands; `undefined` where all went well. */
+  readonly error: unknown;
+  /** The caller gave up, and `error` is its own reason. */
+  readonly aborted: boolean;
+}
+
+/** As the circuit breaker counts them; `refused` were not sent. */
+export type RequestOutcome = 'success' | 'failure' | 'neutral' | 'refused';
+
+/** Calls `work` by way of `within`, or by itself where that does not. What it answers is what `work` answered. */
+export function runWithin<T extends object>(within: Within, work: () => T): T {
+  let answer: T | undefined;
+  within(() => {
+    answer ??= work();
+  });
+  answer ??= work();
+  return answer;
+}
+
+/** Telemetry that never throws: what it throws goes to `report`. */
+export function instrumented(
+  telemetry: Telemetry | undefined,
+  client: InstrumentedClient,
+  report: ((error: unknown) => void) | undefined,
+): Instrumentation | undefined {
+  const safely = <T>(work: () => T): T | undefined => {
+    try {
+      return work();
+    } catch (error) {
+      reportTo(report, error);
+      return undefined;
+    }
+  };
+  const inner = telemetry && safely(() => telemetry.instrument(client));
+  if (!inner) return undefined;
+  // Without a closure: this is all that a call costs while nobody wants to know.
+  const isActive = () => {
+    try {
+      return inner.active;
+    } catch (error) {
+      reportTo(report, error);
+      return false;
+    }
+  };
+  return {
+    get active() {
+      return isActive();
+    },
+    operation(commands, atomic, work) {
+      const end = safely(() =>
+        inner.operation(commands, atomic, (within) => work(within && ((sending) => safely(() => within(sending))))),
+      );
+      return end && ((outcome) => safely(() => end(outcome)));
+    },
+    request(commands, outcome, failure) {
+      if (isActive()) safely(() => inner.request(commands, outcome, failure));
+    },
+    coalesced() {
+      if (isActive()) safely(() => inner.coalesced());
+    },
+    transition(transition) {
+      if (isActive()) safely(() => inner.transition(transition));
+    },
+    close() {
+      safely(() => inner.close());
+    },
+  };
+}
