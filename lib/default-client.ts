@@ -1,4 +1,5 @@
 import { createKv, type KvClient } from './client/kv-client.ts';
+import { registeredOpenTelemetry } from './client/opentelemetry.ts';
 import { openStore, readSettings, type Settings } from './config.ts';
 import { type ClientIp, createClientIp } from './guard/client-ip.ts';
 import { createIdentitySeal, type IdentitySeal } from './guard/identity.ts';
@@ -62,6 +63,7 @@ export function createDefaults(settings: Settings): Defaults {
     requestTimeoutMs,
     breaker: { timeout: circuitOpenMs },
     onEvent: createEventLog(),
+    telemetry: registeredOpenTelemetry(),
   });
   return {
     settings,

@@ -223,6 +223,7 @@ describe('ambient effects', () => {
     ["import { createHash } from 'crypto';", 'lib/store/redis.ts'],
     ["const { Redis } = await import('ioredis');", 'lib/store/redis.ts'],
     ["import { lua } from 'fengari';", 'lib/store/lua.ts'],
+    ["import type { Span } from '@opentelemetry/api';", 'lib/client/opentelemetry.ts'],
     ['Math.random();', 'lib/client/crypto.ts'],
     ['crypto.getRandomValues(bytes);', 'lib/client/crypto.ts'],
     ['await crypto.subtle.digest(a, b);', 'lib/client/crypto.ts'],

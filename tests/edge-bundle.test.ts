@@ -14,6 +14,10 @@ describe('the bundle of middleware.ts', () => {
     expect(edgeLeaks(await edgeBundle("export * from './middleware.ts';"))).toEqual([]);
   });
 
+  it('asks for no package that traces', async () => {
+    expect(await edgeBundle("export * from './middleware.ts';")).not.toContain('@opentelemetry');
+  });
+
   it('loads in an Edge sandbox', async () => {
     // Next gives its middleware an environment, here an empty one; other hosts of lib/next give none.
     const names = await exportsAtTheEdge("export * from './middleware.ts';", { process: { env: {} } });
@@ -28,6 +32,13 @@ describe('the bundle of lib/next', () => {
 
   it('loads in an Edge sandbox', async () => {
     expect(await exportsAtTheEdge("export * from './lib/next/index.ts';")).toContain('createEdgeMiddleware');
+  });
+});
+
+describe('the bundle of lib/opentelemetry', () => {
+  it('is its own code only, and loads in an Edge sandbox', async () => {
+    expect(await edgeBundle("export * from './lib/opentelemetry.ts';")).not.toContain('@opentelemetry');
+    expect(await exportsAtTheEdge("export * from './lib/opentelemetry.ts';")).toEqual(['openTelemetry']);
   });
 });
 

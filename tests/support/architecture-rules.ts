@@ -124,6 +124,7 @@ const EFFECTS: readonly Effect[] = [
   { what: 'Node', home: /^lib\/store\/redis\.ts$/, specifier: isBuiltin },
   { what: 'ioredis', home: /^lib\/store\/redis\.ts$/, specifier: isPackage('ioredis') },
   { what: '@upstash/redis', home: /^lib\/client\/redis\.ts$/, specifier: isPackage('@upstash/redis') },
+  { what: 'OpenTelemetry', home: /^lib\/client\/opentelemetry/, specifier: isPackage('@opentelemetry') },
   { what: 'a Lua engine', home: /^lib\/store\/lua(?:\.ts$|\/)/, specifier: isPackage('fengari') },
   {
     what: 'randomness or WebCrypto',

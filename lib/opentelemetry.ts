@@ -1,0 +1,2 @@
+export { type OpenTelemetryApi, type OpenTelemetryOptions, openTelemetry } from './client/opentelemetry.ts';
+export type { Telemetry } from './client/telemetry.ts';
