@@ -15,6 +15,7 @@ const BENCHES = {
   batching: () => import('./batching.mjs'),
   endurance: () => import('./endurance.mjs'),
   size: () => import('./size.mjs'),
+  telemetry: () => import('./telemetry.mjs'),
 };
 
 const { values, positionals } = parseArgs({
