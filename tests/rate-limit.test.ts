@@ -1,5 +1,6 @@
 import { describe, expect, it, vi } from 'vitest';
 import { getDefaults } from '../lib/default-client.ts';
+import { type Basis, summarise } from '../lib/limit/result.ts';
 import {
   checkRateLimit,
   clearAllRateLimits,
@@ -85,6 +86,7 @@ describe('checkRateLimit', () => {
 
 describe('rateLimit', () => {
   it('answers what is left, and throws with everything a handler needs to refuse', async () => {
+    vi.spyOn(Math, 'random').mockReturnValue(0);
     expect(await rateLimit('customer-7', 1, HOUR_MS)).toMatchObject({
       allowed: true,
       limit: 1,
@@ -173,6 +175,37 @@ describe('limits by address and key', () => {
     const { result } = await errorOf(rateLimitCombined(one, limits));
     expect(result).toMatchObject({ policy: 'handler-key', policies: [{ remaining: 3 }, { remaining: 0 }] });
     await expect(rateLimitCombined(one)).resolves.toMatchObject({ allowed: true, limit: 100 });
+  });
+});
+
+describe('a RateLimitError', () => {
+  const result = (basis: Basis) =>
+    summarise(
+      [{ policy: 'p', allowed: false, limit: 5, windowMs: 1_000, remaining: 0, resetAfterMs: 9, retryAfterMs: 9 }],
+      basis,
+      0,
+    );
+
+  it.each<[Basis, number, string | null]>([
+    ['store', 429, null],
+    ['local', 429, 'limit'],
+    ['policy', 503, 'limit'],
+  ])('that rests on %s answers %d', (basis, status, degraded) => {
+    const error = new RateLimitError(result(basis));
+    const response = error.toResponse();
+    expect([error.status, response.status, response.headers.get('x-breakwater-degraded')]).toEqual([
+      status,
+      status,
+      degraded,
+    ]);
+    expect(response.headers.get('cache-control')).toBe('no-store');
+    expect(Number(response.headers.get('retry-after'))).toBeGreaterThanOrEqual(1);
+  });
+
+  it('says nothing of a quota where nothing was counted', async () => {
+    const error = new RateLimitError(result('policy'));
+    expect(error.message).toBe('Requests cannot be counted at the moment.');
+    expect(await error.toResponse().json()).toMatchObject({ code: 'limits-unavailable', status: 503 });
   });
 });
 

@@ -48,3 +48,16 @@ export function deny(
 ): Refusal {
   return { outcome: 'deny', status, code, retryAfterMs, limits, degraded };
 }
+
+/** The refusal that `limits` call for; `undefined` when they grant. */
+export function refusalBy(limits: LimitResult, degraded: readonly Degradation[] = []): Refusal | undefined {
+  if (limits.allowed) return undefined;
+  const more = { limits, retryAfterMs: limits.retryAfterMs, degraded: withLimits(degraded, limits) };
+  // Nothing was counted, so nobody has used anything up: not a 429.
+  return limits.basis === 'policy' ? deny(503, 'limits-unavailable', more) : deny(429, 'quota-exceeded', more);
+}
+
+/** `degraded`, and the limits where they could not rest on Redis. */
+export function withLimits(degraded: readonly Degradation[], limits: LimitResult | undefined): readonly Degradation[] {
+  return limits && (limits.basis === 'local' || limits.basis === 'policy') ? [...degraded, 'limit'] : degraded;
+}

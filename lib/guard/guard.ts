@@ -7,7 +7,7 @@ import type { Limiter } from '../limit/limiter.ts';
 import type { LimitResult } from '../limit/result.ts';
 import type { ClientIp } from './client-ip.ts';
 import { readCredential } from './credentials.ts';
-import { type Decision, type Degradation, deny } from './decision.ts';
+import { type Decision, type Degradation, deny, refusalBy, withLimits } from './decision.ts';
 import { createFrontDoor, type DoorCharge } from './front-door.ts';
 import { createRouteMatcher, type MatchedRoute, type Route } from './routes.ts';
 
@@ -68,7 +68,7 @@ export function createGuard({ kv, keys, limiter, routes, clientIp }: GuardOption
     if (names.length === 0) return allow(undefined, undefined);
     const address = addressOf(request);
     const limits = await limiter.check(Object.fromEntries(names.map((name) => [name, address])));
-    return refusedBy(limits, []) ?? allow(undefined, limits);
+    return refusalBy(limits) ?? allow(undefined, limits);
   };
 
   return {
@@ -83,7 +83,7 @@ export function createGuard({ kv, keys, limiter, routes, clientIp }: GuardOption
       const charges = await chargesOf(route, request, digest.digest);
       const { validation, limits } = await door.ask(digest, charges);
       const degraded: readonly Degradation[] = validation.status === 'VALID' && validation.degraded ? ['keys'] : [];
-      return (limits && refusedBy(limits, degraded)) ?? conclude(validation, limits, degraded);
+      return (limits && refusalBy(limits, degraded)) ?? conclude(validation, limits, degraded);
     },
   };
 }
@@ -105,17 +105,6 @@ function allow(
   degraded: readonly Degradation[] = [],
 ): Decision {
   return { outcome: 'allow', identity, limits, degraded: withLimits(degraded, limits) };
-}
-
-function refusedBy(limits: LimitResult, degraded: readonly Degradation[]): Decision | undefined {
-  if (limits.allowed) return undefined;
-  const more = { limits, retryAfterMs: limits.retryAfterMs, degraded: withLimits(degraded, limits) };
-  // Nothing was counted, so nobody has used anything up: not a 429.
-  return limits.basis === 'policy' ? deny(503, 'limits-unavailable', more) : deny(429, 'quota-exceeded', more);
-}
-
-function withLimits(degraded: readonly Degradation[], limits: LimitResult | undefined): readonly Degradation[] {
-  return limits && limits.basis !== 'store' ? [...degraded, 'limit'] : degraded;
 }
 
 /** A CORS preflight carries no credentials by specification, and does no work. */

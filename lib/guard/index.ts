@@ -9,5 +9,6 @@ export {
   type IdentitySealOptions,
 } from './identity.ts';
 export { problem } from './problem.ts';
+export type { RateHeaderOptions, RateHeaderVersion } from './rate-headers.ts';
 export { DEGRADED_HEADER, decisionHeaders, toResponse } from './respond.ts';
 export type { Route, SubjectKind } from './routes.ts';

@@ -1,6 +1,6 @@
 import type { Decision, Refusal, RefusalCode } from './decision.ts';
 import { problem } from './problem.ts';
-import { rateHeaders, seconds } from './rate-headers.ts';
+import { type Field, type RateHeaderOptions, rateHeaders, retryAfter } from './rate-headers.ts';
 
 /** Names what could not rest on Redis: `limit`, `keys`. */
 export const DEGRADED_HEADER = 'x-breakwater-degraded';
@@ -22,22 +22,22 @@ const PROBLEMS: Readonly<Record<RefusalCode, { readonly detail: string; readonly
 };
 
 /** A refusal as RFC 9457 problem details. Never cached; says nothing of the inside. */
-export function toResponse(refusal: Refusal): Response {
+export function toResponse(refusal: Refusal, options: RateHeaderOptions = {}): Response {
   const { status, code, retryAfterMs, limits } = refusal;
   const { type, detail } = PROBLEMS[code];
   const violated = limits?.policies.filter(({ allowed }) => !allowed).map(({ policy }) => policy);
   const extensions = code === 'quota-exceeded' ? { 'violated-policies': violated } : {};
   const response = problem(status, code, detail, { type, extensions });
   const { headers } = response;
-  for (const [name, value] of decisionHeaders(refusal)) headers.set(name, value);
+  for (const [name, value] of decisionHeaders(refusal, options)) headers.set(name, value);
   if (status === 401) headers.set('www-authenticate', challenge(code));
-  if (status === 503) headers.set('retry-after', String(Math.max(1, seconds(retryAfterMs ?? 1_000))));
+  if (status === 503) headers.set('retry-after', retryAfter(retryAfterMs ?? 1_000, options));
   return response;
 }
 
 /** What every answer to the client says about this decision, allowed or not. */
-export function decisionHeaders({ limits, degraded }: Decision): readonly (readonly [string, string])[] {
-  const rate = limits ? rateHeaders(limits) : [];
+export function decisionHeaders({ limits, degraded }: Decision, options?: RateHeaderOptions): readonly Field[] {
+  const rate = limits ? rateHeaders(limits, options) : [];
   return degraded.length > 0 ? [...rate, [DEGRADED_HEADER, degraded.join(', ')]] : rate;
 }
 

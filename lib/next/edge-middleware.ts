@@ -3,18 +3,22 @@ import { ConfigError } from '../errors.ts';
 import { type Allowance, deny } from '../guard/decision.ts';
 import { createGuard, type Guard } from '../guard/guard.ts';
 import { IDENTITY_HEADER } from '../guard/identity.ts';
+import { checkRateHeaderOptions, type RateHeaderOptions } from '../guard/rate-headers.ts';
 import { decisionHeaders, toResponse } from '../guard/respond.ts';
 import type { Route } from '../guard/routes.ts';
+import type { OnUnavailable } from '../limit/ledger.ts';
 import { createLimiter } from '../limit/limiter.ts';
 import type { Policy } from '../limit/policy.ts';
 import { logMisconfiguration } from '../log.ts';
 import { CIRCUIT_HEADER, forward } from './forward.ts';
 
-export interface EdgeMiddlewareOptions {
+export interface EdgeMiddlewareOptions extends Pick<RateHeaderOptions, 'headers' | 'retryJitter'> {
   /** The first route that fits decides; a request that fits none passes. */
   readonly protect: readonly Route[];
   /** The policies that the routes name. */
   readonly policies: readonly Policy[];
+  /** While Redis is away: count in this process, pass uncounted, or refuse with 503. @default 'local' */
+  readonly onUnavailable?: OnUnavailable | undefined;
   /** Paths to whose handlers the state of this runtime's circuit breaker is passed on. @default ['/api/health'] */
   readonly statusPaths?: readonly string[] | undefined;
 }
@@ -25,6 +29,7 @@ export type EdgeMiddleware = (request: Request) => Promise<Response>;
 interface Built {
   readonly defaults: Defaults;
   readonly guard: Guard;
+  readonly telling: RateHeaderOptions;
 }
 
 /**
@@ -38,7 +43,7 @@ interface Built {
  * });
  */
 export function createEdgeMiddleware(options: EdgeMiddlewareOptions): EdgeMiddleware {
-  const { protect, policies, statusPaths = ['/api/health'] } = options;
+  const { protect, policies, onUnavailable, headers, retryJitter, statusPaths = ['/api/health'] } = options;
   let built: Built | undefined;
 
   /** On the client of this process, which the handlers share where they run in the same one. */
@@ -48,24 +53,26 @@ export function createEdgeMiddleware(options: EdgeMiddlewareOptions): EdgeMiddle
     const { kv, keys, clientIp, settings } = defaults;
     const taken = policies.find(({ name }) => HANDLER_POLICY_NAMES.includes(name));
     if (taken) throw new ConfigError('policies', `must not use the name ${taken.name}, which is that of the handlers`);
-    const limiter = createLimiter({ kv, policies, localOnly: !settings.redisCache });
-    return { defaults, guard: createGuard({ kv, keys, limiter, routes: protect, clientIp }) };
+    const limiter = createLimiter({ kv, policies, onUnavailable, localOnly: !settings.redisCache });
+    const telling = { headers, retryJitter, rules: limiter.rules };
+    checkRateHeaderOptions(telling);
+    return { defaults, guard: createGuard({ kv, keys, limiter, routes: protect, clientIp }), telling };
   };
 
-  const pass = async (request: Request, decision: Allowance, { kv, seal }: Defaults) => {
+  const pass = async (request: Request, decision: Allowance, { defaults: { kv, seal }, telling }: Built) => {
     const set = new Map<string, string>();
     if (decision.identity && seal) set.set(IDENTITY_HEADER, await seal.seal(decision.identity, request));
     if (statusPaths.includes(new URL(request.url).pathname)) {
       set.set(CIRCUIT_HEADER, JSON.stringify(kv.circuit.state()));
     }
-    return forward(request, set, decisionHeaders(decision));
+    return forward(request, set, decisionHeaders(decision, telling));
   };
 
   return async function edgeMiddleware(request) {
     try {
       built = build();
       const decision = await built.guard.check(request);
-      return decision.outcome === 'deny' ? toResponse(decision) : await pass(request, decision, built.defaults);
+      return decision.outcome === 'deny' ? toResponse(decision, built.telling) : await pass(request, decision, built);
     } catch (error) {
       logMisconfiguration(error);
       return toResponse(deny(503, 'misconfigured'));

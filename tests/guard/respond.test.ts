@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { deny, type RefusalCode } from '../../lib/guard/decision.ts';
+import { deny, type RefusalCode, refusalBy, withLimits } from '../../lib/guard/decision.ts';
 import { decisionHeaders, toResponse } from '../../lib/guard/respond.ts';
-import { summarise } from '../../lib/limit/result.ts';
+import { type Basis, summarise } from '../../lib/limit/result.ts';
 
 const policy = {
   policy: 'ip',
@@ -15,14 +15,16 @@ const policy = {
 const granted = { ...policy, policy: 'key', allowed: true, remaining: 3, retryAfterMs: undefined };
 const limits = summarise([policy, granted], 'store', 0);
 
+const EXACT = { retryJitter: 0 };
+
 describe('a refusal', () => {
   it('over quota is a 429 that names the policies violated and the seconds to wait', async () => {
-    const response = toResponse(deny(429, 'quota-exceeded', { limits, retryAfterMs: limits.retryAfterMs }));
+    const response = toResponse(deny(429, 'quota-exceeded', { limits, retryAfterMs: limits.retryAfterMs }), EXACT);
     expect(response.status).toBe(429);
     expect(Object.fromEntries(response.headers)).toEqual({
       'cache-control': 'no-store',
       'content-type': 'application/problem+json',
-      ratelimit: '"ip";r=0;t=12, "key";r=3;t=60',
+      ratelimit: '"ip";r=0;t=12',
       'ratelimit-policy': '"ip";q=5;w=60, "key";q=5;w=60',
       'retry-after': '12',
     });
@@ -53,11 +55,49 @@ describe('a refusal', () => {
     ['limits-unavailable', undefined, '1'],
     ['misconfigured', 0, '1'],
   ])('for %s is a 503 that says when to come back', (code, retryAfterMs, seconds) => {
-    const response = toResponse(deny(503, code, { retryAfterMs }));
+    const response = toResponse(deny(503, code, { retryAfterMs }), EXACT);
     expect(response.status).toBe(503);
     expect(response.headers.get('retry-after')).toBe(seconds);
     expect(response.headers.has('www-authenticate')).toBe(false);
     expect(response.headers.get('cache-control')).toBe('no-store');
+  });
+
+  it('is told in the headers asked for, with a wait that is never shorter', () => {
+    const response = toResponse(refusalBy(limits) ?? deny(401, 'api-key-invalid'), {
+      headers: ['legacy'],
+      random: () => 0.999,
+    });
+    const { headers } = response;
+    expect([headers.get('ratelimit'), headers.get('x-ratelimit-limit'), headers.get('retry-after')]).toEqual([
+      null,
+      '5',
+      '14',
+    ]);
+    const unavailable = toResponse(deny(503, 'limits-unavailable', { retryAfterMs: 60_000 }), { random: () => 0.999 });
+    expect(unavailable.headers.get('retry-after')).toBe('66');
+  });
+
+  it.each<[Basis, number, RefusalCode, readonly string[]]>([
+    ['store', 429, 'quota-exceeded', []],
+    ['local', 429, 'quota-exceeded', ['limit']],
+    ['policy', 503, 'limits-unavailable', ['limit']],
+  ])('that rests on %s is a %d %s', (basis, status, code, degraded) => {
+    const refused = summarise([policy, granted], basis, 0);
+    expect(refusalBy(refused)).toEqual({
+      outcome: 'deny',
+      status,
+      code,
+      retryAfterMs: 12_000,
+      limits: refused,
+      degraded,
+    });
+    expect(refusalBy(summarise([granted], basis, 0))).toBeUndefined();
+  });
+
+  it('that rests on a permit which the store granted before is none of degraded limits', () => {
+    const lease: Basis = JSON.parse('"lease"');
+    expect(refusalBy(summarise([policy], lease, 0))).toMatchObject({ status: 429, degraded: [] });
+    expect(withLimits(['keys'], summarise([granted], lease, 0))).toEqual(['keys']);
   });
 
   it('names what could not rest on Redis', () => {

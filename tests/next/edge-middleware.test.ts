@@ -45,7 +45,7 @@ describe('the middleware', () => {
       ok: true,
       identity: { id: record.id, owner: 'acme', scopes: ['read'] },
     });
-    expect(answer.headers.get('ratelimit')).toBe('"ip";r=4;t=720, "key";r=2;t=1200');
+    expect(answer.headers.get('ratelimit')).toBe('"ip";r=4;t=2880, "key";r=2;t=2400');
     expect(await verifyIdentity(incoming)).toEqual({ ok: false, reason: 'missing' });
   });
 
@@ -114,6 +114,54 @@ describe('the middleware', () => {
   });
 });
 
+describe('what the middleware says of limits', () => {
+  useDefaultEnvironment({ CLIENT_IP_SOURCE: 'vercel' });
+
+  const open = (options: Partial<EdgeMiddlewareOptions>) =>
+    createEdgeMiddleware({
+      policies: [
+        { name: 'ip', limit: 2, windowMs: 3_600_000 },
+        { name: 'day', limit: 50, windowMs: 86_400_000, algorithm: 'fixedWindow' },
+      ],
+      protect: [
+        { path: '/api/day', auth: 'none', limits: { day: 'ip' } },
+        { path: '/api/*', auth: 'none', limits: { ip: 'ip' } },
+      ],
+      ...options,
+    });
+
+  it('is in the headers that it is told to send, on what passes and on what is refused', async () => {
+    const middleware = open({ headers: ['legacy'], retryJitter: 0 });
+    const passed = await middleware(request());
+    await middleware(request());
+    const refused = await middleware(request());
+    expect([passed.status, refused.status]).toEqual([200, 429]);
+    for (const { headers } of [passed, refused]) {
+      expect([headers.get('ratelimit'), headers.get('x-ratelimit-limit')]).toEqual([null, '2']);
+    }
+    expect(refused.headers.get('retry-after')).toBe('1800');
+  });
+
+  it('tells a calendar window by what is left of it', async () => {
+    const { headers } = await open({})(request('/api/day'));
+    // 49 of 50 are told to last 49/50 of a day at least, and never longer than the day.
+    const [, t] = /^"day";r=49;t=(\d+)$/.exec(headers.get('ratelimit') ?? '') ?? [];
+    expect(Number(t)).toBeGreaterThanOrEqual(84_672);
+    expect(Number(t)).toBeLessThanOrEqual(86_400);
+  });
+
+  it('is a 503 where nothing can be counted and it is told to refuse then', async () => {
+    vi.spyOn(console, 'warn').mockImplementation(() => undefined);
+    vi.stubEnv('KV_STORE', undefined);
+    vi.stubEnv('KV_REST_API_URL', 'http://127.0.0.1:9');
+    vi.stubEnv('KV_REST_API_TOKEN', 'token');
+    const answer = await open({ onUnavailable: 'deny' })(request());
+    expect([answer.status, answer.headers.get('x-breakwater-degraded')]).toEqual([503, 'limit']);
+    expect(await answer.json()).toMatchObject({ code: 'limits-unavailable' });
+    expect((await open({ onUnavailable: 'allow' })(request())).headers.get('x-middleware-next')).toBe('1');
+  });
+});
+
 describe('the middleware without an identity secret', () => {
   useDefaultEnvironment({ CLIENT_IP_SOURCE: 'vercel' });
 
@@ -149,8 +197,9 @@ describe('the middleware of a deployment that is not configured', () => {
       { policies: [], protect: [{ path: 'api' }] },
       // The handlers' own: both would share accounts.
       { policies: [{ name: 'handler-key', limit: 1, windowMs: 1_000 }], protect: [] },
+      { policies: [], protect: [], retryJitter: 2 },
     ];
     for (const options of wrong) expect((await createEdgeMiddleware(options)(request())).status).toBe(503);
-    expect(log).toHaveBeenCalledTimes(4);
+    expect(log).toHaveBeenCalledTimes(5);
   });
 });
