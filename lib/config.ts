@@ -1,4 +1,5 @@
 import { ConfigError } from './errors.ts';
+import { type AccessListOptions, createAccessLists } from './guard/access-lists.ts';
 import { type ClientIpSource, createClientIp } from './guard/client-ip.ts';
 import type { Pepper } from './keys/digest.ts';
 import { deferredStore } from './store/deferred.ts';
@@ -36,6 +37,7 @@ export interface Settings {
   readonly identitySecret: string | undefined;
   /** `undefined`: nobody's word is taken, and all clients share one account. */
   readonly clientIp: ClientIpSource | undefined;
+  readonly lists: AccessListOptions;
   /** `false` with ENABLE_REDIS_CACHE=false: limits and caches do not ask Redis. */
   readonly redisCache: boolean;
   readonly production: boolean;
@@ -57,6 +59,7 @@ export function readSettings(env: Environment = environment()): Settings {
     pepper: readPepper(read('BREAKWATER_KEY_PEPPER')),
     identitySecret: readIdentitySecret(read('BREAKWATER_IDENTITY_SECRET')),
     clientIp: readClientIp(read),
+    lists: readAccessLists(read),
     redisCache: readSwitch(read, 'ENABLE_REDIS_CACHE', true),
     production: read('NODE_ENV') === 'production',
   };
@@ -221,6 +224,12 @@ function readClientIp(read: Read): ClientIpSource | undefined {
     default:
       throw new ConfigError('CLIENT_IP_SOURCE', 'must be vercel, cloudflare or proxy');
   }
+}
+
+function readAccessLists(read: Read): AccessListOptions {
+  const lists = { allow: readList(read('BREAKWATER_ALLOW') ?? ''), deny: readList(read('BREAKWATER_DENY') ?? '') };
+  underName({ 'lists.allow': 'BREAKWATER_ALLOW', 'lists.deny': 'BREAKWATER_DENY' }, () => createAccessLists(lists));
+  return lists;
 }
 
 function platformOf(read: Read): string | undefined {

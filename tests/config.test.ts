@@ -34,6 +34,7 @@ describe('an empty environment', () => {
       pepper: undefined,
       identitySecret: undefined,
       clientIp: undefined,
+      lists: { allow: [], deny: [] },
       redisCache: true,
       production: false,
     };
@@ -43,6 +44,7 @@ describe('an empty environment', () => {
       ...Object.keys({ ...CLUSTER, ...SENTINELS, ...CREDENTIALS }),
       ...['BREAKWATER_IDENTITY_SECRET', 'KV_REQUEST_TIMEOUT_MS', 'KV_CIRCUIT_OPEN_MS', 'ENABLE_REDIS_CACHE'],
       ...['CLIENT_IP_SOURCE', 'TRUSTED_PROXIES', 'VERCEL', 'CF_PAGES', 'NODE_ENV'],
+      ...['BREAKWATER_ALLOW', 'BREAKWATER_DENY'],
     ];
     for (const empty of ['', ' ', '\t\n']) {
       expect(readSettings(Object.fromEntries(names.map((name) => [name, empty])))).toMatchObject(nothing);
@@ -202,6 +204,12 @@ describe('what is malformed', () => {
     ...[SECRET, '10.0.0.0/33', '10.0.0.0/8,nonsense', '10.0.0.0/8 10.1.0.0/16', ',', ' , ,'].map(
       (text) => ['TRUSTED_PROXIES', { TRUSTED_PROXIES: text }] as const,
     ),
+    ...[SECRET, '10.0.0.0/33', '10.0.0.0/8,nonsense', 'key_short', `key_${'x'.repeat(15)}!`, '::ffff:0:0/95'].flatMap(
+      (text) => [
+        ['BREAKWATER_ALLOW', { BREAKWATER_ALLOW: text }] as const,
+        ['BREAKWATER_DENY', { BREAKWATER_DENY: text }] as const,
+      ],
+    ),
   ];
 
   it.each(cases)('in %s is refused: %j', (setting, env) => {
@@ -237,6 +245,10 @@ describe('what is well-formed', () => {
     [
       { TRUSTED_PROXIES: ' 10.0.0.0/8 , 2001:db8::/32, ' },
       { clientIp: { trustedProxies: ['10.0.0.0/8', '2001:db8::/32'] } },
+    ],
+    [
+      { BREAKWATER_ALLOW: ' 10.0.0.0/8 , ', BREAKWATER_DENY: '2001:db8::1,key_AbCdEf0123456789' },
+      { lists: { allow: ['10.0.0.0/8'], deny: ['2001:db8::1', 'key_AbCdEf0123456789'] } },
     ],
     [{ CLIENT_IP_SOURCE: 'proxy' }, { clientIp: { trustedProxies: [] } }],
   ])('in %j is read as %j', (env, settings) => {

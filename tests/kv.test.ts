@@ -41,6 +41,7 @@ beforeEach(() => {
     pepper: undefined,
     identitySecret: undefined,
     clientIp: undefined,
+    lists: {},
     redisCache: true,
     production: false,
   } as const;

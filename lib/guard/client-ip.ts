@@ -32,7 +32,11 @@ export interface ClientIpOptions {
 }
 
 /** The client's address in canonical text, or `undefined` when no trustworthy one was found. */
-export type ClientIp = (headers: Headers) => string | undefined;
+export interface ClientIp {
+  (headers: Headers): string | undefined;
+  /** All bits of the address, for lists that name fewer clients than a block holds. @default what the text says */
+  readonly address?: ((headers: Headers) => IpAddress | undefined) | undefined;
+}
 
 /**
  * Says who is asking, from the headers that the platform wrote: `192.0.2.1` for IPv4, `2001:db8:1:2::/64` for IPv6.
@@ -49,12 +53,13 @@ export function createClientIp(options: ClientIpOptions): ClientIp {
   if (!Number.isInteger(ipv6PrefixLength) || ipv6PrefixLength < 1 || ipv6PrefixLength > 128) {
     throw new ConfigError('ipv6PrefixLength', 'must be a whole number from 1 to 128');
   }
-  const find = finderFor(source);
-  return (headers) => {
-    const ip = find(headers);
+  const address = finderFor(source);
+  const clientIp = (headers: Headers): string | undefined => {
+    const ip = address(headers);
     if (ip === undefined) return undefined;
     return ip.version === 4 ? formatIp(ip) : `${formatIp(maskIp(ip, ipv6PrefixLength))}/${ipv6PrefixLength}`;
   };
+  return Object.assign(clientIp, { address });
 }
 
 type Finder = (headers: Headers) => IpAddress | undefined;

@@ -11,6 +11,9 @@ export type RefusalCode =
   | 'api-key-missing'
   | 'api-key-malformed'
   | 'api-key-invalid'
+  /** On a list of those who are never let in. */
+  | 'address-denied'
+  | 'key-denied'
   | 'quota-exceeded'
   /** Nobody can say whether the key is valid. */
   | 'key-store-unavailable'
@@ -31,7 +34,7 @@ export interface Allowance {
 
 export interface Refusal {
   readonly outcome: 'deny';
-  readonly status: 401 | 429 | 503;
+  readonly status: 401 | 403 | 429 | 503;
   readonly code: RefusalCode;
   readonly retryAfterMs: number | undefined;
   readonly limits: LimitResult | undefined;

@@ -4,7 +4,8 @@ import type { ApiKeys } from '../keys/api-keys.ts';
 import type { Validation } from '../keys/verifier.ts';
 import { toSubject } from '../limit/ledger.ts';
 import type { Limiter } from '../limit/limiter.ts';
-import type { LimitResult } from '../limit/result.ts';
+import { type LimitResult, summarise } from '../limit/result.ts';
+import { type AccessListOptions, createAccessLists } from './access-lists.ts';
 import type { ClientIp } from './client-ip.ts';
 import { readCredential } from './credentials.ts';
 import { type Decision, type Degradation, deny, refusalBy, withLimits } from './decision.ts';
@@ -18,26 +19,37 @@ export interface GuardOptions {
   /** The first route that fits decides; a request that fits none passes. */
   readonly routes: readonly Route[];
   readonly clientIp: ClientIp;
+  /**
+   * Who is always refused with 403, and who is exempt from limits, by address and by key id. An address is looked up
+   * before any I/O, and where `clientIp` finds none the lists say nothing. The id of a key stands in its record: it is
+   * known before any I/O once this process has seen the key, and else from the answer to the one request that is made
+   * anyway, so an allowed key is charged for the first request that a process sees, and a denied one costs it.
+   * @default nobody
+   */
+  readonly lists?: AccessListOptions | undefined;
 }
 
 export interface Guard {
   /**
-   * Decides about a request. Route, client address and the syntax of the key cost no I/O; the rest is one request to
-   * Redis. With Redis away: known keys pass on their last answer, unknown ones are refused with 503, limits are counted
+   * Decides about a request. Route, lists, client address and the syntax of the key cost no I/O; the rest is one request
+   * to Redis. With Redis away: known keys pass on their last answer, unknown ones are refused with 503, limits are counted
    * in this process. Never throws for what a client sends or a store does.
    */
   check(request: Request): Promise<Decision>;
 }
 
+type Limits = MatchedRoute['limits'];
+
 /** The account of requests without a trustworthy address: one for all of them, and never exempt. */
 export const UNKNOWN_CLIENT = 'unknown-client';
 
-/** @throws ConfigError for a route that names a policy which does not exist. */
-export function createGuard({ kv, keys, limiter, routes, clientIp }: GuardOptions): Guard {
+/** @throws ConfigError for a route that names a policy which does not exist, and for a list with a malformed entry. */
+export function createGuard({ kv, keys, limiter, routes, clientIp, lists }: GuardOptions): Guard {
   const { rules } = limiter;
   const { verifier, format, digest: toDigest, entryTtlMs } = keys;
   const door = createFrontDoor({ kv, verifier, limiter, entryTtlMs });
   const match = createRouteMatcher(routes);
+  const access = createAccessLists(lists);
   for (const { path, limits = {} } of routes) {
     for (const name of Object.keys(limits)) {
       if (!rules.has(name)) throw new ConfigError(`route ${path}`, `names a policy that does not exist: ${name}`);
@@ -52,9 +64,9 @@ export function createGuard({ kv, keys, limiter, routes, clientIp }: GuardOption
   };
 
   /** Subjects by address, with the key's account left open. */
-  const chargesOf = async (route: MatchedRoute, request: Request, account: string): Promise<readonly DoorCharge[]> => {
+  const chargesOf = async (limits: Limits, request: Request, account: string): Promise<readonly DoorCharge[]> => {
     const charges: DoorCharge[] = [];
-    for (const [name, by] of route.limits) {
+    for (const [name, by] of limits) {
       const rule = rules.get(name);
       if (!rule) continue;
       const subject = by === 'key' ? account : await toSubject(addressOf(request));
@@ -63,29 +75,51 @@ export function createGuard({ kv, keys, limiter, routes, clientIp }: GuardOption
     return charges;
   };
 
-  const withoutKey = async (route: MatchedRoute, request: Request): Promise<Decision> => {
-    const names = route.limits.map(([name]) => name);
-    if (names.length === 0) return allow(undefined, undefined);
+  const withoutKey = async (limits: Limits, request: Request): Promise<Decision> => {
+    if (limits.length === 0) return allow(undefined, undefined);
     const address = addressOf(request);
-    const limits = await limiter.check(Object.fromEntries(names.map((name) => [name, address])));
-    return refusalBy(limits) ?? allow(undefined, limits);
+    const counted = await limiter.check(Object.fromEntries(limits.map(([name]) => [name, address])));
+    return refusalBy(counted) ?? allow(undefined, counted);
+  };
+
+  const withKey = async (limits: Limits, request: Request): Promise<Decision> => {
+    const credential = readCredential(request.headers);
+    if (credential === undefined || credential === '') return deny(401, 'api-key-missing');
+    if (!format.accepts(credential)) return deny(401, 'api-key-malformed');
+    const digest = await toDigest(credential);
+    const known = access.hasKeys ? verifier.idOf(digest) : undefined;
+    const early = known === undefined ? undefined : access.ofKey(known);
+    if (early === 'deny') return deny(403, 'key-denied');
+    const charges = await chargesOf(early === 'allow' ? limits.filter(isByAddress) : limits, request, digest.digest);
+    const { validation, limits: all } = await door.ask(digest, charges);
+    const found = validation.status === 'VALID' ? access.ofKey(validation.key.id) : undefined;
+    if (found === 'deny') return deny(403, 'key-denied');
+    const counted = found === 'allow' ? only(limits.filter(isByAddress), all, kv.clock.now()) : all;
+    const degraded: readonly Degradation[] = validation.status === 'VALID' && validation.degraded ? ['keys'] : [];
+    return (counted && refusalBy(counted, degraded)) ?? conclude(validation, counted, degraded);
   };
 
   return {
     async check(request) {
       const route = match(request.method, new URL(request.url).pathname);
-      if (!route || isPreflight(request)) return allow(undefined, undefined);
-      if (route.auth === 'none') return withoutKey(route, request);
-      const credential = readCredential(request.headers);
-      if (credential === undefined || credential === '') return deny(401, 'api-key-missing');
-      if (!format.accepts(credential)) return deny(401, 'api-key-malformed');
-      const digest = await toDigest(credential);
-      const charges = await chargesOf(route, request, digest.digest);
-      const { validation, limits } = await door.ask(digest, charges);
-      const degraded: readonly Degradation[] = validation.status === 'VALID' && validation.degraded ? ['keys'] : [];
-      return (limits && refusalBy(limits, degraded)) ?? conclude(validation, limits, degraded);
+      if (!route) return allow(undefined, undefined);
+      const said = access.ofClient(request.headers, clientIp);
+      if (said === 'deny') return deny(403, 'address-denied');
+      if (isPreflight(request)) return allow(undefined, undefined);
+      const limits = said === 'allow' ? route.limits.filter((one) => !isByAddress(one)) : route.limits;
+      return route.auth === 'none' ? withoutKey(limits, request) : withKey(limits, request);
     },
   };
+}
+
+function isByAddress([, by]: Limits[number]): boolean {
+  return by === 'ip';
+}
+
+/** What was counted of `limits` alone; an allowed key that this process did not know was charged for its others too. */
+function only(limits: Limits, counted: LimitResult | undefined, now: number): LimitResult | undefined {
+  const policies = counted?.policies.filter(({ policy }) => limits.some(([name]) => name === policy)) ?? [];
+  return counted && policies.length > 0 ? summarise(policies, counted.basis, now) : undefined;
 }
 
 function conclude(validation: Validation, limits: LimitResult | undefined, degraded: readonly Degradation[]): Decision {

@@ -1,3 +1,4 @@
+export type { AccessListOptions } from './access-lists.ts';
 export { type ClientIp, type ClientIpSource, createClientIp } from './client-ip.ts';
 export type { Decision, Degradation, Identity, RefusalCode } from './decision.ts';
 export { createGuard, type Guard, type GuardOptions } from './guard.ts';

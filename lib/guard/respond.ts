@@ -12,6 +12,8 @@ const PROBLEMS: Readonly<Record<RefusalCode, { readonly detail: string; readonly
   'api-key-missing': { detail: 'Send an API key as "Authorization: Bearer <key>" or in the header x-api-key.' },
   'api-key-malformed': { detail: 'What was sent is not an API key.' },
   'api-key-invalid': { detail: 'This API key is unknown, revoked or expired.' },
+  'address-denied': { detail: 'Requests from this address are not accepted.' },
+  'key-denied': { detail: 'This API key is not accepted here.' },
   'quota-exceeded': { detail: 'The quota is used up.', type: QUOTA_EXCEEDED },
   'key-store-unavailable': {
     detail: 'API keys cannot be verified at the moment. The key may well be valid.',

@@ -34,6 +34,8 @@ export interface Verifier<Config> {
   lookupKeys(digest: KeyDigest): readonly [string, string, string];
   /** Makes an answer, and a memory, of what the lookup found. */
   learn(digest: KeyDigest, status: Value | undefined, raw: Value | undefined): Validation<Config>;
+  /** The id of a key that this process has seen within the last `staleIfErrorMs`. No I/O. */
+  idOf(digest: KeyDigest): string | undefined;
   /** The answer without Redis, for an `error` that says so; any other error is thrown. */
   without(digest: KeyDigest, error: unknown): Validation<Config>;
   readonly stats: Readonly<VerifierStats>;
@@ -85,6 +87,7 @@ export function createVerifier<Config>(options: VerifierOptions<Config>): Verifi
 
   const verifier: Verifier<Config> = {
     stats,
+    idOf: ({ digest }) => known.stale(digest)?.id,
     lookupKeys: (digest) => [names.entry(digest), names.record(digest), names.sentinel],
     learn(digest, status, raw) {
       if (status === 'absent') {

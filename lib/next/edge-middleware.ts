@@ -1,5 +1,6 @@
 import { type Defaults, getDefaults, HANDLER_POLICY_NAMES } from '../default-client.ts';
 import { ConfigError } from '../errors.ts';
+import { type AccessListOptions, joinAccessLists } from '../guard/access-lists.ts';
 import { type Allowance, deny } from '../guard/decision.ts';
 import { createGuard, type Guard } from '../guard/guard.ts';
 import { IDENTITY_HEADER } from '../guard/identity.ts';
@@ -19,6 +20,8 @@ export interface EdgeMiddlewareOptions extends Pick<RateHeaderOptions, 'headers'
   readonly policies: readonly Policy[];
   /** While Redis is away: count in this process, pass uncounted, or refuse with 503. @default 'local' */
   readonly onUnavailable?: OnUnavailable | undefined;
+  /** Beside those of BREAKWATER_ALLOW and BREAKWATER_DENY. See `GuardOptions.lists`. @default nobody */
+  readonly lists?: AccessListOptions | undefined;
   /** Paths to whose handlers the state of this runtime's circuit breaker is passed on. @default ['/api/health'] */
   readonly statusPaths?: readonly string[] | undefined;
 }
@@ -43,7 +46,7 @@ interface Built {
  * });
  */
 export function createEdgeMiddleware(options: EdgeMiddlewareOptions): EdgeMiddleware {
-  const { protect, policies, onUnavailable, headers, retryJitter, statusPaths = ['/api/health'] } = options;
+  const { protect, policies, onUnavailable, lists, headers, retryJitter, statusPaths = ['/api/health'] } = options;
   let built: Built | undefined;
 
   /** On the client of this process, which the handlers share where they run in the same one. */
@@ -56,7 +59,8 @@ export function createEdgeMiddleware(options: EdgeMiddlewareOptions): EdgeMiddle
     const limiter = createLimiter({ kv, policies, onUnavailable, localOnly: !settings.redisCache });
     const telling = { headers, retryJitter, rules: limiter.rules };
     checkRateHeaderOptions(telling);
-    return { defaults, guard: createGuard({ kv, keys, limiter, routes: protect, clientIp }), telling };
+    const both = joinAccessLists(settings.lists, lists);
+    return { defaults, guard: createGuard({ kv, keys, limiter, routes: protect, clientIp, lists: both }), telling };
   };
 
   const pass = async (request: Request, decision: Allowance, { defaults: { kv, seal }, telling }: Built) => {

@@ -50,6 +50,14 @@ describe('a refusal', () => {
     expect(await response.json()).toMatchObject({ status: 401, code, type: 'about:blank' });
   });
 
+  it.each<[RefusalCode]>([['address-denied'], ['key-denied']])('for %s is a 403 without a challenge', async (code) => {
+    const response = toResponse(deny(403, code));
+    expect(response.status).toBe(403);
+    expect([response.headers.has('www-authenticate'), response.headers.has('retry-after')]).toEqual([false, false]);
+    expect(response.headers.get('cache-control')).toBe('no-store');
+    expect(await response.json()).toMatchObject({ status: 403, code, title: 'Forbidden' });
+  });
+
   it.each<[RefusalCode, number | undefined, string]>([
     ['key-store-unavailable', 4_001, '5'],
     ['limits-unavailable', undefined, '1'],

@@ -1,7 +1,12 @@
 import { describe, expect, it, vi } from 'vitest';
 import { createApiKey, verifyIdentity } from '../../lib/auth.ts';
+import type { AccessListOptions } from '../../lib/guard/access-lists.ts';
 import { IDENTITY_HEADER } from '../../lib/guard/identity.ts';
-import { createEdgeMiddleware, type EdgeMiddlewareOptions } from '../../lib/next/edge-middleware.ts';
+import {
+  createEdgeMiddleware,
+  type EdgeMiddleware,
+  type EdgeMiddlewareOptions,
+} from '../../lib/next/edge-middleware.ts';
 import { CIRCUIT_HEADER } from '../../lib/next/forward.ts';
 import { clearAllRateLimits } from '../../lib/rate-limit.ts';
 import { useDefaultEnvironment } from '../support/default-environment.ts';
@@ -114,6 +119,41 @@ describe('the middleware', () => {
   });
 });
 
+describe('the middleware with lists', () => {
+  useDefaultEnvironment({ CLIENT_IP_SOURCE: 'vercel', BREAKWATER_DENY: '192.0.2.66', BREAKWATER_ALLOW: '192.0.2.1' });
+
+  const open = (lists?: AccessListOptions) =>
+    createEdgeMiddleware({
+      policies: [{ name: 'ip', limit: 1, windowMs: 3_600_000 }],
+      protect: [{ path: '/api/*', auth: 'none', limits: { ip: 'ip' } }],
+      lists,
+    });
+  const statusOf = async (middleware: EdgeMiddleware, ip: string) =>
+    (await middleware(request('/api/x', { 'x-real-ip': ip }))).status;
+
+  it('takes those of the environment, and those that it is given beside them', async () => {
+    const middleware = open({ deny: ['192.0.2.67'] });
+    for (const [ip, status] of [
+      ['192.0.2.66', 403],
+      ['192.0.2.67', 403],
+      ['192.0.2.1', 200],
+      ['192.0.2.1', 200],
+      ['192.0.2.2', 200],
+      ['192.0.2.2', 429],
+    ] as const) {
+      expect(await statusOf(middleware, ip)).toBe(status);
+    }
+    expect(await statusOf(open(), '192.0.2.67')).toBe(200);
+  });
+
+  it('says in the log when no client has an address to be found in them', async () => {
+    const log = vi.spyOn(console, 'warn').mockImplementation(() => undefined);
+    vi.stubEnv('CLIENT_IP_SOURCE', undefined);
+    expect(await statusOf(open(), '192.0.2.66')).toBe(200);
+    expect(log).toHaveBeenCalledWith(expect.stringContaining('CLIENT_IP_SOURCE'));
+  });
+});
+
 describe('what the middleware says of limits', () => {
   useDefaultEnvironment({ CLIENT_IP_SOURCE: 'vercel' });
 
@@ -198,8 +238,9 @@ describe('the middleware of a deployment that is not configured', () => {
       // The handlers' own: both would share accounts.
       { policies: [{ name: 'handler-key', limit: 1, windowMs: 1_000 }], protect: [] },
       { policies: [], protect: [], retryJitter: 2 },
+      { policies: [], protect: [], lists: { deny: ['nobody'] } },
     ];
     for (const options of wrong) expect((await createEdgeMiddleware(options)(request())).status).toBe(503);
-    expect(log).toHaveBeenCalledTimes(5);
+    expect(log).toHaveBeenCalledTimes(6);
   });
 });
