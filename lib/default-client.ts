@@ -34,7 +34,7 @@ export const DEFAULT_LIMIT = 100;
 export const DEFAULT_WINDOW_MS = 60_000;
 
 /** Names of the handlers' own policies: another limiter on the same Redis would share accounts under them. */
-export const HANDLER_POLICY_NAMES: readonly string[] = ['handler', 'handler-ip', 'handler-key', 'user'];
+export const HANDLER_POLICY_NAMES: readonly string[] = ['handler', 'handler-ip', 'handler-key', 'route', 'user'];
 
 const HANDLER_POLICIES = HANDLER_POLICY_NAMES.map((name) => ({
   name,

@@ -48,4 +48,5 @@ export {
   rateLimitByIp,
   rateLimitCombined,
   resetRateLimit,
+  withRateLimit,
 } from './rate-limit.ts';

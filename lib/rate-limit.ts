@@ -3,19 +3,21 @@ import { DEFAULT_LIMIT, DEFAULT_WINDOW_MS, getDefaults, type OperationLimit } fr
 import { ConfigError } from './errors.ts';
 import { readCredential } from './guard/credentials.ts';
 import { UNKNOWN_CLIENT } from './guard/guard.ts';
+import {
+  compileHandlerPolicy,
+  type HandlerPolicy,
+  windowQuota as quota,
+  type WindowOptions,
+} from './guard/handler-policy.ts';
 import { RateLimitError } from './guard/rate-limit-error.ts';
+import { type Handler, limitHandler } from './guard/with-rate-limit.ts';
 import { countAccounts } from './limit/account-count.ts';
 import { createLimiter, type Subjects } from './limit/limiter.ts';
 import type { Quota } from './limit/policy.ts';
 import type { LimitResult } from './limit/result.ts';
 
-export type { LimitResult as RateLimitResult, OperationLimit };
+export type { HandlerPolicy, LimitResult as RateLimitResult, OperationLimit, WindowOptions };
 export { createLimiter, RateLimitError };
-
-export interface WindowOptions {
-  /** Accept a window under a second. Windows are milliseconds; without this, 60 is taken for seconds by mistake. @default false */
-  readonly subSecond?: boolean | undefined;
-}
 
 export interface TokenResult {
   readonly isRateLimited: boolean;
@@ -143,6 +145,34 @@ export async function rateLimitCombined(
   return orRefuse(await getDefaults().limiter.check(subjects, { quotas }));
 }
 
+/**
+ * A handler behind a limit of its own: beside the middleware's, whose accounts it never charges. A request that is refused
+ * is answered with 429 problem details and does not reach the handler; other responses get the rate headers, appended to
+ * what they say already. With Redis away it counts in this process and says so. One request to Redis.
+ *
+ * @throws ConfigError naming the option, at once.
+ * @example
+ * export const POST = withRateLimit(async (request: Request) => Response.json(await request.json()), {
+ *   name: 'echo',
+ *   limit: 20,
+ *   windowMs: 60_000,
+ * });
+ */
+export function withRateLimit<Req extends Request = Request, Rest extends readonly unknown[] = []>(
+  handler: Handler<Req, Rest>,
+  policy: HandlerPolicy<Req>,
+): (request: Req, ...rest: Rest) => Promise<Response> {
+  const { quota: route, by, name, cost, telling } = compileHandlerPolicy(policy);
+  const subjectOf = (request: Req): string | Promise<string> =>
+    typeof by === 'function' ? by(request) : by === 'key' ? accountOf(request) : addressOf(request);
+  const take = async (request: Req): Promise<LimitResult> => {
+    const subject = buildKey('', name, typeof by === 'function' ? 'own' : by, await subjectOf(request));
+    const result = await getDefaults().limiter.check({ route: subject }, { quotas: { route }, cost });
+    return { ...result, policy: name, policies: result.policies.map((one) => ({ ...one, policy: name })) };
+  };
+  return limitHandler(handler, take, telling);
+}
+
 /** Gives `key`'s account everything back. One request. @throws when Redis is away */
 export async function resetRateLimit(key: string): Promise<void> {
   await getDefaults().limiter.reset({ handler: key });
@@ -159,16 +189,6 @@ export async function clearAllRateLimits(): Promise<void> {
  */
 export async function getRateLimitStoreSize(): Promise<number | undefined> {
   return countAccounts(getDefaults().kv);
-}
-
-function quota(limit: number, windowMs: number, { subSecond = false }: WindowOptions = {}): Quota {
-  if (windowMs < 1_000 && !subSecond) {
-    throw new ConfigError(
-      'windowMs',
-      `is in milliseconds: ${windowMs} is under a second. Pass { subSecond: true } if that is meant`,
-    );
-  }
-  return { limit, windowMs };
 }
 
 function take(subjects: Subjects, one: Quota): Promise<LimitResult> {

@@ -1,7 +1,13 @@
 import { buildKey, getCircuitBreakerState, kvGet, kvSet } from '../../lib/kv.ts';
+import { withRateLimit } from '../../lib/rate-limit.ts';
 
-/** Whether Redis takes a value and gives it back. Two requests to Redis; 503 when it does not. */
-export async function GET(): Promise<Response> {
+/**
+ * Whether Redis takes a value and gives it back. Three requests to Redis, one of them for the limit: everybody may ask,
+ * without a key, so not more than once a second. 503 when Redis does not answer.
+ */
+export const GET = withRateLimit(checkRedis, { name: 'health-redis', limit: 60, windowMs: 60_000 });
+
+async function checkRedis(): Promise<Response> {
   const key = buildKey('health', crypto.randomUUID());
   const startedAt = performance.now();
   const written = await kvSet(key, startedAt, 10);

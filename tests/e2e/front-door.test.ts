@@ -124,13 +124,19 @@ describe('how often', () => {
   it("counts a handler's own limit beside the middleware's", async () => {
     const { key } = await newKey(1_000);
     const statuses: number[] = [];
+    let refused: Response | undefined;
     for (let index = 0; index < 22; index += 1) {
       const response = await ask(first, { key, path: '/api/echo', method: 'POST', body: 'hello' });
       statuses.push(response.status);
+      if (response.status === 429) refused ??= response;
       if (index === 0) expect(await response.json()).toMatchObject({ owner: 'acme', echo: 'hello', remaining: 19 });
     }
     expect(statuses.slice(0, 20).every((status) => status === 200)).toBe(true);
     expect(statuses.slice(20)).toContain(429);
+    // Next keeps what the middleware has set; what the handler alone says arrives.
+    expect(refused?.headers.get('ratelimit-policy')).toBe('"ip";q=300;w=60, "key";q=1000;w=3600');
+    expect(Number(refused?.headers.get('retry-after'))).toBeGreaterThanOrEqual(1);
+    expect(await refused?.json()).toMatchObject({ 'violated-policies': ['handler-key'] });
     expect((await ask(first, { key })).headers.get('ratelimit')).toMatch(/"key";r=97\d;/);
   });
 });
@@ -173,6 +179,7 @@ describe('routes', () => {
     const response = await ask(first, { path: '/api/health/redis' });
     expect(response.status).toBe(200);
     expect(await response.json()).toMatchObject({ status: 'ok', circuit: 'CLOSED' });
+    expect(response.headers.get('ratelimit-policy')).toBe('"health-redis";q=60;w=60');
   });
 
   it('answers unknown paths and methods as problems', async () => {

@@ -1,0 +1,59 @@
+import { ConfigError } from '../errors.ts';
+import { compileRule, type Quota } from '../limit/policy.ts';
+import { checkRateHeaderOptions, type RateHeaderOptions } from './rate-headers.ts';
+
+export interface WindowOptions {
+  /** Accept a window under a second. Windows are milliseconds; without this, 60 is taken for seconds by mistake. @default false */
+  readonly subSecond?: boolean | undefined;
+}
+
+/** @throws ConfigError for a window that is one of seconds by mistake. */
+export function windowQuota(limit: number, windowMs: number, { subSecond = false }: WindowOptions = {}): Quota {
+  if (windowMs < 1_000 && !subSecond) {
+    throw new ConfigError(
+      'windowMs',
+      `is in milliseconds: ${windowMs} is under a second. Pass { subSecond: true } if that is meant`,
+    );
+  }
+  return { limit, windowMs };
+}
+
+/** Whose account a handler charges, how much it holds, and what is said of it. */
+export interface HandlerPolicy<Req extends Request = Request>
+  extends Quota,
+    WindowOptions,
+    Pick<RateHeaderOptions, 'headers' | 'retryJitter'> {
+  /**
+   * The client's address; the API key that was sent, which somebody else has to verify, since every invention has an
+   * account of its own; or what a function answers. @default 'ip'
+   */
+  readonly by?: 'ip' | 'key' | ((request: Req) => string | Promise<string>) | undefined;
+  /** Names the accounts, and the policy in headers and problems; handlers of one name share accounts. @default 'handler' */
+  readonly name?: string | undefined;
+  /** Permits that a request takes. @default 1 */
+  readonly cost?: number | undefined;
+}
+
+/** A policy that has been checked, with its defaults. */
+export interface CompiledPolicy<Req extends Request> {
+  readonly quota: Quota;
+  readonly by: NonNullable<HandlerPolicy<Req>['by']>;
+  readonly name: string;
+  readonly cost: number;
+  readonly telling: RateHeaderOptions;
+}
+
+/** @throws ConfigError naming the option. */
+export function compileHandlerPolicy<Req extends Request>(policy: HandlerPolicy<Req>): CompiledPolicy<Req> {
+  const { limit, windowMs, burst, by = 'ip', name = 'handler', cost = 1, headers, retryJitter } = policy;
+  const quota: Quota = { ...windowQuota(limit, windowMs, policy), burst };
+  const { capacity } = compileRule({ name, ...quota });
+  if (by !== 'ip' && by !== 'key' && typeof by !== 'function') {
+    throw new ConfigError('by', "must be 'ip', 'key' or a function");
+  }
+  if (!Number.isSafeInteger(cost) || cost < 0 || cost > capacity) {
+    throw new ConfigError('cost', `must be a whole number from 0 to ${capacity}, got ${cost}`);
+  }
+  checkRateHeaderOptions(policy);
+  return { quota, by, name, cost, telling: { headers, retryJitter } };
+}
