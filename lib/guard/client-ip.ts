@@ -13,6 +13,11 @@ import {
 /**
  * Whose word about the client's address is taken. Name the platform that terminates the connection: every other header
  * is the client's own text.
+ *
+ * Cloudflare in front of Vercel has no safe choice here. To `vercel` all clients are addresses of Cloudflare's edge, many
+ * of them in one account; `cloudflare` believes everybody who finds the deployment's own address, where nothing takes
+ * `cf-connecting-ip` from them. Close that way in first, with Vercel's firewall or deployment protection, and then take
+ * `cloudflare`.
  */
 export type ClientIpSource =
   /** `x-real-ip`, then `x-vercel-forwarded-for`: Vercel overwrites both. */

@@ -432,6 +432,37 @@ describe('createClientIp on any text', () => {
   });
 });
 
+describe('createClientIp on headers that are only there to be expensive', () => {
+  const sources: readonly ClientIpSource[] = ['vercel', 'cloudflare', { trustedProxies: ['10.0.0.0/8', '::/1'] }];
+  const hostile = ['1', '1.', ':', '::', '0:', '[', ']', ',', '10.0.0.1,', '::ffff:10.0.0.1, ', ' ,\t', '1.2.3.4:80:'];
+
+  it.each(sources)('finds no address, or one of ours, in 64 KB of them, from the source %j', (source) => {
+    const clientIp = createClientIp({ source });
+    for (const unit of hostile) {
+      const headers = new Headers();
+      for (const name of ['x-real-ip', 'x-vercel-forwarded-for', 'cf-connecting-ip', 'x-forwarded-for']) {
+        headers.set(name, unit.repeat(65_536 / unit.length));
+      }
+      // A hundred times: work that grew with the square of the length would not end within the time of a test.
+      for (let turn = 0; turn < 100; turn += 1) expect([undefined, '10.0.0.1']).toContain(clientIp(headers));
+    }
+  });
+});
+
+describe('all bits of the address', () => {
+  const clientIp = createClientIp({ source: 'vercel', ipv6PrefixLength: 32 });
+  const address = (text: string) => {
+    const ip = clientIp.address?.(new Headers({ 'x-real-ip': text }));
+    return ip && formatIp(ip);
+  };
+
+  it('are there beside the block that makes an account', () => {
+    expect(address('[2001:DB8:1:2:3::4]:443')).toBe('2001:db8:1:2:3::4');
+    expect(address('::ffff:192.0.2.1')).toBe('192.0.2.1');
+    expect(address('unknown')).toBeUndefined();
+  });
+});
+
 describe('createClientIp options', () => {
   const construct = (options: unknown) =>
     settingOf(() => createClientIp(options as Parameters<typeof createClientIp>[0]));

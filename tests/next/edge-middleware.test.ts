@@ -119,6 +119,111 @@ describe('the middleware', () => {
   });
 });
 
+describe('the middleware with policies of its routes', () => {
+  useDefaultEnvironment({ CLIENT_IP_SOURCE: 'vercel' });
+
+  const middleware = () =>
+    createEdgeMiddleware({
+      policies: [
+        { name: 'read', limit: 3, windowMs: 3_600_000 },
+        { name: 'write', limit: 1, windowMs: 3_600_000 },
+        { name: 'key', limit: 2, windowMs: 3_600_000 },
+      ],
+      protect: [
+        { path: '/api/items/:id', methods: ['GET'], auth: 'none', limits: { read: 'ip' } },
+        { path: '/api/items/*', methods: ['POST', 'PUT'], auth: 'none', limits: { read: 'ip', write: 'ip' } },
+        { path: '/api/free', auth: 'none' },
+        { path: '/api/*', limits: { write: 'ip', key: 'key' } },
+      ],
+    });
+  const policiesOf = (answer: Response) =>
+    [...(answer.headers.get('ratelimit-policy') ?? '').matchAll(/"([^"]+)"/g)].map(([, name]) => name);
+  const send = (path: string, method: string, headers: Record<string, string> = {}) =>
+    new Request(`https://example.test${path}`, { method, headers: { 'x-real-ip': '192.0.2.1', ...headers } });
+
+  it('charges those that the path and the method name, and one account wherever a policy is named', async () => {
+    const ask = middleware();
+    const seen: unknown[] = [];
+    for (const [path, method] of [
+      ['/api/items/7', 'GET'],
+      ['/api/items/7', 'POST'],
+      ['/api/items/8', 'PUT'],
+      ['/api/items/8', 'HEAD'],
+      ['/api/items/8', 'GET'],
+      ['/api/free', 'GET'],
+      ['/elsewhere', 'GET'],
+    ] as const) {
+      const answer = await ask(send(path, method));
+      seen.push([answer.status, policiesOf(answer)]);
+    }
+    expect(seen).toEqual([
+      [200, ['read']],
+      [200, ['read', 'write']],
+      // Refused by `write`, so nothing of `read` is taken.
+      [429, ['read', 'write']],
+      [200, ['read']],
+      [429, ['read']],
+      [200, []],
+      [200, []],
+    ]);
+  });
+
+  it("reads a key's own numbers for the policy of the route that it is used on", async () => {
+    const ask = middleware();
+    const { key } = await createApiKey({ owner: 'a', limits: { key: { limit: 9, windowMs: 60_000 } } });
+    const answer = await ask(send('/api/other', 'GET', { 'x-api-key': key }));
+    expect(answer.headers.get('ratelimit-policy')).toBe('"write";q=1;w=3600, "key";q=9;w=60');
+  });
+});
+
+describe('whom the middleware takes a client for', () => {
+  useDefaultEnvironment();
+
+  const open = () =>
+    createEdgeMiddleware({
+      policies: [{ name: 'ip', limit: 1, windowMs: 3_600_000 }],
+      protect: [{ path: '/api/*', auth: 'none', limits: { ip: 'ip' } }],
+    });
+  const statuses = async (name: string, ...values: string[]) => {
+    const middleware = open();
+    const seen: number[] = [];
+    for (const value of values) {
+      const spoofed = { 'x-forwarded-for': `198.51.100.${seen.length}`, 'x-client-ip': `198.51.100.${seen.length}` };
+      const headers = { ...spoofed, [name]: value };
+      seen.push((await middleware(new Request('https://example.test/api/x', { headers }))).status);
+    }
+    return seen;
+  };
+
+  it.each([
+    ['VERCEL', 'x-real-ip'],
+    ['CF_PAGES', 'cf-connecting-ip'],
+  ])('is, where %s is set, what stands in %s', async (variable, name) => {
+    vi.stubEnv(variable, '1');
+    expect(await statuses(name, '192.0.2.1', '192.0.2.2', '192.0.2.1:4711', '::ffff:192.0.2.2')).toEqual([
+      200, 200, 429, 429,
+    ]);
+  });
+
+  it('is its /64 of IPv6', async () => {
+    vi.stubEnv('VERCEL', '1');
+    expect(await statuses('x-real-ip', '2001:db8:1:2::1', '2001:db8:1:2:ffff::9', '2001:db8:1:3::1')).toEqual([
+      200, 429, 200,
+    ]);
+  });
+
+  it('is behind proxies what the last of ours was asked by, whatever the client says', async () => {
+    vi.stubEnv('TRUSTED_PROXIES', '10.0.0.0/8');
+    const hops = ['192.0.2.1, 10.0.0.1', '198.51.100.1, 192.0.2.1, 10.0.0.2', '192.0.2.1, 192.0.2.2, 10.0.0.1'];
+    expect(await statuses('x-forwarded-for', ...hops)).toEqual([200, 429, 200]);
+  });
+
+  it('is where nobody vouches one of all those that are not known, never exempt', async () => {
+    vi.spyOn(console, 'warn').mockImplementation(() => undefined);
+    expect(await statuses('x-real-ip', '192.0.2.1', '192.0.2.2')).toEqual([200, 429]);
+  });
+});
+
 describe('the middleware with lists', () => {
   useDefaultEnvironment({ CLIENT_IP_SOURCE: 'vercel', BREAKWATER_DENY: '192.0.2.66', BREAKWATER_ALLOW: '192.0.2.1' });
 
