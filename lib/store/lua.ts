@@ -4,7 +4,7 @@ import { withLua51Numbers } from './lua/numbers-as-in-5-1.ts';
 import { PRELUDE } from './lua/prelude.ts';
 import { pushRedisLibrary } from './lua/redis-library.ts';
 import { popReply, pushText, pushTexts, setField, textAt, textField } from './lua/stack.ts';
-import type { LuaEngine, LuaRun } from './memory/lua-engine.ts';
+import type { LuaEngine, LuaRun, LuaScript } from './memory/lua-engine.ts';
 import { decodeText, encodeText } from './memory/text-bytes.ts';
 import type { Reply } from './store.ts';
 
@@ -28,13 +28,13 @@ export interface FengariEngineOptions {
  */
 export function fengariEngine({ maxSteps = 10_000_000 }: FengariEngineOptions = {}): LuaEngine {
   let interpreter: ReturnType<typeof createInterpreter> | undefined;
+  const interpret = () => {
+    interpreter ??= createInterpreter();
+    return interpreter;
+  };
   return {
-    run(script) {
-      return withLua51Numbers(() => {
-        interpreter ??= createInterpreter();
-        return interpreter.run(script, maxSteps);
-      });
-    },
+    refusal: (script) => withLua51Numbers(() => interpret().refusal(script)),
+    run: (script) => withLua51Numbers(() => interpret().run(script, maxSteps)),
   };
 }
 
@@ -56,7 +56,7 @@ function createInterpreter() {
   const compiled = new Map<string, number>();
 
   /** Leaves the script's function on the stack, or answers why it does not compile. */
-  const compile = ({ text, sha1 }: LuaRun): string | undefined => {
+  const compile = ({ text, sha1 }: LuaScript): string | undefined => {
     const known = compiled.get(sha1);
     if (known !== undefined) {
       lua.lua_rawgeti(state, lua.LUA_REGISTRYINDEX, known);
@@ -80,6 +80,13 @@ function createInterpreter() {
   };
 
   return {
+    refusal(script: LuaScript): string | undefined {
+      try {
+        return compile(script);
+      } finally {
+        lua.lua_settop(state, 0);
+      }
+    },
     run(script: LuaRun, maxSteps: number): Reply {
       current = script;
       try {

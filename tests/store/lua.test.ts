@@ -1,9 +1,10 @@
+import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type FengariEngineOptions, fengariEngine } from '../../lib/store/lua.ts';
 import { memoryStore } from '../../lib/store/memory/index.ts';
 import { stripUpstashFlags } from '../../lib/store/script-flags.ts';
-import type { Argument, Command, Reply } from '../../lib/store/store.ts';
+import { type Argument, type Command, isErrorReply, type Reply } from '../../lib/store/store.ts';
 import { connectResp2, type Resp2Connection } from '../differential/resp2-connection.ts';
 import { type RedisServer, startRedis } from '../support/redis-server.ts';
 
@@ -98,6 +99,26 @@ describe('a Lua script', () => {
   it('may begin with a line of flags, which counts as a line', async () => {
     expect(await evaluate('#!lua flags=no-writes,allow-key-locking\nreturn 7')).toBe(7);
     expect(await evaluate("#!lua\nerror('here')")).toMatchObject({ error: expect.stringContaining('user_script:2:') });
+  });
+
+  it('that does not compile is not kept, wherever it came from', async () => {
+    const broken = 'return 1 +';
+    const sha1 = createHash('sha1').update(broken).digest('hex');
+    const { memory, real } = await onBoth([
+      ['EVAL', broken, 0],
+      ['EVALSHA', sha1, 0],
+      ['SCRIPT', 'LOAD', broken],
+      ['SCRIPT', 'EXISTS', sha1],
+    ]);
+    const classes = (replies: readonly Reply[]) =>
+      replies.map((reply) => (isErrorReply(reply) ? reply.error.split(':')[0] : reply));
+    expect(classes(memory)).toEqual(classes(real));
+    expect(classes(memory)).toEqual([
+      'ERR Error compiling script (new function)',
+      'NOSCRIPT No matching script. Please use EVAL.',
+      'ERR Error compiling script (new function)',
+      [0],
+    ]);
   });
 
   it('that does not compile says so', async () => {

@@ -329,13 +329,16 @@ describe('a script', () => {
     expect(await one(store, 'EVAL', 'return 1', 0)).toEqual({
       error: 'ERR this script has no TypeScript twin and no Lua engine is configured',
     });
-    const withEngine = memoryStore({ lua: { run: ({ keys, call }) => [call('PING'), ...keys] } });
+    const withEngine = memoryStore({
+      lua: { refusal: () => undefined, run: ({ keys, call }) => [call('PING'), ...keys] },
+    });
     expect(await one(withEngine, 'EVAL', 'return 1', 1, 'k')).toEqual(['PONG', 'k']);
   });
 
   it('may not run scripts, and hears of unknown commands in other words', async () => {
     const calls: Reply[] = [];
     const lua = {
+      refusal: () => undefined,
       run: ({ call }: { readonly call: (name: string, ...args: string[]) => Reply }) => {
         calls.push(call('EVAL', 'return 1', '0'), call('NOPE'), call('GET'));
         return null;

@@ -1,2 +1,2 @@
-export type { LuaEngine, LuaRun } from './lua-engine.ts';
+export type { LuaEngine, LuaRun, LuaScript } from './lua-engine.ts';
 export { type MemoryStoreOptions, memoryStore } from './memory-store.ts';

@@ -4,6 +4,8 @@ import { encodeText } from './text-bytes.ts';
 export interface ScriptCache {
   /** Computes the digests of texts not seen yet, so that the rest can be synchronous. */
   digest(texts: readonly string[]): Promise<void>;
+  /** Of a text whose digest has been computed. */
+  digestOf(text: string): string;
   /** Keeps the script for EVALSHA. @returns its digest */
   load(text: string): string;
   find(sha1: string): string | undefined;
@@ -16,7 +18,9 @@ const MAX_SCRIPTS = 1_000;
 export function createScriptCache(): ScriptCache {
   const digests = new Map<string, string>();
   const scripts = new Map<string, string>();
+  const digestOf = (text: string) => digests.get(text) ?? '';
   return {
+    digestOf,
     async digest(texts) {
       const missing = texts.filter((text) => !digests.has(text));
       if (missing.length === 0) return;
@@ -25,7 +29,7 @@ export function createScriptCache(): ScriptCache {
       for (const [index, text] of missing.entries()) digests.set(text, computed[index] ?? '');
     },
     load(text) {
-      const digest = digests.get(text) ?? '';
+      const digest = digestOf(text);
       scripts.delete(digest);
       scripts.set(digest, text);
       trim(scripts);

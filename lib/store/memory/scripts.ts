@@ -29,6 +29,13 @@ export function scriptCommands({ cache, lua, call }: ScriptOptions): readonly Co
     throw new ReplyError('ERR this script has no TypeScript twin and no Lua engine is configured');
   };
 
+  /** Redis keeps only what compiles. */
+  const load = (text: string): string => {
+    const refusal = findTwin(text) ? undefined : lua?.refusal({ text, sha1: cache.digestOf(text) });
+    if (refusal !== undefined) throw new ReplyError(refusal);
+    return cache.load(text);
+  };
+
   return [
     {
       name: 'eval',
@@ -36,7 +43,7 @@ export function scriptCommands({ cache, lua, call }: ScriptOptions): readonly Co
       noScript: true,
       run(_keyspace, [text = '', ...words]) {
         const input = readInput(words);
-        return run(text, cache.load(text), input);
+        return run(text, load(text), input);
       },
     },
     {
@@ -52,7 +59,7 @@ export function scriptCommands({ cache, lua, call }: ScriptOptions): readonly Co
         return run(text, sha1, input);
       },
     },
-    { name: 'script|load', arity: 3, noScript: true, run: (_keyspace, [text = '']) => cache.load(text) },
+    { name: 'script|load', arity: 3, noScript: true, run: (_keyspace, [text = '']) => load(text) },
     {
       name: 'script|exists',
       arity: -3,
