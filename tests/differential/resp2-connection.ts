@@ -6,6 +6,8 @@ import type { Command, Reply } from '../../lib/store/store.ts';
 export interface Resp2Connection {
   /** One pipeline at a time. */
   send(commands: readonly Command[]): Promise<readonly Reply[]>;
+  /** The same, as one transaction if it is `atomic`: EXEC's replies, or why there are none in place of each. */
+  execute(commands: readonly Command[], options: { readonly atomic: boolean }): Promise<readonly Reply[]>;
   close(): void;
 }
 
@@ -14,6 +16,11 @@ export async function connectResp2(port: number): Promise<Resp2Connection> {
   await once(socket, 'connect');
   return {
     send: (commands) => exchange(socket, commands),
+    async execute(commands, { atomic }) {
+      if (!atomic) return exchange(socket, commands);
+      const executed = (await exchange(socket, [['MULTI'], ...commands, ['EXEC']])).at(-1) ?? null;
+      return Array.isArray(executed) ? executed : commands.map(() => executed);
+    },
     close: () => socket.destroy(),
   };
 }
