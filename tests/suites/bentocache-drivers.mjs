@@ -5,7 +5,7 @@ import { textStorage } from './text-storage.mjs';
 
 /** A cache driver of BentoCache. Namespaces are parts of keys. */
 function bentoDriver(kv, prefix, namespace = '') {
-  const storage = textStorage(kv, `${prefix}:`);
+  const storage = textStorage(kv, `{${prefix}}:`);
   const within = (key) => namespace + key;
   return {
     type: 'l2',

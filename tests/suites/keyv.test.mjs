@@ -9,7 +9,7 @@ vitest.afterAll(stop);
 
 /** A storage adapter of Keyv: the thinnest that its types ask for. */
 function keyvStore(kv) {
-  const storage = textStorage(kv, 'keyv:');
+  const storage = textStorage(kv, '{keyv}:');
   const within = (store) => (store.namespace ? `${store.namespace}:` : '');
   return Object.assign(new EventEmitter(), {
     opts: { dialect: 'redis' },

@@ -2,7 +2,8 @@
  * Texts under keys with a prefix: what the drivers of other libraries ask of a storage, on a client of ours.
  *
  * @param {import('../../dist/lib/client/kv-client.js').KvClient} kv
- * @param {string} prefix
+ * @param {string} prefix with a hash tag, `{app}:`. On a Redis Cluster MGET, DEL and SCAN have their keys in one slot: all
+ *   that is stored with one prefix lies on one primary there, and listing and clearing it ask that one alone.
  */
 export function textStorage(kv, prefix) {
   const full = (key) => prefix + key;
