@@ -1,25 +1,8 @@
 import { CommandError, isKvError, type KvError, StoreError } from '../errors.ts';
-import type { FailureKind } from '../events.ts';
 import type { Outcome } from '../resilience/circuit.ts';
+import { codeOf, problemOf } from '../store/problem.ts';
 import { type ErrorReply, isErrorReply, type Reply } from '../store/store.ts';
 import type { Result } from './call.ts';
-
-/** Redis is there but cannot serve now. */
-const OUTAGE = new Set([
-  'LOADING',
-  'MASTERDOWN',
-  'CLUSTERDOWN',
-  'TRYAGAIN',
-  'READONLY',
-  'NOREPLICAS',
-  'MISCONF',
-  'OOM',
-  'BUSY',
-]);
-/** Redis answers, and we are not let in: a matter of configuration, not of availability. */
-const DENIED = new Set(['NOAUTH', 'WRONGPASS', 'NOPERM']);
-/** How Upstash words an exhausted plan or a suspended database. */
-const QUOTA = ['max requests limit exceeded', 'max daily request limit exceeded', 'max monthly', 'has been suspended'];
 
 const SUCCESS: Outcome = { result: 'success' };
 const NEUTRAL: Outcome = { result: 'neutral' };
@@ -28,7 +11,7 @@ const NEUTRAL: Outcome = { result: 'neutral' };
 export function classifyReplies(replies: readonly Reply[]): Outcome {
   let outcome = SUCCESS;
   for (const reply of errorsIn(replies)) {
-    const problem = storeProblem(reply);
+    const problem = problemOf(reply.error);
     if (problem === 'auth') outcome = NEUTRAL;
     else if (problem !== undefined) return { result: 'failure', kind: problem };
   }
@@ -65,8 +48,8 @@ export function classifyError(error: unknown): Outcome {
 
 /** The error that the caller of one command gets for a reply that is one. */
 export function replyError(reply: ErrorReply): StoreError | CommandError {
-  const problem = storeProblem(reply);
-  const code = codeOf(reply);
+  const problem = problemOf(reply.error);
+  const code = codeOf(reply.error);
   if (problem) {
     return new StoreError(problem, `Redis cannot serve: ${problem === 'quota' ? 'quota' : code}`, { replyCode: code });
   }
@@ -81,19 +64,6 @@ export function isNoScript(error: unknown): boolean {
 /** Whatever a store threw, as one of our errors. An error of another make has a text that we do not vouch for. */
 export function asKvError(error: unknown): KvError {
   return isKvError(error) ? error : new StoreError('protocol', 'The store failed', { cause: error });
-}
-
-function codeOf({ error }: ErrorReply): string {
-  const end = error.indexOf(' ');
-  const word = end === -1 ? error : error.slice(0, end);
-  return /^[A-Z][A-Z0-9_]{1,31}$/.test(word) ? word : 'ERR';
-}
-
-function storeProblem(reply: ErrorReply): (FailureKind & ('unavailable' | 'quota')) | 'auth' | undefined {
-  const code = codeOf(reply);
-  if (OUTAGE.has(code)) return 'unavailable';
-  if (DENIED.has(code)) return 'auth';
-  return QUOTA.some((text) => reply.error.includes(text)) ? 'quota' : undefined;
 }
 
 /** Texts of Redis that quote nothing. All others may repeat keys and values, and are left out. */

@@ -1,5 +1,6 @@
 import type { Clock } from '../clock.ts';
-import { StoreError, type StoreErrorKind } from '../errors.ts';
+import { StoreError } from '../errors.ts';
+import { problemOf } from './problem.ts';
 import type { ErrorReply, Reply } from './store.ts';
 
 /** Redis itself answers nothing deeper; a hostile answer must not exhaust the stack. */
@@ -30,7 +31,7 @@ export function parseReplies(body: string, count: number): readonly Reply[] {
 export function parseRefusal(status: number, body: string, atomic: boolean): ErrorReply {
   const answer = parseJson(body);
   const text = isRecord(answer) && typeof answer.error === 'string' ? answer.error : undefined;
-  const kind = text === undefined ? 'protocol' : kindOfText(text);
+  const kind = text === undefined ? undefined : problemOf(text);
   if (text !== undefined && kind === undefined && status === 400 && atomic) return { error: text };
   throw new StoreError(kind ?? 'protocol', `The endpoint refused the request with status ${status}`, { status });
 }
@@ -45,14 +46,6 @@ export function parseRetryAfter(headers: Headers, clock: Clock): number | undefi
   const sentAt = Date.parse(headers.get('date') ?? '');
   const wait = until - (Number.isNaN(sentAt) ? clock.now() : sentAt);
   return Math.min(Math.max(wait, 0), MAX_RETRY_AFTER_MS);
-}
-
-function kindOfText(text: string): StoreErrorKind | undefined {
-  if (/max requests limit|max daily request limit|max monthly|suspended/i.test(text)) return 'quota';
-  if (/^(LOADING|MASTERDOWN|CLUSTERDOWN|TRYAGAIN|READONLY|NOREPLICAS|MISCONF|OOM|BUSY)\b/.test(text))
-    return 'unavailable';
-  if (/^(NOAUTH|WRONGPASS|NOPERM)\b/.test(text)) return 'auth';
-  return undefined;
 }
 
 function parseItem(item: unknown): Reply {

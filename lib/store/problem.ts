@@ -1,0 +1,28 @@
+/** What a refusal says of the store, where it says more than that of one command. */
+export type Problem =
+  /** It is there but cannot serve now. */
+  | 'unavailable'
+  /** It answers, and does not let us in: a matter of configuration, not of availability. */
+  | 'auth'
+  /** The plan is used up, or the database suspended. */
+  | 'quota';
+
+const UNAVAILABLE = new Set('LOADING MASTERDOWN CLUSTERDOWN TRYAGAIN READONLY NOREPLICAS MISCONF OOM BUSY'.split(' '));
+const DENIED = new Set(['NOAUTH', 'WRONGPASS', 'NOPERM']);
+/** How Upstash words it. */
+const QUOTA = ['max requests limit exceeded', 'max daily request limit exceeded', 'max monthly', 'has been suspended'];
+
+/** The problem in the text of an error by Redis or Upstash; `undefined` for a command that was refused on its own account. */
+export function problemOf(text: string): Problem | undefined {
+  const code = codeOf(text);
+  if (UNAVAILABLE.has(code)) return 'unavailable';
+  if (DENIED.has(code)) return 'auth';
+  return QUOTA.some((words) => text.includes(words)) ? 'quota' : undefined;
+}
+
+/** The first word of an error, if it is a code; else `ERR`, which says nothing. */
+export function codeOf(text: string): string {
+  const end = text.indexOf(' ');
+  const word = end === -1 ? text : text.slice(0, end);
+  return /^[A-Z][A-Z0-9_]{1,31}$/.test(word) ? word : 'ERR';
+}
