@@ -7,7 +7,10 @@ export type Problem =
   /** The plan is used up, or the database suspended. */
   | 'quota';
 
-const UNAVAILABLE = new Set('LOADING MASTERDOWN CLUSTERDOWN TRYAGAIN READONLY NOREPLICAS MISCONF OOM BUSY'.split(' '));
+/** MOVED and ASK are followed by the store of a Cluster: one that is left says that the Cluster does not know itself. */
+const UNAVAILABLE = new Set(
+  'LOADING MASTERDOWN CLUSTERDOWN TRYAGAIN READONLY NOREPLICAS MISCONF OOM BUSY MOVED ASK'.split(' '),
+);
 const DENIED = new Set(['NOAUTH', 'WRONGPASS', 'NOPERM']);
 /** How Upstash words it. */
 const QUOTA = ['max requests limit exceeded', 'max daily request limit exceeded', 'max monthly', 'has been suspended'];

@@ -20,6 +20,8 @@ const OUTAGES = [
   'NOREPLICAS Not enough good replicas to write.',
   "OOM command not allowed when used memory > 'maxmemory'.",
   'BUSY Redis is busy running a script. You can only call SCRIPT KILL or SHUTDOWN NOSAVE.',
+  'MOVED 3999 127.0.0.1:6381',
+  'ASK 3999 127.0.0.1:6381',
 ];
 const DENIALS = [
   'NOAUTH Authentication required.',
@@ -69,7 +71,7 @@ describe('the replies of one request', () => {
   });
 
   it('are a matter of the first word alone: LOADINGS and loading are not LOADING', () => {
-    for (const error of ['LOADINGS x', 'loading x', 'ERR LOADING x', ' LOADING x']) {
+    for (const error of ['LOADINGS x', 'loading x', 'ERR LOADING x', ' LOADING x', 'ASKING x']) {
       expect(classifyReplies([{ error }])).toEqual({ result: 'success' });
     }
   });

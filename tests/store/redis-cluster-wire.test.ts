@@ -1,4 +1,5 @@
 import { afterEach, describe, expect, it } from 'vitest';
+import { createKv } from '../../lib/client/kv-client.ts';
 import { keySlot } from '../../lib/store/cluster-slots.ts';
 import { redisStore } from '../../lib/store/redis.ts';
 import type { Store } from '../../lib/store/store.ts';
@@ -82,6 +83,19 @@ describe('what a cluster store writes', () => {
     ).toEqual([{ error: `MOVED ${keySlot('a')} ${fake.name}` }, 7]);
     expect([sent(fake, 'INCR'), sent(fake, 'DECR')]).toEqual([6, 1]);
   });
+
+  it.each(['MOVED', 'ASK'])(
+    'counts as an outage of the Cluster when that many times %s were not enough',
+    async (kind) => {
+      const fake = await node((command, _, name) => {
+        return command === 'ASKING' ? '+OK\r\n' : `-${kind} ${keySlot('a')} ${name}\r\n`;
+      });
+      const kv = createKv({ store: open(fake) });
+      await expect(kv.command(['INCR', 'a'])).rejects.toMatchObject({ code: 'STORE', kind: 'unavailable' });
+      expect(kv.circuit.state()).toMatchObject({ consecutiveFailures: 1, lastFailure: { kind: 'unavailable' } });
+      expect(sent(fake, 'INCR')).toBe(6);
+    },
+  );
 
   it('is not written where it moved to when the caller has given up on the way', async () => {
     let letIn = (): void => undefined;
