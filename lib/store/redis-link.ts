@@ -118,8 +118,9 @@ export async function handshake(link: RedisLink, address: RedisAddress): Promise
 
 function isRefusal(reply: Reply): reply is ErrorReply {
   if (!isErrorReply(reply)) return false;
-  // A password that nobody asked for, and a user who may do what he needs but not PING, are no reason to stop.
-  return !/no password is set|without any password configured|^NOPERM.*'ping'/.test(reply.error);
+  // A password that nobody asked for, a user who may do what he needs but not PING, and a Redis that cannot save and so
+  // refuses PING along with all writes, but still reads: none is a reason to stop.
+  return !/no password is set|without any password configured|^NOPERM.*'ping'|^MISCONF /.test(reply.error);
 }
 
 async function write(client: RedisClient, commands: readonly Command[]): Promise<readonly Reply[]> {

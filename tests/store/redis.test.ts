@@ -338,6 +338,14 @@ describe('a redis store whose Redis goes away', () => {
     expect(redis.received).toEqual([]);
   });
 
+  it('connects to a Redis that cannot save its data, and reads there', async () => {
+    const redis = await fakeRedis(
+      (_, socket) => socket.write('$1\r\nv\r\n'),
+      '-MISCONF Redis is configured to save\r\n',
+    );
+    expect(await open(redis.url).execute([['GET', 'k']])).toEqual(['v']);
+  });
+
   it('does not wait for a Redis that accepts and never answers beyond the bound of an attempt', async () => {
     const redis = await fakeRedis(() => undefined, '');
     const { clock, pauses } = hastyClock();
