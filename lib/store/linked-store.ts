@@ -2,6 +2,7 @@ import type { Clock } from '../clock.ts';
 import { StoreError } from '../errors.ts';
 import { abortedError } from './abort.ts';
 import { isConnectionBound, runShareable } from './connection-bound.ts';
+import { codeOf } from './problem.ts';
 import type { RedisLink } from './redis-link.ts';
 import { closedError, shareLink, withinAttempts } from './shared-link.ts';
 import { type Command, isErrorReply, type Reply, type Store, type StoreExecuteOptions } from './store.ts';
@@ -54,5 +55,5 @@ export function linkedStore({ open, clock }: LinkedStoreOptions): Store {
 
 function isFromReplica(reply: Reply): boolean {
   if (Array.isArray(reply)) return reply.some(isFromReplica);
-  return isErrorReply(reply) && reply.error.startsWith('READONLY ');
+  return isErrorReply(reply) && codeOf(reply.error) === 'READONLY';
 }

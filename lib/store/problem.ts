@@ -15,16 +15,29 @@ const DENIED = new Set(['NOAUTH', 'WRONGPASS', 'NOPERM']);
 /** How Upstash words it. */
 const QUOTA = ['max requests limit exceeded', 'max daily request limit exceeded', 'max monthly', 'has been suspended'];
 
+/** How Redis begins to say why nothing of a transaction has run. What follows is the error that a command alone would get. */
+export const BECAUSE = 'EXECABORT Transaction discarded because of: ';
+
 /** The problem in the text of an error by Redis or Upstash; `undefined` for a command that was refused on its own account. */
 export function problemOf(text: string): Problem | undefined {
-  const code = codeOf(text);
+  const error = causeOf(text);
+  const code = firstWord(error);
   if (UNAVAILABLE.has(code)) return 'unavailable';
   if (DENIED.has(code)) return 'auth';
-  return QUOTA.some((words) => text.includes(words)) ? 'quota' : undefined;
+  return QUOTA.some((words) => error.includes(words)) ? 'quota' : undefined;
 }
 
-/** The first word of an error, if it is a code; else `ERR`, which says nothing. */
+/** The word that an error goes by: its first, if that is a code, or that of its cause where there is a problem. */
 export function codeOf(text: string): string {
+  return firstWord(problemOf(text) === undefined ? text : causeOf(text));
+}
+
+function causeOf(text: string): string {
+  return text.startsWith(BECAUSE) ? text.slice(BECAUSE.length) : text;
+}
+
+/** `ERR` for what is no code. */
+function firstWord(text: string): string {
   const end = text.indexOf(' ');
   const word = end === -1 ? text : text.slice(0, end);
   return /^[A-Z][A-Z0-9_]{1,31}$/.test(word) ? word : 'ERR';

@@ -5,6 +5,7 @@ import type { ClusterNodes } from './cluster-nodes.ts';
 import { type Route, routeOf, transactionRoute } from './cluster-route.ts';
 import { type NodeName, type Redirection, redirectionOf, type Topology } from './cluster-topology.ts';
 import { isConnectionBound, runShareable } from './connection-bound.ts';
+import { codeOf } from './problem.ts';
 import type { RedisLink } from './redis-link.ts';
 import { closedError, withinAttempts } from './shared-link.ts';
 import { type Command, isErrorReply, type Reply, type Store, type StoreExecuteOptions } from './store.ts';
@@ -219,7 +220,7 @@ function redirectionIn(replies: readonly Reply[], asked: NodeName): Redirection 
 }
 
 function isClusterDown(reply: Reply): boolean {
-  return isErrorReply(reply) && reply.error.startsWith('CLUSTERDOWN');
+  return isErrorReply(reply) && codeOf(reply.error) === 'CLUSTERDOWN';
 }
 
 function afterOthersRan(error: unknown): unknown {

@@ -38,8 +38,8 @@ const PATIENT_NODE_TIMEOUT_MS = 15_000;
 
 /** Three primaries and three replicas on free loopback ports, serving when this resolves. Fails over in 2 to 3 s. */
 export async function startRedisCluster({ replicas = true }: RedisClusterOptions = {}): Promise<RedisCluster> {
-  const nodeTimeoutMs = replicas ? NODE_TIMEOUT_MS : PATIENT_NODE_TIMEOUT_MS;
-  const started = await Promise.all(Array.from({ length: replicas ? 6 : 3 }, () => startNode(nodeTimeoutMs)));
+  const args = replicas ? [] : ['--cluster-node-timeout', String(PATIENT_NODE_TIMEOUT_MS)];
+  const started = await Promise.all(Array.from({ length: replicas ? 6 : 3 }, () => startNode(args)));
   const nodes = started.map(({ node }) => node);
   const stop = async (): Promise<void> => {
     await Promise.all(started.map((one) => one.stop()));
@@ -69,18 +69,35 @@ export async function startRedisCluster({ replicas = true }: RedisClusterOptions
   return { nodes, names: nodes.map(({ name }) => name), primaryOf, stop };
 }
 
+export interface ClusterOfOne extends ClusterNode {
+  stop(): Promise<void>;
+}
+
+/** A real Cluster of one node with all the slots. Serves within a moment, and has nobody to fail over to. */
+export async function startClusterOfOne(args: readonly string[] = []): Promise<ClusterOfOne> {
+  const { node, stop } = await startNode(args);
+  try {
+    await node.ask('CLUSTER', 'ADDSLOTSRANGE', 0, 16_383);
+    await eventually(async () => String(await node.ask('CLUSTER', 'INFO')).includes('cluster_state:ok'));
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+  return { ...node, stop };
+}
+
 interface StartedNode {
   readonly node: ClusterNode;
   readonly busPort: number;
   stop(): Promise<void>;
 }
 
-async function startNode(nodeTimeoutMs: number): Promise<StartedNode> {
+async function startNode(args: readonly string[] = []): Promise<StartedNode> {
   const busPort = await freePort();
   const server = await startRedis({
     args: [
       ...['--cluster-enabled', 'yes', '--cluster-port', String(busPort), '--repl-diskless-sync-delay', '0'],
-      ...['--cluster-node-timeout', String(nodeTimeoutMs)],
+      ...['--cluster-node-timeout', String(NODE_TIMEOUT_MS), ...args],
     ],
   });
   const store = redisStore({ url: server.url });
