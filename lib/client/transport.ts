@@ -32,7 +32,6 @@ export function createTransport(options: TransportOptions): Transport {
   const tell = (outcome: Outcome, error: unknown, replies: readonly Reply[]) => {
     const at = clock.now();
     if (outcome.result === 'failure' && outcome.kind === 'quota') notify({ type: 'quota', at });
-    if (outcome.result !== 'neutral') return;
     const refusal = [error, ...[...errorsIn(replies)].map(replyError)].find(isDenial);
     if (refusal) notify({ type: 'config', at, problem: refusal.message });
   };

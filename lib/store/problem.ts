@@ -32,8 +32,12 @@ export function codeOf(text: string): string {
   return firstWord(problemOf(text) === undefined ? text : causeOf(text));
 }
 
+/** NOPERM for a command that a script runs: so says Redis 7.0, so do later ones and Valkey. */
+const DENIED_IN_SCRIPT = /^ERR (?:The user executing the script (?:can't|is lacking) |ACL failure in script: )/;
+
 function causeOf(text: string): string {
-  return text.startsWith(BECAUSE) ? text.slice(BECAUSE.length) : text;
+  const error = text.startsWith(BECAUSE) ? text.slice(BECAUSE.length) : text;
+  return error.replace(DENIED_IN_SCRIPT, 'NOPERM ');
 }
 
 /** `ERR` for what is no code. */

@@ -70,6 +70,24 @@ describe('the replies of one request', () => {
     expect(classifyReplies([null, 0, '', [], 'LOADING is only a value here'])).toEqual({ result: 'success' });
   });
 
+  it.each([
+    "ERR The user executing the script can't run this command or subcommand script: f00, on @user_script:1.",
+    "ERR The user executing the script can't access at least one of the keys mentioned in the command arguments",
+    'ERR The user executing the script is lacking the permissions for the command',
+    "ERR ACL failure in script: User ann has no permissions to run the 'set' command script: f00, on @user_script:1.",
+    "EXECABORT Transaction discarded because of: NOPERM this user has no permissions to run the 'exec' command",
+  ])('say nothing when a script, or EXEC, was not permitted: %s', (error) => {
+    expect(classifyReplies([[1, [{ error }]]])).toEqual({ result: 'neutral' });
+    expect(replyError({ error })).toMatchObject({ kind: 'auth', message: 'Redis cannot serve: NOPERM' });
+  });
+
+  it.each([
+    ...['OOM', 'READONLY', 'MISCONF', 'NOREPLICAS'].map((code) => `${code} x script: f00, on @user_script:1.`),
+    "EXECABORT Transaction discarded because of: OOM command not allowed when used memory > 'maxmemory'.",
+  ])('are a failure when a script, or EXEC, could not be served: %s', (error) => {
+    expect(classifyReplies([[1, [{ error }]]])).toEqual({ result: 'failure', kind: 'unavailable' });
+  });
+
   it('are a matter of the first word alone: LOADINGS and loading are not LOADING', () => {
     for (const error of ['LOADINGS x', 'loading x', 'ERR LOADING x', ' LOADING x', 'ASKING x']) {
       expect(classifyReplies([{ error }])).toEqual({ result: 'success' });

@@ -297,6 +297,19 @@ describe('a client on a store that fails', () => {
     expect(state()).toEqual({ ...CLOSED, neutral: 2 });
   });
 
+  it('tells the listener about refused credentials also where the rest of the request tells of an outage', async () => {
+    const { clock, events, execute, request, state } = client();
+    void execute([
+      ['GET', 'a'],
+      ['SET', 'b', 1],
+    ]);
+    await clock.run(0);
+    request(0).answer([{ error: 'NOPERM x' }, { error: 'OOM x' }]);
+    await clock.run(0);
+    expect(events).toEqual([{ type: 'config', at: clock.now(), problem: 'Redis cannot serve: NOPERM' }]);
+    expect(state()).toEqual({ ...CLOSED, consecutiveFailures: 1, failures: 1 });
+  });
+
   it('tells the listener about a used-up quota, which is a failure', async () => {
     const { clock, events, execute, request, state } = client();
     void execute([['GET', 'a']]);

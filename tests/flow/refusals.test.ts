@@ -6,6 +6,8 @@ import { type RestEndpoint, startRestEndpoint } from '../../cli/rest/endpoint.ts
 import type { ExecuteOptions } from '../../lib/client/call.ts';
 import { createKv, type KvClient } from '../../lib/client/kv-client.ts';
 import type { BreakwaterEvent } from '../../lib/events.ts';
+import { createApiKeys } from '../../lib/keys/api-keys.ts';
+import { createLimiter } from '../../lib/limit/limiter.ts';
 import { redisStore } from '../../lib/store/redis.ts';
 import type { Command, Store } from '../../lib/store/store.ts';
 import { upstashStore } from '../../lib/store/upstash.ts';
@@ -84,7 +86,7 @@ const OUTAGES: Readonly<Record<string, Trouble>> = {
 };
 
 const NOPERM: Trouble = {
-  begin: ({ ask }) => ask('ACL', 'SETUSER', 'default', '-set'),
+  begin: ({ ask }) => ask('ACL', 'SETUSER', 'default', '-set', '-mget'),
   end: ({ ask }) => ask('ACL', 'SETUSER', 'default', '+@all'),
 };
 
@@ -113,6 +115,7 @@ describe.each(Object.entries(PATHS))('over %s', (name, path) => {
     events = [];
     kv = createKv({
       store: path.open(),
+      namespace: '{refusals}:',
       requestTimeoutMs: 10_000,
       slowMs: false,
       onEvent: (event) => events.push(event),
@@ -164,6 +167,22 @@ describe.each(Object.entries(PATHS))('over %s', (name, path) => {
         expect(events).toEqual([{ type: 'config', at: expect.any(Number), problem }]);
       },
     );
+  });
+
+  describe('a user who may not do what a script does', () => {
+    beforeAll(() => NOPERM.begin(path));
+    afterAll(() => NOPERM.end(path));
+
+    it('is no outage, and no record that cannot be read: limits count here, and nobody is refused a key', async () => {
+      const limiter = createLimiter({ kv, policies: [{ name: 'ip', limit: 2, windowMs: 3_600_000 }] });
+      for (const allowed of [true, true, false]) {
+        expect(await limiter.check({ ip: '192.0.2.1' })).toMatchObject({ allowed, basis: 'local' });
+      }
+      const keys = createApiKeys({ kv });
+      expect(await keys.validate(keys.format.generate())).toMatchObject({ status: 'UNAVAILABLE' });
+      expect(kv.circuit.state()).toMatchObject({ state: 'CLOSED', totals: { failures: 0 } });
+      expect(new Set(events.map(({ type }) => type))).toEqual(new Set(['config', 'fallback']));
+    });
   });
 
   it.each<[string, Way]>([
