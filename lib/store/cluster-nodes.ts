@@ -1,9 +1,10 @@
 import type { Clock } from '../clock.ts';
 import { ConfigError, StoreError } from '../errors.ts';
-import { abortedError, untilAborted } from './abort.ts';
+import { untilAborted } from './abort.ts';
 import { type NodeName, readTopology, type Topology, withMoved } from './cluster-topology.ts';
 import { firstAnswer } from './first-answer.ts';
 import type { RedisLink } from './redis-link.ts';
+import { shareAttempt } from './shared-attempt.ts';
 import { closedError, type SharedLink, shareLink } from './shared-link.ts';
 import { isErrorReply } from './store.ts';
 
@@ -34,9 +35,17 @@ export function createClusterNodes({ seeds, open, timeoutMs, clock }: ClusterNod
   const links = new Map<NodeName, SharedLink<RedisLink>>();
   let known: Topology | undefined;
   let doubtful = false;
-  let refreshing: Promise<Topology> | undefined;
   let refreshes = 0;
   let closed = false;
+  const refreshing = shareAttempt<Topology>({
+    begin: refresh,
+    // What takes long is connecting, and that goes on by itself.
+    atMost: 1,
+    keep: (topology) => {
+      known = topology;
+      releaseOthers();
+    },
+  });
 
   function link(node: NodeName): SharedLink<RedisLink> {
     if (closed) throw closedError();
@@ -66,41 +75,46 @@ export function createClusterNodes({ seeds, open, timeoutMs, clock }: ClusterNod
     throw new StoreError(kind, 'The node does not say where the slots are', { mayHaveRun: false });
   }
 
-  async function refresh(): Promise<Topology> {
+  async function refresh(over: AbortSignal): Promise<Topology> {
     const [first, ...others] = candidates();
     if (first === undefined) throw new ConfigError('cluster.nodes', 'must name at least one host:port');
     refreshes += 1;
     doubtful = false;
-    const over = new AbortController();
-    const stopClock = clock.after(timeoutMs, () => over.abort());
+    const ended = new AbortController();
+    const end = (): void => ended.abort();
+    over.addEventListener('abort', end);
+    const stopClock = clock.after(timeoutMs, end);
     try {
-      const answer = firstAnswer([first, ...others], (node) => ask(node, over.signal), {
+      const answer = firstAnswer([first, ...others], (node) => ask(node, ended.signal), {
         staggerMs: STAGGER_MS,
         clock,
       });
-      known = await untilAborted(answer, over.signal, noAnswer);
-      return known;
+      return await untilAborted(answer, ended.signal, noAnswer);
     } catch (error) {
-      doubtful = true;
+      // Unless another one has taken over.
+      if (!over.aborted) doubtful = true;
+      releaseOthers();
       // What was asked is nobody's command: nothing of anybody's has run.
       const isNetwork = error instanceof StoreError && (error.kind === 'network' || error.kind === 'aborted');
       throw isNetwork ? noAnswer() : error;
     } finally {
       stopClock();
-      over.abort();
-      const primaries = new Set(known?.primaries);
-      for (const [node, made] of links) if (!primaries.has(node)) made.release();
+      over.removeEventListener('abort', end);
+      end();
     }
+  }
+
+  /** The connections to nodes that nobody needs now: to seeds, and to primaries of yesterday. */
+  function releaseOthers(): void {
+    const primaries = new Set(known?.primaries);
+    for (const [node, made] of links) if (!primaries.has(node)) made.release();
   }
 
   return {
     link,
     topology: async (signal) => {
-      if (known !== undefined && !doubtful && refreshing === undefined) return known;
-      refreshing ??= refresh().finally(() => {
-        refreshing = undefined;
-      });
-      return untilAborted(refreshing, signal, (fired) => abortedError(fired, false));
+      if (known !== undefined && !doubtful && !refreshing.underWay()) return known;
+      return refreshing.join(signal);
     },
     moved: (slot, node) => {
       if (known !== undefined) known = withMoved(known, slot, node);

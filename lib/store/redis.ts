@@ -77,7 +77,9 @@ interface RedisConnectOptions {
  * half-way), `unavailable` while Redis loads its data, `auth`. There is no deadline here: give a signal.
  *
  * When a signal fires and Redis has been silent since the request was written, the connection is under suspicion: unless
- * Redis says something before, the next request opens another one.
+ * Redis says something before, the next request opens another one. When a signal fires while an attempt to connect is
+ * under way, that goes on, and the next request makes another one beside it: whichever succeeds first is used. Two at
+ * once at most.
  *
  * **Sentinels**: each attempt asks them for the primary, and the primary whether it is one. A reply `READONLY` makes the
  * next request do so. A failover costs the requests until it is over, and no restart.

@@ -1,6 +1,7 @@
 import type { Clock } from '../clock.ts';
 import { isKvError, StoreError } from '../errors.ts';
 import { abortedError, untilAborted } from './abort.ts';
+import { shareAttempt } from './shared-attempt.ts';
 
 /** An open connection, as much of it as its sharing needs to know. */
 export interface Link {
@@ -31,38 +32,40 @@ const ATTEMPTS = 3;
 const FIRST_PAUSE_MS = 100;
 const MAX_PAUSE_MS = 3000;
 
+/** One that may only be slow, and one begun after somebody has given up on that. */
+const ATTEMPTS_AT_ONCE = 2;
+
 /**
  * One connection for all requests, made when it is needed. There is no reconnecting in the background: while nobody
- * asks nothing happens, and whoever asks does not wait for somebody else's back-off.
+ * asks nothing happens, and whoever asks does not wait for somebody else's back-off, nor for an attempt that another
+ * request has given up on.
  *
  * An attempt goes on when those who wait for it give up, or a deadline shorter than the way to Redis would never meet
  * an open connection. `open` therefore has to bound itself, and to stop when its signal fires.
  */
 export function shareLink<L extends Link>(open: (signal: AbortSignal) => Promise<L>): SharedLink<L> {
-  const closing = new AbortController();
+  let closed = false;
   let current: L | undefined;
-  let opening: Promise<L> | undefined;
-
-  async function opened(): Promise<L> {
-    current?.retire();
-    current = undefined;
-    const link = await open(closing.signal);
-    if (closing.signal.aborted) {
-      link.retire();
-      throw closedError();
-    }
-    current = link;
-    return link;
-  }
+  const opening = shareAttempt<L>({
+    begin: (over) => {
+      current?.retire();
+      current = undefined;
+      return open(over);
+    },
+    atMost: ATTEMPTS_AT_ONCE,
+    keep: (link) => {
+      if (closed) link.retire();
+      else current = link;
+    },
+    discard: (link) => link.retire(),
+  });
 
   async function attempt(signal: AbortSignal | undefined): Promise<L> {
-    if (closing.signal.aborted) throw closedError();
+    if (closed) throw closedError();
     if (signal?.aborted) throw abortedError(signal, false);
     if (current?.usable()) return current;
-    opening ??= opened().finally(() => {
-      opening = undefined;
-    });
-    const link = await untilAborted(opening, signal, (fired) => abortedError(fired, false));
+    const link = await opening.join(signal);
+    if (closed) throw closedError();
     if (!link.usable()) throw new StoreError('network', 'The connection closed at once', { mayHaveRun: false });
     return link;
   }
@@ -72,7 +75,8 @@ export function shareLink<L extends Link>(open: (signal: AbortSignal) => Promise
     usable: () => current?.usable() === true,
     release: () => current?.retire(),
     close: async () => {
-      closing.abort();
+      closed = true;
+      opening.end();
       await current?.close();
     },
   };
