@@ -1,7 +1,6 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { type RestEndpoint, startRestEndpoint } from '../../cli/rest/endpoint.ts';
-import { createKv, type KvClient } from '../../lib/client/kv-client.ts';
+import { createKv } from '../../lib/client/kv-client.ts';
 import type { BreakwaterEvent } from '../../lib/events.ts';
 import { createGuard } from '../../lib/guard/guard.ts';
 import { createApiKeys } from '../../lib/keys/api-keys.ts';
@@ -10,7 +9,6 @@ import { redisStore } from '../../lib/store/redis.ts';
 import type { Command, Store } from '../../lib/store/store.ts';
 import { upstashStore } from '../../lib/store/upstash.ts';
 import { type RedisServer, startRedis } from '../support/redis-server.ts';
-import { told } from '../support/scripted-client.ts';
 import { watchedStore } from '../support/watched-store.ts';
 
 let server: RedisServer;
@@ -124,69 +122,4 @@ describe('what Redis answers', () => {
       await locked.stop();
     }
   });
-
-  it('fault 14 READONLY, LOADING, MASTERDOWN', async () => {
-    for (const inner of bothStores()) {
-      let loading = false;
-      const LOADING = { error: 'LOADING Redis is loading the dataset in memory' };
-      const store: Store = {
-        ...inner,
-        execute: async (commands, options) =>
-          loading ? commands.map(() => LOADING) : inner.execute(commands, options),
-      };
-      const kv = createKv({ store, breaker: { timeout: 100 }, requestTimeoutMs: 5_000 });
-      const write = () => kv.command(['SET', 'a', 1]);
-      const read = () => kv.command(['GET', 'a']);
-      // A port that nobody listens on: this Redis is a replica whose primary is away.
-      const demote = () => direct.execute([['REPLICAOF', '127.0.0.1', 1]]);
-      await outage(kv, write, demote, () => direct.execute([['REPLICAOF', 'NO', 'ONE']]));
-      const staleness = (allowed: string) => direct.execute([['CONFIG', 'SET', 'replica-serve-stale-data', allowed]]);
-      await outage(
-        kv,
-        read,
-        async () => {
-          await staleness('no');
-          await demote();
-        },
-        async () => {
-          await direct.execute([['REPLICAOF', 'NO', 'ONE']]);
-          await staleness('yes');
-        },
-      );
-      await outage(
-        kv,
-        write,
-        async () => {
-          loading = true;
-        },
-        async () => {
-          loading = false;
-        },
-      );
-      await kv.close();
-    }
-  });
 });
-
-/** Five failures open the circuit, a failed probe keeps it open, and two good ones close it: the client is not restarted. */
-async function outage(
-  kv: KvClient,
-  call: () => Promise<unknown>,
-  begin: () => Promise<unknown>,
-  end: () => Promise<unknown>,
-): Promise<void> {
-  await call();
-  await begin();
-  const { failures } = kv.circuit.state().totals;
-  for (let time = 0; time < 5; time += 1) expect(await call().catch(told)).toBe('unavailable true');
-  expect(kv.circuit.state()).toMatchObject({ state: 'OPEN', lastFailure: { kind: 'unavailable' } });
-  await delay(110);
-  expect(await call().catch(told)).toBe('unavailable true');
-  expect(kv.circuit.state()).toMatchObject({ state: 'OPEN', reopenCount: 1, totals: { failures: failures + 6 } });
-  await end();
-  await delay(110);
-  await call();
-  expect(kv.circuit.state().state).toBe('HALF_OPEN');
-  await call();
-  expect(kv.circuit.state().state).toBe('CLOSED');
-}

@@ -1,7 +1,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { type RedisSentinelOptions, redisStore } from '../../lib/store/redis.ts';
 import type { Store } from '../../lib/store/store.ts';
-import { type FakeRedis, fakeRedis } from '../support/fake-redis.ts';
+import { type FakeRedis, fakeRedis, fakeSentinel } from '../support/fake-redis.ts';
 import { type RedisSentinels, startRedisSentinels } from '../support/redis-sentinel.ts';
 import { type RedisServer, startRedis } from '../support/redis-server.ts';
 
@@ -22,15 +22,8 @@ async function ownRedis(...args: string[]): Promise<RedisServer> {
   return server;
 }
 
-const named = (port: number): string => `*2\r\n$9\r\n127.0.0.1\r\n$${String(port).length}\r\n${port}\r\n`;
-
-/** A sentinel that names whatever `port` gives, or knows nothing where that gives nothing. */
 async function sentinelFor(port: () => number | undefined): Promise<FakeRedis> {
-  const fake = await fakeRedis((command) => {
-    if (command === 'PING') return '+PONG\r\n';
-    const current = port();
-    return current === undefined ? '*-1\r\n' : named(current);
-  });
+  const fake = await fakeSentinel(port);
   cleanUps.push(fake.stop);
   return fake;
 }

@@ -46,6 +46,16 @@ export async function fakeRedis(
   return { name, port, received, sockets, stop };
 }
 
+/** A sentinel that names the Redis at `port` for any primary, or knows of none where that gives nothing. */
+export function fakeSentinel(port: () => number | undefined): Promise<FakeRedis> {
+  return fakeRedis((command) => {
+    if (command === 'PING') return '+PONG\r\n';
+    const named = port();
+    if (named === undefined) return '*-1\r\n';
+    return `*2\r\n$9\r\n127.0.0.1\r\n$${String(named).length}\r\n${named}\r\n`;
+  });
+}
+
 /** The reply to CLUSTER SLOTS of a Cluster that is this one node. */
 export function allSlotsAt(port: number): string {
   return `*1\r\n*3\r\n:0\r\n:16383\r\n*2\r\n$9\r\n127.0.0.1\r\n:${port}\r\n`;

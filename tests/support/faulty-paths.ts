@@ -7,7 +7,7 @@ import { systemClock } from '../../lib/clock.ts';
 import { redisStore } from '../../lib/store/redis.ts';
 import type { Command, Reply, Store } from '../../lib/store/store.ts';
 import { upstashStore } from '../../lib/store/upstash.ts';
-import { type FakeRedis, fakeRedis } from './fake-redis.ts';
+import { type FakeRedis, fakeSentinel } from './fake-redis.ts';
 import { type Fault, type FaultProxy, startFaultProxy } from './fault-proxy.ts';
 import type { Plant } from './planted-defects.ts';
 import { type ClusterOfOne, startClusterOfOne } from './redis-cluster.ts';
@@ -60,9 +60,7 @@ export async function startFaultyPaths(): Promise<FaultyPaths> {
     rest: await startFaultProxy(endpoint.port),
     cluster: await startFaultProxy(cluster.server.port),
   };
-  const sentinel: FakeRedis = await fakeRedis((command) =>
-    command === 'PING' ? '+PONG\r\n' : named(proxies.tcp.port),
-  );
+  const sentinel: FakeRedis = await fakeSentinel(() => proxies.tcp.port);
   await cluster.ask('CONFIG', 'SET', 'cluster-announce-port', proxies.cluster.port);
   const connects = countedConnects();
   const opened: KvClient[] = [];
@@ -128,11 +126,6 @@ export async function startFaultyPaths(): Promise<FaultyPaths> {
       await cluster.stop();
     },
   };
-}
-
-/** How a sentinel names a primary on this machine. */
-function named(port: number): string {
-  return `*2\r\n$9\r\n127.0.0.1\r\n$${String(port).length}\r\n${port}\r\n`;
 }
 
 /** Counts the connections that this process tries to make, by port; also those that are refused. */
