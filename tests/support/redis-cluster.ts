@@ -13,6 +13,8 @@ export interface ClusterNode {
 }
 
 export interface RedisClusterOptions {
+  /** Further arguments of each node. @default none */
+  readonly args?: readonly string[];
   /** Without them it is up sooner, and nothing fails over. @default true */
   readonly replicas?: boolean | undefined;
 }
@@ -37,9 +39,12 @@ const NODE_TIMEOUT_MS = 1000;
 const PATIENT_NODE_TIMEOUT_MS = 15_000;
 
 /** Three primaries and three replicas on free loopback ports, serving when this resolves. Fails over in 2 to 3 s. */
-export async function startRedisCluster({ replicas = true }: RedisClusterOptions = {}): Promise<RedisCluster> {
-  const args = replicas ? [] : ['--cluster-node-timeout', String(PATIENT_NODE_TIMEOUT_MS)];
-  const started = await Promise.all(Array.from({ length: replicas ? 6 : 3 }, () => startNode(args)));
+export async function startRedisCluster({
+  replicas = true,
+  args = [],
+}: RedisClusterOptions = {}): Promise<RedisCluster> {
+  const all = replicas ? args : ['--cluster-node-timeout', String(PATIENT_NODE_TIMEOUT_MS), ...args];
+  const started = await Promise.all(Array.from({ length: replicas ? 6 : 3 }, () => startNode(all)));
   const nodes = started.map(({ node }) => node);
   const stop = async (): Promise<void> => {
     await Promise.all(started.map((one) => one.stop()));
