@@ -14,7 +14,7 @@ export interface ScriptTranslation {
 }
 
 /** SHA-1 of the UTF-8 bytes of a text, in lower-case hexadecimal. */
-export type Sha1 = (text: string) => Promise<string>;
+type Sha1 = (text: string) => Promise<string>;
 
 interface KnownScript {
   /** The digest by which clients ask for it. */
