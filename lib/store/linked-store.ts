@@ -1,12 +1,12 @@
 import type { Clock } from '../clock.ts';
 import { StoreError } from '../errors.ts';
 import { abortedError } from './abort.ts';
-import { isConnectionBound, runShareable } from './connection-bound.ts';
+import { connectionStore } from './connection-store.ts';
 import { codeOf } from './problem.ts';
 import type { RedisLink } from './redis-link.ts';
 import { closedError, shareLink, withinAttempts } from './shared-link.ts';
-import { type Command, isErrorReply, type Reply, type Store, type StoreExecuteOptions } from './store.ts';
-import { discarded, transaction, transactionReplies } from './transaction.ts';
+import { type Command, isErrorReply, type Reply, type Store } from './store.ts';
+import { transaction, transactionReplies } from './transaction.ts';
 
 export interface LinkedStoreOptions {
   /** Has to bound itself, and to stop when its signal fires. */
@@ -17,24 +17,16 @@ export interface LinkedStoreOptions {
 /** A store on one connection at a time, to whichever Redis `open` finds. */
 export function linkedStore({ open, clock }: LinkedStoreOptions): Store {
   const shared = shareLink(open);
-  let closed: Promise<void> | undefined;
-
-  async function execute(
-    commands: readonly Command[],
-    { signal, atomic = false }: StoreExecuteOptions = {},
-  ): Promise<readonly Reply[]> {
-    if (closed !== undefined) throw closedError();
-    if (signal?.aborted) throw abortedError(signal, false);
-    if (commands.length === 0) return [];
-    if (!atomic) return runShareable(commands, (shareable) => ask(shareable, signal));
-    if (commands.some(isConnectionBound)) return discarded(commands);
-    return transactionReplies(await ask(transaction(commands), signal), commands.length);
-  }
+  const { store, isClosed } = connectionStore({
+    each: ask,
+    together: async (commands, signal) => transactionReplies(await ask(transaction(commands), signal), commands.length),
+    close: shared.close,
+  });
 
   async function ask(commands: readonly Command[], signal: AbortSignal | undefined): Promise<readonly Reply[]> {
     const link = await withinAttempts(() => shared.attempt(signal), signal, clock);
     // Time has passed since these were last asked.
-    if (closed !== undefined) throw closedError();
+    if (isClosed()) throw closedError();
     if (signal?.aborted) throw abortedError(signal, false);
     if (!link.usable()) throw new StoreError('network', 'The connection closed', { mayHaveRun: false });
     const replies = await link.send(commands, signal);
@@ -43,14 +35,7 @@ export function linkedStore({ open, clock }: LinkedStoreOptions): Store {
     return replies;
   }
 
-  return {
-    kind: 'redis',
-    execute,
-    close: () => {
-      closed ??= shared.close();
-      return closed;
-    },
-  };
+  return store;
 }
 
 function isFromReplica(reply: Reply): boolean {

@@ -4,12 +4,12 @@ import { abortedError } from './abort.ts';
 import type { ClusterNodes } from './cluster-nodes.ts';
 import { type Route, routeOf, transactionRoute } from './cluster-route.ts';
 import { type NodeName, type Redirection, redirectionOf, type Topology } from './cluster-topology.ts';
-import { isConnectionBound, runShareable } from './connection-bound.ts';
+import { connectionStore } from './connection-store.ts';
 import { codeOf } from './problem.ts';
 import type { RedisLink } from './redis-link.ts';
 import { closedError, withinAttempts } from './shared-link.ts';
-import { type Command, isErrorReply, type Reply, type Store, type StoreExecuteOptions } from './store.ts';
-import { discarded, transaction, transactionReplies } from './transaction.ts';
+import { type Command, isErrorReply, type Reply, type Store } from './store.ts';
+import { transaction, transactionReplies } from './transaction.ts';
 
 export interface ClusterStoreOptions {
   readonly nodes: ClusterNodes;
@@ -44,17 +44,9 @@ const MAX_REDIRECTIONS = 5;
  * where a node has said that it did not run it but knows who does.
  */
 export function clusterStore({ nodes, clock }: ClusterStoreOptions): Store {
-  let closed: Promise<void> | undefined;
+  const { store, isClosed } = connectionStore({ each: runEach, together: runTogether, close: nodes.close });
 
-  async function execute(
-    commands: readonly Command[],
-    { signal, atomic = false }: StoreExecuteOptions = {},
-  ): Promise<readonly Reply[]> {
-    if (closed !== undefined) throw closedError();
-    if (signal?.aborted) throw abortedError(signal, false);
-    if (commands.length === 0) return [];
-    if (!atomic) return runShareable(commands, (shareable) => runEach(shareable, signal));
-    if (commands.some(isConnectionBound)) return discarded(commands);
+  async function runTogether(commands: readonly Command[], signal: AbortSignal | undefined): Promise<readonly Reply[]> {
     const route = transactionRoute(commands);
     if (route.to === 'none') return commands.map(() => route.refusal);
     const [answers] = await run([{ commands: transaction(commands), route, index: 0 }], signal);
@@ -86,7 +78,7 @@ export function clusterStore({ nodes, clock }: ClusterStoreOptions): Store {
         throw ran ? afterOthersRan(error) : error;
       });
       // Time has passed since these were last asked.
-      if (closed !== undefined) throw ran ? afterOthersRan(closedError()) : closedError();
+      if (isClosed()) throw ran ? afterOthersRan(closedError()) : closedError();
       if (signal?.aborted) throw abortedError(signal, ran);
       if (!parts.every(({ link }) => link.usable())) {
         nodes.doubt();
@@ -167,14 +159,7 @@ export function clusterStore({ nodes, clock }: ClusterStoreOptions): Store {
     return parts.flatMap((part, index) => repliesOf(part, answered[index] ?? []));
   }
 
-  return {
-    kind: 'redis',
-    execute,
-    close: () => {
-      closed ??= nodes.close();
-      return closed;
-    },
-  };
+  return store;
 }
 
 function grouped(units: readonly Unit[], topology: Topology, any: NodeName): ReadonlyMap<NodeName, readonly Unit[]> {

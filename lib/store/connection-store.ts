@@ -1,0 +1,43 @@
+import { abortedError } from './abort.ts';
+import { isConnectionBound, runShareable } from './connection-bound.ts';
+import { closedError } from './shared-link.ts';
+import type { Command, Reply, Store } from './store.ts';
+import { discarded } from './transaction.ts';
+
+type Run = (commands: readonly Command[], signal: AbortSignal | undefined) => Promise<readonly Reply[]>;
+
+export interface ConnectionStoreOptions {
+  /** Runs commands that a shared connection can take, one at least. */
+  readonly each: Run;
+  /** The same, as one transaction. */
+  readonly together: Run;
+  readonly close: () => Promise<void>;
+}
+
+export interface ConnectionStore {
+  readonly store: Store;
+  /** To be asked again after each wait. */
+  readonly isClosed: () => boolean;
+}
+
+/** What all stores by TCP do alike before they send anything: nothing for nobody, nothing that a shared connection cannot take. */
+export function connectionStore({ each, together, close }: ConnectionStoreOptions): ConnectionStore {
+  let closed: Promise<void> | undefined;
+  return {
+    store: {
+      kind: 'redis',
+      async execute(commands, { signal, atomic = false } = {}) {
+        if (closed !== undefined) throw closedError();
+        if (signal?.aborted) throw abortedError(signal, false);
+        if (commands.length === 0) return [];
+        if (!atomic) return runShareable(commands, (shareable) => each(shareable, signal));
+        return commands.some(isConnectionBound) ? discarded(commands) : together(commands, signal);
+      },
+      close: () => {
+        closed ??= close();
+        return closed;
+      },
+    },
+    isClosed: () => closed !== undefined,
+  };
+}
