@@ -1,28 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { ConfigError } from '../../lib/errors.ts';
-import { isRefusal, type Outcome, type Permit } from '../../lib/resilience/circuit.ts';
-import { type CircuitBreakerOptions, createCircuitBreaker } from '../../lib/resilience/circuit-breaker.ts';
-import { manualClock } from '../../lib/testing/manual-clock.ts';
-
-const HOUR_MS = 3_600_000;
-const SUCCESS: Outcome = { result: 'success' };
-const FAILURE: Outcome = { result: 'failure', kind: 'network' };
-const NEUTRAL: Outcome = { result: 'neutral' };
-
-function aged(options: Partial<CircuitBreakerOptions> = {}) {
-  const clock = manualClock();
-  const breaker = createCircuitBreaker({ clock, ...options });
-  clock.advance(HOUR_MS);
-  const permit = (): Permit => {
-    const answer = breaker.acquire();
-    if (isRefusal(answer)) throw new Error('refused');
-    return answer;
-  };
-  const report = (outcome: Outcome, times = 1) => {
-    for (let time = 0; time < times; time += 1) breaker.settle(permit(), outcome);
-  };
-  return { clock, breaker, permit, report };
-}
+import { isRefusal } from '../../lib/resilience/circuit.ts';
+import { agedBreaker, FAILURE, HOUR_MS, NEUTRAL, SUCCESS } from '../support/aged-breaker.ts';
 
 const NO_TOTALS = { successes: 0, failures: 0, neutral: 0, ignored: 0, refused: 0, opened: 0 };
 const closedAt = (epoch: number, rest: object) => ({
@@ -43,13 +22,13 @@ const closedAt = (epoch: number, rest: object) => ({
 
 describe('a closed circuit', () => {
   it('is how it begins, with nothing counted', () => {
-    const { breaker } = aged();
+    const { breaker } = agedBreaker();
     expect(breaker.snapshot()).toEqual(closedAt(0, {}));
     expect(breaker.closed).toBe(true);
   });
 
   it('stays closed after four failures in a row and opens with exactly the fifth', () => {
-    const { breaker, report, clock } = aged();
+    const { breaker, report, clock } = agedBreaker();
     for (let failures = 1; failures <= 4; failures += 1) {
       report(FAILURE);
       expect(breaker.snapshot()).toEqual(
@@ -79,7 +58,7 @@ describe('a closed circuit', () => {
   });
 
   it('forgets failures with one success: four, a success, four more and it takes one more to open', () => {
-    const { breaker, report } = aged();
+    const { breaker, report } = agedBreaker();
     report(FAILURE, 4);
     report(SUCCESS);
     expect(breaker.snapshot()).toMatchObject({ state: 'CLOSED', consecutiveFailures: 0 });
@@ -94,7 +73,7 @@ describe('a closed circuit', () => {
   });
 
   it('counts failures in a row however far apart they are', () => {
-    const { breaker, report, clock } = aged();
+    const { breaker, report, clock } = agedBreaker();
     for (let failures = 0; failures < 5; failures += 1) {
       expect(breaker.snapshot().state).toBe('CLOSED');
       clock.advance(HOUR_MS);
@@ -104,7 +83,7 @@ describe('a closed circuit', () => {
   });
 
   it('moves no counter of the rule for a neutral outcome', () => {
-    const { breaker, report } = aged();
+    const { breaker, report } = agedBreaker();
     report(FAILURE, 4);
     report(NEUTRAL, 100);
     expect(breaker.snapshot()).toMatchObject({
@@ -118,13 +97,13 @@ describe('a closed circuit', () => {
   });
 
   it('refuses nobody, however many are under way', () => {
-    const { breaker } = aged();
+    const { breaker } = agedBreaker();
     for (let asked = 0; asked < 1_000; asked += 1) expect(isRefusal(breaker.acquire())).toBe(false);
     expect(breaker.snapshot()).toEqual(closedAt(0, {}));
   });
 
   it('takes the first report on a permit and none after it', () => {
-    const { breaker, permit, report } = aged();
+    const { breaker, permit, report } = agedBreaker();
     report(FAILURE, 3);
     const twice = permit();
     breaker.settle(twice, FAILURE);
@@ -140,7 +119,7 @@ describe('a closed circuit', () => {
     ['failure', FAILURE, { failures: 5, opened: 1 }, 'OPEN'],
     ['success', SUCCESS, { failures: 4, successes: 1 }, 'CLOSED'],
   ] as const)('believes a %s that took exactly as long as a request can take', (_, outcome, totals, state) => {
-    const { breaker, permit, report, clock } = aged();
+    const { breaker, permit, report, clock } = agedBreaker();
     report(FAILURE, 4);
     const slow = permit();
     clock.advance(3_000);
@@ -152,7 +131,7 @@ describe('a closed circuit', () => {
     ['failure', FAILURE],
     ['success', SUCCESS],
   ] as const)('takes a %s that took longer than that for a sign of its own sleep', (_, outcome) => {
-    const { breaker, permit, report, clock } = aged();
+    const { breaker, permit, report, clock } = agedBreaker();
     report(FAILURE, 4);
     const slow = permit();
     clock.advance(3_001);
@@ -165,7 +144,7 @@ describe('a closed circuit', () => {
   });
 
   it('is not opened by the failures of requests over which the process was suspended', () => {
-    const { breaker, permit, clock } = aged();
+    const { breaker, permit, clock } = agedBreaker();
     const permits = Array.from({ length: 50 }, permit);
     clock.suspend(HOUR_MS);
     for (const frozen of permits) breaker.settle(frozen, FAILURE);
@@ -173,7 +152,7 @@ describe('a closed circuit', () => {
   });
 
   it('counts on as before when the wall clock is set back while a request is under way', () => {
-    const { breaker, permit, report, clock } = aged();
+    const { breaker, permit, report, clock } = agedBreaker();
     report(FAILURE, 4);
     const slow = permit();
     clock.jumpWall(-HOUR_MS);
@@ -182,7 +161,7 @@ describe('a closed circuit', () => {
   });
 
   it('is reported without being changed', () => {
-    const { breaker, report } = aged();
+    const { breaker, report } = agedBreaker();
     report(FAILURE, 4);
     const before = breaker.snapshot();
     for (let look = 0; look < 10; look += 1) expect(breaker.snapshot()).toEqual(before);
@@ -196,27 +175,27 @@ describe('the settings of a circuit breaker', () => {
     'must have a %s that is a number of at least 1',
     (option) => {
       for (const value of [0, -1, Number.NaN, Number.POSITIVE_INFINITY]) {
-        expect(() => aged({ [option]: value })).toThrow(ConfigError);
-        expect(() => aged({ [option]: value })).toThrow(
+        expect(() => agedBreaker({ [option]: value })).toThrow(ConfigError);
+        expect(() => agedBreaker({ [option]: value })).toThrow(
           `breaker.${option} must be a number of at least 1, got ${value}`,
         );
       }
-      expect(() => aged({ [option]: 1 })).not.toThrow();
+      expect(() => agedBreaker({ [option]: 1 })).not.toThrow();
     },
   );
 
   it.each(['failureThreshold', 'successThreshold', 'halfOpenMaxConcurrent'])('count in whole numbers: %s', (option) => {
-    expect(() => aged({ [option]: 1.5 })).toThrow(`breaker.${option} must be a whole number, got 1.5`);
-    expect(() => aged({ [option]: 2 })).not.toThrow();
+    expect(() => agedBreaker({ [option]: 1.5 })).toThrow(`breaker.${option} must be a whole number, got 1.5`);
+    expect(() => agedBreaker({ [option]: 2 })).not.toThrow();
   });
 
   it('may not call a request frozen before its lease has run out', () => {
-    expect(() => aged({ probeLeaseMs: 1_500, frozenAfterMs: 1_499 })).toThrow('breaker.frozenAfterMs');
-    expect(() => aged({ probeLeaseMs: 1_500, frozenAfterMs: 1_500 })).not.toThrow();
+    expect(() => agedBreaker({ probeLeaseMs: 1_500, frozenAfterMs: 1_499 })).toThrow('breaker.frozenAfterMs');
+    expect(() => agedBreaker({ probeLeaseMs: 1_500, frozenAfterMs: 1_500 })).not.toThrow();
   });
 
   it('take an explicit undefined for unset', () => {
-    const { breaker, report } = aged({ failureThreshold: undefined, timeout: undefined });
+    const { breaker, report } = agedBreaker({ failureThreshold: undefined, timeout: undefined });
     report(FAILURE, 4);
     expect(breaker.snapshot().state).toBe('CLOSED');
     report(FAILURE);

@@ -1,26 +1,14 @@
 import { describe, expect, it } from 'vitest';
-import { isRefusal, type Outcome, type Permit } from '../../lib/resilience/circuit.ts';
-import { type CircuitBreakerOptions, createCircuitBreaker } from '../../lib/resilience/circuit-breaker.ts';
-import { manualClock } from '../../lib/testing/manual-clock.ts';
-
-const HOUR_MS = 3_600_000;
-const SUCCESS: Outcome = { result: 'success' };
-const FAILURE: Outcome = { result: 'failure', kind: 'network' };
-const NEUTRAL: Outcome = { result: 'neutral' };
+import { isRefusal, type Permit } from '../../lib/resilience/circuit.ts';
+import type { CircuitBreakerOptions } from '../../lib/resilience/circuit-breaker.ts';
+import { agedBreaker, FAILURE, HOUR_MS, NEUTRAL, SUCCESS } from '../support/aged-breaker.ts';
 
 /** An old process whose circuit has been open for its full time and has not been asked since. */
 function halfOpen(options: Partial<CircuitBreakerOptions> = {}) {
-  const clock = manualClock();
-  const breaker = createCircuitBreaker({ clock, ...options });
-  clock.advance(HOUR_MS);
-  const permit = (): Permit => {
-    const answer = breaker.acquire();
-    if (isRefusal(answer)) throw new Error('refused');
-    return answer;
-  };
-  for (let failures = 0; failures < 5; failures += 1) breaker.settle(permit(), FAILURE);
-  clock.advance(10_000);
-  return { clock, breaker, permit };
+  const { report, ...aged } = agedBreaker(options);
+  report(FAILURE, 5);
+  aged.clock.advance(10_000);
+  return aged;
 }
 
 describe('a half-open circuit', () => {

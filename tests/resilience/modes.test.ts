@@ -1,26 +1,13 @@
 import { describe, expect, it } from 'vitest';
-import { isRefusal, type Outcome, type Permit, type Transition } from '../../lib/resilience/circuit.ts';
-import { type CircuitBreakerOptions, createCircuitBreaker } from '../../lib/resilience/circuit-breaker.ts';
-import { manualClock } from '../../lib/testing/manual-clock.ts';
+import { isRefusal, type Outcome, type Transition } from '../../lib/resilience/circuit.ts';
+import type { CircuitBreakerOptions } from '../../lib/resilience/circuit-breaker.ts';
+import { agedBreaker, HOUR_MS, SUCCESS } from '../support/aged-breaker.ts';
 
-const HOUR_MS = 3_600_000;
-const SUCCESS: Outcome = { result: 'success' };
 const FAILURE: Outcome = { result: 'failure', kind: 'network', retryAfterMs: 60_000 };
 
 function aged(options: Partial<CircuitBreakerOptions> = {}) {
-  const clock = manualClock();
   const seen: Transition[] = [];
-  const breaker = createCircuitBreaker({ clock, onTransition: (one) => seen.push(one), ...options });
-  clock.advance(HOUR_MS);
-  const permit = (): Permit => {
-    const answer = breaker.acquire();
-    if (isRefusal(answer)) throw new Error('refused');
-    return answer;
-  };
-  const report = (outcome: Outcome, times = 1) => {
-    for (let time = 0; time < times; time += 1) breaker.settle(permit(), outcome);
-  };
-  return { clock, breaker, permit, report, seen };
+  return { seen, ...agedBreaker({ onTransition: (one) => seen.push(one), ...options }) };
 }
 
 describe('a circuit forced open', () => {

@@ -1,22 +1,15 @@
 import { describe, expect, it } from 'vitest';
-import { isRefusal, type Outcome, type Permit } from '../../lib/resilience/circuit.ts';
-import { type CircuitBreakerOptions, createCircuitBreaker } from '../../lib/resilience/circuit-breaker.ts';
-import { manualClock } from '../../lib/testing/manual-clock.ts';
-
-const HOUR_MS = 3_600_000;
-const FAILURE: Outcome = { result: 'failure', kind: 'network' };
+import { isRefusal, type Outcome } from '../../lib/resilience/circuit.ts';
+import type { CircuitBreakerOptions } from '../../lib/resilience/circuit-breaker.ts';
+import { agedBreaker, FAILURE, HOUR_MS } from '../support/aged-breaker.ts';
 
 /** Opened by `trip` in a process that is an hour old. `early` are permits from before that are still out. */
 function opened(trip: Outcome = FAILURE, options: Partial<CircuitBreakerOptions> = {}) {
-  const clock = manualClock();
-  const breaker = createCircuitBreaker({ clock, ...options });
-  clock.advance(HOUR_MS);
-  const permits = Array.from({ length: 10 }, () => breaker.acquire()).filter(
-    (answer) => !isRefusal(answer),
-  ) as Permit[];
-  const [first, ...early] = permits;
-  for (const permit of early.splice(0, 4)) breaker.settle(permit, FAILURE);
-  if (first) breaker.settle(first, trip);
+  const { clock, breaker, permit } = agedBreaker(options);
+  const first = permit();
+  const early = Array.from({ length: 9 }, permit);
+  for (const settled of early.splice(0, 4)) breaker.settle(settled, FAILURE);
+  breaker.settle(first, trip);
   return { clock, breaker, early, openedAt: clock.now() };
 }
 

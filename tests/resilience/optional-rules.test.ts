@@ -1,26 +1,14 @@
 import { describe, expect, it } from 'vitest';
 import { ConfigError } from '../../lib/errors.ts';
-import { isRefusal, type Outcome, type Permit } from '../../lib/resilience/circuit.ts';
-import { type CircuitBreakerOptions, createCircuitBreaker } from '../../lib/resilience/circuit-breaker.ts';
-import { manualClock } from '../../lib/testing/manual-clock.ts';
+import { isRefusal, type Outcome } from '../../lib/resilience/circuit.ts';
+import type { CircuitBreakerOptions } from '../../lib/resilience/circuit-breaker.ts';
+import { agedBreaker, FAILURE, HOUR_MS, SUCCESS } from '../support/aged-breaker.ts';
 
-const HOUR_MS = 3_600_000;
-const SUCCESS: Outcome = { result: 'success' };
-const FAILURE: Outcome = { result: 'failure', kind: 'network' };
 const askedFor = (retryAfterMs: number): Outcome => ({ result: 'failure', kind: 'http', retryAfterMs });
 
 function aged(options: Partial<CircuitBreakerOptions> = {}) {
-  const clock = manualClock();
-  const breaker = createCircuitBreaker({ clock, ...options });
-  clock.advance(HOUR_MS);
-  const permit = (): Permit => {
-    const answer = breaker.acquire();
-    if (isRefusal(answer)) throw new Error(`refused for ${answer.retryAfterMs} ms`);
-    return answer;
-  };
-  const report = (outcome: Outcome, times = 1) => {
-    for (let time = 0; time < times; time += 1) breaker.settle(permit(), outcome);
-  };
+  const breakerAndClock = agedBreaker(options);
+  const { breaker, clock, report } = breakerAndClock;
   const openTimes = (count: number) => {
     report(FAILURE, 5);
     const times: (number | undefined)[] = [];
@@ -34,7 +22,7 @@ function aged(options: Partial<CircuitBreakerOptions> = {}) {
     }
     return times;
   };
-  return { clock, breaker, permit, report, openTimes };
+  return { ...breakerAndClock, openTimes };
 }
 
 describe('open time', () => {
