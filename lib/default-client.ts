@@ -1,7 +1,6 @@
 import { createKv, type KvClient } from './client/kv-client.ts';
 import { registeredOpenTelemetry } from './client/opentelemetry.ts';
 import { openStore, readSettings, type Settings } from './config.ts';
-import { createAccessLists } from './guard/access-lists.ts';
 import { type ClientIp, createClientIp } from './guard/client-ip.ts';
 import { createIdentitySeal, type IdentitySeal } from './guard/identity.ts';
 import { type ApiKeys, createApiKeys } from './keys/api-keys.ts';
@@ -53,15 +52,11 @@ export function getDefaults(): Defaults {
 }
 
 export function createDefaults(settings: Settings): Defaults {
-  const { store, namespace, requestTimeoutMs, circuitOpenMs, pepper, identitySecret, production } = settings;
-  const { clientIp, lists } = settings;
+  const { store, namespace, requestTimeoutMs, circuitOpenMs, pepper, identitySecret, clientIp, production } = settings;
   if (production && store.kind === 'memory') {
     warn('[KV] No Redis is configured: limits, keys and caches are kept in memory, separately in each process');
   }
   if (production && !pepper) warn('[KV] BREAKWATER_KEY_PEPPER is not set: API keys are stored as plain SHA-256');
-  if (clientIp === undefined && createAccessLists(lists).hasAddresses) {
-    warn('[Guard] BREAKWATER_ALLOW or BREAKWATER_DENY name addresses, but no client has one: set CLIENT_IP_SOURCE');
-  }
   const kv = createKv({
     store: openStore(store),
     namespace,

@@ -25,7 +25,7 @@ export function logLine(event: BreakwaterEvent): string | undefined {
     case 'keys-lost':
       return '[KV] Failed to verify an API key: the store holds no keys at all. It is new, or it has lost its data';
     case 'client-unknown':
-      return '[Rate Limit] No trustworthy client address: set CLIENT_IP_SOURCE or TRUSTED_PROXIES. All such clients share one limit';
+      return '[Rate Limit] No trustworthy client address: set CLIENT_IP_SOURCE or TRUSTED_PROXIES. All such clients share one limit, and lists say nothing of them';
   }
 }
 

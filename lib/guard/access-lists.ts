@@ -17,11 +17,10 @@ export interface AccessListOptions {
 export type Access = 'allow' | 'deny';
 
 export interface AccessLists {
-  /** What is said of the client with these headers; nothing where no trustworthy address is found. No I/O. */
-  ofClient(headers: Headers, clientIp: ClientIp): Access | undefined;
+  /** What is said of the client with these headers; `unknown` where entries want an address and there is none. No I/O. */
+  ofClient(headers: Headers, clientIp: ClientIp): Access | 'unknown' | undefined;
   /** What is said of a key. No I/O. */
   ofKey(id: string): Access | undefined;
-  readonly hasAddresses: boolean;
   readonly hasKeys: boolean;
 }
 
@@ -31,15 +30,14 @@ const MAX_ENTRIES = 10_000;
 export function createAccessLists({ allow = [], deny = [] }: AccessListOptions = {}): AccessLists {
   const allowed = compile('allow', allow);
   const denied = compile('deny', deny);
-  const hasAddresses = allowed.blocks.size + denied.blocks.size > 0;
   return {
     ofClient(headers, clientIp) {
-      const client = hasAddresses ? clientOf(headers, clientIp) : undefined;
-      if (!client) return undefined;
+      if (allowed.blocks.size + denied.blocks.size === 0) return undefined;
+      const client = clientOf(headers, clientIp);
+      if (!client) return 'unknown';
       return contains(denied, client) ? 'deny' : contains(allowed, client) ? 'allow' : undefined;
     },
     ofKey: (id) => (denied.keys.has(id) ? 'deny' : allowed.keys.has(id) ? 'allow' : undefined),
-    hasAddresses,
     hasKeys: allowed.keys.size + denied.keys.size > 0,
   };
 }

@@ -21,7 +21,7 @@ export interface GuardOptions {
   readonly clientIp: ClientIp;
   /**
    * Who is always refused with 403, and who is exempt from limits, by address and by key id. An address is looked up
-   * before any I/O, and where `clientIp` finds none the lists say nothing. The id of a key stands in its record: it is
+   * before any I/O; where `clientIp` finds none, lists say nothing of the request, which is an event. The id of a key stands in its record: it is
    * known before any I/O once this process has seen the key, and else from the answer to the one request that is made
    * anyway, so an allowed key is charged for the first request that a process sees, and a denied one costs it.
    * @default nobody
@@ -56,10 +56,12 @@ export function createGuard({ kv, keys, limiter, routes, clientIp, lists }: Guar
     }
   }
 
+  const notifyUnknown = () => kv.notify({ type: 'client-unknown', at: kv.clock.now() });
+
   const addressOf = (request: Request): string => {
     const address = clientIp(request.headers);
     if (address) return address;
-    kv.notify({ type: 'client-unknown', at: kv.clock.now() });
+    notifyUnknown();
     return UNKNOWN_CLIENT;
   };
 
@@ -105,6 +107,7 @@ export function createGuard({ kv, keys, limiter, routes, clientIp, lists }: Guar
       if (!route) return allow(undefined, undefined);
       const said = access.ofClient(request.headers, clientIp);
       if (said === 'deny') return deny(403, 'address-denied');
+      if (said === 'unknown') notifyUnknown();
       if (isPreflight(request)) return allow(undefined, undefined);
       const limits = said === 'allow' ? route.limits.filter((one) => !isByAddress(one)) : route.limits;
       return route.auth === 'none' ? withoutKey(limits, request) : withKey(limits, request);

@@ -36,8 +36,11 @@ describe('the lists of addresses', () => {
     expect(createAccessLists({ allow: [KEY], deny: [KEY] }).ofKey(KEY)).toBe('deny');
   });
 
-  it('say nothing of a client without a trustworthy address', () => {
-    for (const ip of ['', 'unknown', '192.0.2.1, 192.0.2.2']) expect(said({ deny: ['0.0.0.0/0'] }, ip)).toBeUndefined();
+  it('know no client without a trustworthy address, and do not look for one where no entry wants it', () => {
+    for (const ip of ['', 'nobody', '192.0.2.1, 192.0.2.2']) {
+      expect(said({ deny: ['0.0.0.0/0'] }, ip)).toBe('unknown');
+      expect(said({ deny: [KEY] }, ip)).toBeUndefined();
+    }
   });
 
   it('hold a block that a client is known by only when they hold all of it', () => {
@@ -45,7 +48,7 @@ describe('the lists of addresses', () => {
     const client = (text: string | undefined) => lists.ofClient(new Headers(), () => text);
     expect(
       ['2001:db8:1:7::/64', '2001:db8:2::/64', '192.0.2.1', '192.0.2.0/24', 'x', '', undefined].map(client),
-    ).toEqual(['deny', undefined, 'deny', undefined, undefined, undefined, undefined]);
+    ).toEqual(['deny', undefined, 'deny', undefined, 'unknown', 'unknown', 'unknown']);
   });
 
   it('agree with comparing every entry, however many there are', () => {
@@ -88,7 +91,7 @@ describe('the lists of keys', () => {
       'allow',
       undefined,
     ]);
-    expect([lists.hasKeys, lists.hasAddresses]).toEqual([true, false]);
+    expect([lists.hasKeys, createAccessLists({ deny: ['::1'] }).hasKeys]).toEqual([true, false]);
   });
 });
 
@@ -115,7 +118,7 @@ describe('the options of the lists', () => {
   it('may be left out', () => {
     for (const options of [undefined, {}, { allow: undefined }, { allow: [], deny: [] }]) {
       expect(settingOf(options)).toBe('accepted');
-      expect(createAccessLists(options).hasAddresses).toBe(false);
+      expect(createAccessLists(options).ofClient(headers('192.0.2.1'), cloudflare)).toBeUndefined();
     }
   });
 

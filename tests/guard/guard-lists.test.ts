@@ -14,7 +14,8 @@ const YEAR_MS = 366 * 86_400_000;
 /** One process: its own memory of keys, over the store that it shares with the others. */
 function processOn(store = memoryStore()) {
   const watched = watchedStore(store);
-  const kv = createKv({ store: watched });
+  const events: string[] = [];
+  const kv = createKv({ store: watched, onEvent: ({ type }) => events.push(type) });
   const keys = createApiKeys({ kv });
   const limiter = createLimiter({
     kv,
@@ -46,7 +47,7 @@ function processOn(store = memoryStore()) {
       return guard.check(new Request(`https://example.test${path}`, { ...init, headers }));
     };
   };
-  return { watched, keys, limiter, guardWith };
+  return { watched, keys, limiter, guardWith, events };
 }
 
 describe('a denied address', () => {
@@ -65,10 +66,13 @@ describe('a denied address', () => {
     expect(await ask(undefined, { path: '/public', ip: '192.0.3.1' })).toMatchObject({ outcome: 'allow' });
   });
 
-  it('is not looked for where no route fits, nor where the address is not known', async () => {
-    const { guardWith } = processOn();
+  it('is not looked for where no route fits, and cannot be found, which is an event, where it is not known', async () => {
+    const { guardWith, events } = processOn();
     const ask = guardWith({ deny: ['0.0.0.0/0'] });
     expect(await ask(undefined, { path: '/elsewhere' })).toMatchObject({ outcome: 'allow' });
+    expect(events).toEqual([]);
+    expect(await ask(undefined, { path: '/api/x', ip: 'unknown' })).toMatchObject({ status: 401 });
+    expect(events).toEqual(['client-unknown']);
     expect(await ask(undefined, { path: '/public', ip: 'unknown' })).toMatchObject({ outcome: 'allow' });
   });
 });
