@@ -56,6 +56,8 @@ export const evalTwice = fc
 const unknown = fc.constantFrom('FOO', 'get', 'Hget', 'x'.repeat(150), 'fo\no');
 export const connection = [
   words('PING', maybe(fc.constant(['hello']))),
+  // Of a section that there is not: the others tell each server's own numbers.
+  words('INFO', fc.constantFrom('nothing', '')),
   words('ECHO', text),
   words('TIME'),
   words('PUBLISH', text, text),
