@@ -31,19 +31,19 @@ export function isSameReply(command: Command, own: Reply, other: Reply, windowMs
 /** Above it a span is that to an instant which was named. */
 const LONGEST_SPAN_S = 1_000_000;
 
-/** Beyond 2^53 numbers are two apart, and an instant and the span to it are rounded once each, on both sides. */
-const INEXACT = 4;
-
 /**
  * Two clocks are read within the time that asking took: so far may milliseconds be apart, and one more for rounding.
  * Spans are whole seconds, and Redis rounds to the nearest: these are exact unless half a second has passed. What is left
- * until an instant that was named, and the instant at which a span ends, can lie at either side of half a second.
+ * until an instant that was named, and the instant at which a span ends, can lie at either side of half a second. Beyond
+ * 2^53 the memory store's numbers are rounded, those of an instant and of the span to it.
  */
 function toleranceOf([name]: Command, other: number, windowMs: number): number {
-  const ms = Math.ceil(windowMs) + 1 + (other > Number.MAX_SAFE_INTEGER ? INEXACT : 0);
-  if (name === 'PTTL' || name === 'PEXPIRETIME') return ms;
-  if (name === 'EXPIRETIME') return Math.ceil(ms / 1000);
-  return name === 'TTL' && (other > LONGEST_SPAN_S || ms >= 500) ? Math.ceil(ms / 1000) : 0;
+  const ms = Math.ceil(windowMs) + 1;
+  const seconds = Math.ceil(ms / 1000);
+  const inexact = Math.floor(other * 2 ** -51);
+  if (name === 'PTTL' || name === 'PEXPIRETIME') return ms + inexact;
+  if (name === 'EXPIRETIME') return seconds + inexact;
+  return name === 'TTL' && (other > LONGEST_SPAN_S || ms >= 500) ? seconds + inexact : 0;
 }
 
 const LUA_ERROR = /^ERR (Error compiling script|user_script:)/;
