@@ -91,12 +91,18 @@ describe.each(PATHS)('what the network does to %s', (path) => {
     });
   });
 
-  it.each([
-    ['01', refused, RETRYING_STORE],
-    ['02', swallowed, DEAF_CLOCK],
-    ['03', stalled, DEAF_CLOCK],
-  ] as const)('fault %s turns red with a planted defect', async (_, scenario, plant) => {
-    await turnsRed(() => scenario(path, plant));
+  it('fault 01 turns red with a client that sends again', async () => {
+    await turnsRed(() => refused(path, RETRYING_STORE));
+  });
+});
+
+describe.each(['REST', 'TCP'] as const)('without deadlines, over %s', (path) => {
+  it('fault 02 turns red', async () => {
+    await turnsRed(() => swallowed(path, DEAF_CLOCK));
+  });
+
+  it('fault 03 turns red', async () => {
+    await turnsRed(() => stalled(path, DEAF_CLOCK));
   });
 });
 

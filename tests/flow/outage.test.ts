@@ -52,6 +52,8 @@ class Process {
       store: this.store,
       requestTimeoutMs: timeoutMs,
       breaker: { timeout: OPEN_MS },
+      // How fast the machine is today is no line of these tests.
+      slowMs: false,
       onEvent: createEventLog((line) => this.lines.push(line)),
     });
     this.keys = createApiKeys({ kv: this.kv, pepper: { kid: 'p', secret: 'pepper-of-the-outage-tests' } });
