@@ -181,7 +181,18 @@ describe('limits by address and key', () => {
 describe('a RateLimitError', () => {
   const result = (basis: Basis) =>
     summarise(
-      [{ policy: 'p', allowed: false, limit: 5, windowMs: 1_000, remaining: 0, resetAfterMs: 9, retryAfterMs: 9 }],
+      [
+        {
+          policy: 'p',
+          algorithm: 'gcra',
+          allowed: false,
+          limit: 5,
+          windowMs: 1_000,
+          remaining: 0,
+          resetAfterMs: 9,
+          retryAfterMs: 9,
+        },
+      ],
       basis,
       0,
     );

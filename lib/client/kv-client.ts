@@ -62,6 +62,8 @@ export interface KvCircuit {
 
 export interface KvClient extends TypedCommands {
   readonly storeKind: StoreKind;
+  /** See {@link Store.slotOf}. */
+  readonly slotOf: Store['slotOf'];
   readonly namespace: string;
   readonly clock: Clock;
   readonly requestTimeoutMs: number;
@@ -171,6 +173,7 @@ export function createKv(options: KvOptions): KvClient {
     };
     return {
       storeKind: store.kind,
+      slotOf: store.slotOf,
       namespace,
       clock,
       requestTimeoutMs,

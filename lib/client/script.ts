@@ -53,17 +53,33 @@ export async function runScript(kv: KvClient, call: ScriptCall, options: CallOpt
 /** As {@link runScript}, with further commands in the same request. The script's result comes first. */
 export async function runScriptWith(
   kv: KvClient,
-  { script, keys, args }: ScriptCall,
+  call: ScriptCall,
   others: readonly Command[],
   options: CallOptions = {},
 ): Promise<readonly Result[]> {
-  const tail = [keys.length, ...keys, ...args];
+  return runScriptsWith(kv, [call], others, options);
+}
+
+/** As {@link runScriptWith}, with several calls in one request, each atomic by itself. Their results come first, in order. */
+export async function runScriptsWith(
+  kv: KvClient,
+  calls: readonly ScriptCall[],
+  others: readonly Command[],
+  options: CallOptions = {},
+): Promise<readonly Result[]> {
   const startedAt = kv.clock.monotonic();
-  const results = await kv.execute([['EVALSHA', await script.sha1(), ...tail], ...others], options);
-  const [first, ...rest] = results;
-  if (!isNoScript(first)) return results;
+  const known: Command[] = [];
+  for (const call of calls) known.push(['EVALSHA', await call.script.sha1(), ...tailOf(call)]);
+  const results = await kv.execute([...known, ...others], options);
+  const unknown = calls.filter((_, index) => isNoScript(results[index]));
+  if (unknown.length === 0) return results;
   const limitMs = Math.min(options.timeoutMs ?? kv.requestTimeoutMs, kv.requestTimeoutMs);
-  const timeoutMs = limitMs - (kv.clock.monotonic() - startedAt);
-  const again = { ...options, timeoutMs: Math.max(1, timeoutMs) };
-  return [...(await kv.execute([['EVAL', script.lua, ...tail]], again)), ...rest];
+  const timeoutMs = Math.max(1, limitMs - (kv.clock.monotonic() - startedAt));
+  const texts = unknown.map((call): Command => ['EVAL', call.script.lua, ...tailOf(call)]);
+  const again = [...(await kv.execute(texts, { ...options, timeoutMs }))];
+  return results.map((result) => (isNoScript(result) ? (again.shift() ?? result) : result));
+}
+
+function tailOf({ keys, args }: ScriptCall): readonly Argument[] {
+  return [keys.length, ...keys, ...args];
 }

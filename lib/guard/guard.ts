@@ -2,7 +2,6 @@ import type { KvClient } from '../client/kv-client.ts';
 import { ConfigError } from '../errors.ts';
 import type { ApiKeys } from '../keys/api-keys.ts';
 import type { Validation } from '../keys/verifier.ts';
-import { toSubject } from '../limit/ledger.ts';
 import type { Limiter } from '../limit/limiter.ts';
 import { type LimitResult, summarise } from '../limit/result.ts';
 import { type AccessListOptions, createAccessLists } from './access-lists.ts';
@@ -45,14 +44,17 @@ export const UNKNOWN_CLIENT = 'unknown-client';
 
 /** @throws ConfigError for a route that names a policy which does not exist, and for a list with a malformed entry. */
 export function createGuard({ kv, keys, limiter, routes, clientIp, lists }: GuardOptions): Guard {
-  const { rules } = limiter;
+  const { policies } = limiter;
   const { verifier, format, digest: toDigest, entryTtlMs } = keys;
   const door = createFrontDoor({ kv, verifier, limiter, entryTtlMs });
   const match = createRouteMatcher(routes);
   const access = createAccessLists(lists);
   for (const { path, limits = {} } of routes) {
     for (const name of Object.keys(limits)) {
-      if (!rules.has(name)) throw new ConfigError(`route ${path}`, `names a policy that does not exist: ${name}`);
+      const policy = policies.get(name);
+      if (!policy) throw new ConfigError(`route ${path}`, `names a policy that does not exist: ${name}`);
+      // Nobody here sees the end of a request, so nobody would give its slot back.
+      if (policy.rule.kind === 'c') throw new ConfigError(`route ${path}`, `cannot have a concurrency policy: ${name}`);
     }
   }
 
@@ -69,10 +71,8 @@ export function createGuard({ kv, keys, limiter, routes, clientIp, lists }: Guar
   const chargesOf = async (limits: Limits, request: Request, account: string): Promise<readonly DoorCharge[]> => {
     const charges: DoorCharge[] = [];
     for (const [name, by] of limits) {
-      const rule = rules.get(name);
-      if (!rule) continue;
-      const subject = by === 'key' ? account : await toSubject(addressOf(request));
-      charges.push({ rule, subject, byKey: by === 'key' });
+      const charge = await limiter.chargeOf(name, by === 'key' ? account : addressOf(request));
+      charges.push({ ...charge, byKey: by === 'key' });
     }
     return charges;
   };

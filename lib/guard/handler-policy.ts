@@ -1,5 +1,5 @@
 import { ConfigError } from '../errors.ts';
-import { compileRule, type Quota } from '../limit/policy.ts';
+import { compilePolicy, type Quota } from '../limit/policy.ts';
 import { checkRateHeaderOptions, type RateHeaderOptions } from './rate-headers.ts';
 
 export interface WindowOptions {
@@ -47,7 +47,7 @@ export interface CompiledPolicy<Req extends Request> {
 export function compileHandlerPolicy<Req extends Request>(policy: HandlerPolicy<Req>): CompiledPolicy<Req> {
   const { limit, windowMs, burst, by = 'ip', name = 'handler', cost = 1, headers, retryJitter } = policy;
   const quota: Quota = { ...windowQuota(limit, windowMs, policy), burst };
-  const { capacity } = compileRule({ name, ...quota });
+  const { capacity } = compilePolicy({ name, ...quota }).rule;
   if (by !== 'ip' && by !== 'key' && typeof by !== 'function') {
     throw new ConfigError('by', "must be 'ip', 'key' or a function");
   }

@@ -1,6 +1,5 @@
 import { randomShare } from '../client/crypto.ts';
 import { ConfigError } from '../errors.ts';
-import type { Rule } from '../limit/policy.ts';
 import type { LimitResult, PolicyResult } from '../limit/result.ts';
 
 /**
@@ -22,20 +21,18 @@ export interface RateHeaderOptions {
   readonly retryJitter?: number | undefined;
   /** From 0 up to, not including, 1. @default Math.random */
   readonly random?: (() => number) | undefined;
-  /** The limiter's: tells policies with a window from those that refill one by one, which is what is assumed without it. */
-  readonly rules?: Pick<ReadonlyMap<string, Pick<Rule, 'algorithm'>>, 'get'> | undefined;
 }
 
 export type Field = readonly [name: string, value: string];
 
-type Emitter = (result: LimitResult, options: RateHeaderOptions) => readonly Field[];
+type Emitter = (result: LimitResult) => readonly Field[];
 
 const EMITTERS: Readonly<Record<RateHeaderVersion, Emitter>> = { 'draft-11': draft11, legacy };
 
 /** What a response says about `result`; `Retry-After` (RFC 9110) on refusal. Nothing is said of what is not known. */
 export function rateHeaders(result: LimitResult, options: RateHeaderOptions = {}): readonly Field[] {
   const { headers = ['draft-11'] } = options;
-  const fields = headers.flatMap((version) => EMITTERS[version](result, options));
+  const fields = headers.flatMap((version) => EMITTERS[version](result));
   if (result.allowed || result.retryAfterMs === undefined) return fields;
   return [...fields, ['retry-after', retryAfter(result.retryAfterMs, options)]];
 }
@@ -62,13 +59,13 @@ export function checkRateHeaderOptions({ headers = [], retryJitter = 0 }: RateHe
  * address or of the key that the request itself carries. A refusal tells of the policies that refused alone: section 6
  * wants no effective window to end after `Retry-After`.
  */
-function draft11({ allowed, policies }: LimitResult, { rules }: RateHeaderOptions): readonly Field[] {
+function draft11({ allowed, policies }: LimitResult): readonly Field[] {
   const offered = policies.map(
     ({ policy, limit, windowMs }) => `${sfString(policy)};q=${sfInteger(limit)};w=${sfInteger(seconds(windowMs) || 1)}`,
   );
   const left = policies.flatMap((one) => {
     if (one.remaining === undefined || allowed !== one.allowed) return [];
-    const t = seconds(effectiveWindowMs(one, one.remaining, rules));
+    const t = seconds(effectiveWindowMs(one, one.remaining));
     return [`${sfString(one.policy)};r=${sfInteger(one.remaining)};t=${sfInteger(t)}`];
   });
   const fields: Field[] = [['ratelimit-policy', offered.join(', ')]];
@@ -80,14 +77,12 @@ function draft11({ allowed, policies }: LimitResult, { rules }: RateHeaderOption
  * otherwise `r=99;t=1` after the first of 100 requests a minute invites 99 a second: section 8.5 asks to cap that ratio.
  */
 function effectiveWindowMs(
-  { policy, limit, windowMs, resetAfterMs = 0, retryAfterMs }: PolicyResult,
+  { algorithm, limit, windowMs, resetAfterMs = 0, retryAfterMs }: PolicyResult,
   remaining: number,
-  rules: RateHeaderOptions['rules'],
 ): number {
   if (retryAfterMs !== undefined) return retryAfterMs;
   const paced = (Math.max(remaining, 1) * windowMs) / limit;
-  const refills = (rules?.get(policy)?.algorithm ?? 'gcra') === 'gcra';
-  return refills ? paced : Math.max(paced, resetAfterMs);
+  return algorithm === 'gcra' ? paced : Math.max(paced, resetAfterMs);
 }
 
 function legacy({ limit, remaining, reset }: LimitResult): readonly Field[] {

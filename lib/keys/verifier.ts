@@ -32,6 +32,8 @@ export interface Verifier<Config> {
   validate(key: string, options?: CallOptions): Promise<Validation<Config>>;
   /** Entry, record and sentinel: the keys that the lookup reads. */
   lookupKeys(digest: KeyDigest): readonly [string, string, string];
+  /** What this process knows well enough not to ask. */
+  recent(digest: KeyDigest): Validation<Config> | undefined;
   /** Makes an answer, and a memory, of what the lookup found. */
   learn(digest: KeyDigest, status: Value | undefined, raw: Value | undefined): Validation<Config>;
   /** The id of a key that this process has seen within the last `staleIfErrorMs`. No I/O. */
@@ -89,6 +91,11 @@ export function createVerifier<Config>(options: VerifierOptions<Config>): Verifi
     stats,
     idOf: ({ digest }) => known.stale(digest)?.id,
     lookupKeys: (digest) => [names.entry(digest), names.record(digest), names.sentinel],
+    recent(digest) {
+      const record = known.fresh(digest.digest);
+      if (record === undefined) return undefined;
+      return record === 'absent' ? { status: 'INVALID', reason: 'unknown' } : judge(record, false);
+    },
     learn(digest, status, raw) {
       if (status === 'absent') {
         known.noteAbsent(digest.digest);
@@ -117,14 +124,11 @@ export function createVerifier<Config>(options: VerifierOptions<Config>): Verifi
     async validate(key, call) {
       if (!format.accepts(key)) return { status: 'INVALID', reason: 'malformed' };
       const digest = await toDigest(key);
-      const record = known.fresh(digest.digest);
-      if (record === 'absent') {
-        stats.negativeHits += 1;
-        return { status: 'INVALID', reason: 'unknown' };
-      }
-      if (record) {
-        stats.hits += 1;
-        return judge(record, false);
+      const answer = verifier.recent(digest);
+      if (answer) {
+        if (answer.status === 'INVALID' && answer.reason === 'unknown') stats.negativeHits += 1;
+        else stats.hits += 1;
+        return answer;
       }
       stats.misses += 1;
       try {

@@ -1,59 +1,78 @@
 import { defineScript, type Script } from '../client/script.ts';
 import type { ScriptContext } from '../store/script-twins.ts';
 import type { Argument } from '../store/store.ts';
+import { ACCOUNT_LUA, type Account, type AccountKeeping, type AccountRule } from './account.ts';
+import { concurrency } from './algorithms/concurrency.ts';
+import { fixedWindow } from './algorithms/fixed-window.ts';
+import { gcra } from './algorithms/gcra.ts';
+import { slidingLog } from './algorithms/sliding-log.ts';
+import { slidingWindow } from './algorithms/sliding-window.ts';
+import { tokenBucket } from './algorithms/token-bucket.ts';
 import type { Rule } from './policy.ts';
 
+/** By the letter that stands for each of them in scripts and keys. */
+const KEEPINGS: Readonly<Record<string, AccountKeeping>> = {
+  g: gcra,
+  f: fixedWindow,
+  s: slidingWindow,
+  b: tokenBucket,
+  l: slidingLog,
+  c: concurrency,
+};
+
+/** `take` takes from all accounts or from none, `peek` says what would come of it, `give` gives back. */
+export type ChargeMode = 'take' | 'peek' | 'give';
+
+/** The most of what is left that one process may take in advance: others have to live too. */
+const LEASE_SHARE = 0.5;
+
 /**
- * The one piece of limiting that runs inside Redis, in Lua and in TypeScript: charges several policies at once, all or
- * none. It comes as a function, so that the guard can put it into a script with the key lookup. A negative cost asks
- * whether that much would fit, and takes nothing.
+ * The one piece of limiting that runs inside Redis, in Lua and in TypeScript: charges several accounts at once, all or
+ * none. It comes as a function, so that the guard can put it into a script with the key lookup.
  *
- * `gcra` keeps `<TAT>:<interval>:<capacity>`, times in microseconds. The theoretical arrival time (TAT) is the moment at
- * which the whole burst is available again; the interval is that of one permit when it was written, so that a subject
- * whose plan changes keeps what it has used in permits, not in time. A debt above the capacity of that moment was never
- * granted: the clock has been set back since, and the account counts as lost. `fixedWindow` keeps `<window>:<count>`;
- * the number of the window stands in the value, not in the key, so that the server's clock decides and all keys are
- * declared. Numbers are written with `%.0f`, because Lua's own form keeps 14 digits and microseconds since 1970 have 16.
+ * Several checks of the same cost may be charged together: `need` is what they want in all, and as much of it is granted
+ * as every account has, in whole checks. An account that is leased may grant more than that, `want`, to be spent later;
+ * each account grants its own amount. One grant for all of them would charge some for what others could not give.
  *
- * The reply is flat: 1 or 0 for granted; then for each key the permits left, the microseconds until all are back, and the
- * microseconds until this cost fits (0 now, -1 never).
+ * The reply is flat: 1 or 0 for granted (one check at least); then for each account the permits taken, the permits left,
+ * the microseconds until all are back, and the microseconds until one check fits (0 now, -1 never); where not all that is
+ * needed was granted, until one more fits.
  */
-export const CHARGE_LUA: string = `
-local function charge(now, cost, keys, rules)
-  local take, out, writes, granted = cost > 0, {0}, {}, true
-  cost = math.abs(cost)
+export const CHARGE_LUA: string = `${ACCOUNT_LUA}
+${Object.entries(KEEPINGS)
+  .map(([kind, { lua }]) => `open.${kind} = ${lua}`)
+  .join('\n')}
+local function read_rule(text)
+  local kind, period, capacity, refill, want, owed = string.match(text, '^(%l):(%d+):(%d+):(%d+):(%d+):(%d+)$')
+  return {kind = kind, period = tonumber(period), capacity = tonumber(capacity), refill = tonumber(refill),
+    want = tonumber(want), owed = tonumber(owed)}
+end
+local function charge(now, mode, cost, need, id, keys, rules)
+  local out, waits, puts, least, granted = {0}, {}, {}, need, true
   for i = 1, #keys do
-    local kind, period, capacity = rules[3 * i - 2], tonumber(rules[3 * i - 1]), tonumber(rules[3 * i])
-    local first, second, third = string.match(redis.call('GET', keys[i]) or '', '^(%d+):(%d+):?(%d*)$')
-    first, second, third = tonumber(first), tonumber(second), tonumber(third)
-    local left, reset, retry, lasts
-    if kind == 'g' then
-      local debt, interval = 0, period
-      local most = second and ((third or math.huge) + 1) * second
-      if first and first > now and second > 0 and first - now <= most then debt, interval = first - now, second end
-      left, reset, retry = math.floor(capacity - debt / interval), debt, debt - (capacity - cost) * interval
-      if interval ~= period then debt = math.ceil(debt / interval * period) end
-      lasts = debt + cost * period
-      writes[i] = {string.format('%.0f:%.0f:%.0f', now + lasts, period, capacity), lasts}
-    else
-      local window = math.floor(now / period)
-      local used = first == window and second or 0
-      lasts = (window + 1) * period - now
-      left, reset, retry = capacity - used, used > 0 and lasts or 0, used + cost > capacity and lasts or 0
-      writes[i] = {string.format('%.0f:%.0f', window, used + cost), lasts}
-    end
-    if cost == 0 or retry < 0 then retry = 0 end
-    if cost > capacity then retry = -1 end
+    local rule = rules[i]
+    local left, reset, wait, put = open[rule.kind](keys[i], now, rule, id)
+    local retry = 0
+    if mode == 'give' then left, reset = put(-cost)
+    elseif cost > rule.capacity then retry = -1
+    elseif cost > 0 then retry = math.max(0, wait(cost)) end
+    left = math.max(0, left)
     if retry ~= 0 then granted = false end
-    out[3 * i - 1], out[3 * i], out[3 * i + 1] = math.max(0, left), reset, retry
+    least, waits[i], puts[i] = math.min(least, left), wait, put
+    out[4 * i - 2], out[4 * i - 1], out[4 * i], out[4 * i + 1] = 0, left, reset, retry
   end
-  if granted then
-    out[1] = 1
-    for i = 1, take and #keys or 0 do
-      local value, lasts = writes[i][1], writes[i][2]
-      redis.call('SET', keys[i], value, 'PX', string.format('%.0f', math.ceil(lasts / 1000)))
-      out[3 * i - 1], out[3 * i] = out[3 * i - 1] - cost, lasts
+  if not granted then return out end
+  out[1] = 1
+  if mode ~= 'take' or cost == 0 then return out end
+  local shared = math.floor(least / cost) * cost
+  for i = 1, #keys do
+    local left, want = out[4 * i - 1], rules[i].want
+    local grant = math.min(left, math.max(shared, math.min(want, math.floor(left * ${LEASE_SHARE}))))
+    if grant > 0 then
+      out[4 * i - 2] = grant
+      out[4 * i - 1], out[4 * i] = puts[i](grant)
     end
+    if shared < need then out[4 * i + 1] = math.max(0, waits[i](cost)) end
   end
   return out
 end
@@ -64,74 +83,59 @@ local function clock(given)
 end
 `;
 
-interface Account {
-  readonly left: number;
-  readonly reset: number;
-  /** Microseconds until the cost fits; not above 0 when it fits now. */
-  readonly retry: number;
-  /** What to write when it is granted, and for how many microseconds. */
-  readonly value: string;
-  readonly lasts: number;
+export interface ChargeCall {
+  readonly mode: ChargeMode;
+  readonly cost: number;
+  readonly need: number;
+  readonly id: string;
 }
 
 /** The twin of `charge` in {@link CHARGE_LUA}. */
 export function charge(
   redis: ScriptContext,
   now: number,
-  signedCost: number,
+  { mode, cost, need, id }: ChargeCall,
   keys: readonly string[],
-  rules: readonly string[],
+  rules: readonly AccountRule[],
 ): number[] {
-  const cost = Math.abs(signedCost);
-  const seen = keys.map((key, index) => {
-    const [kind, period, capacity] = [rules[3 * index], Number(rules[3 * index + 1]), Number(rules[3 * index + 2])];
-    const raw = redis.call('GET', key);
-    const [, first, second, third] = /^(\d+):(\d+):?(\d*)$/.exec(typeof raw === 'string' ? raw : '') ?? [];
-    const stored = { first: Number(first ?? -1), second: Number(second ?? 0), third: third ? Number(third) : Infinity };
-    const account = (kind === 'g' ? gcra : fixedWindow)(stored, now, cost, period, capacity);
-    return { ...account, key, retry: cost > capacity ? -1 : cost === 0 ? 0 : Math.max(0, account.retry) };
+  const accounts = rules.map((rule, index) => toCharge(redis, keys[index] ?? '', now, rule, id));
+  let granted = true;
+  let least = need;
+  const seen = accounts.map(({ rule, account }) => {
+    const { left, reset } = mode === 'give' ? account.put(-cost) : account;
+    const retry = mode === 'give' ? 0 : cost > rule.capacity ? -1 : cost > 0 ? Math.max(0, account.wait(cost)) : 0;
+    if (retry !== 0) granted = false;
+    least = Math.min(least, Math.max(0, left));
+    return { rule, account, left: Math.max(0, left), reset, retry };
   });
-  const granted = seen.every(({ retry }) => retry === 0);
-  const taken = granted && signedCost > 0;
+  const taking = granted && mode === 'take' && cost > 0;
+  const shared = taking ? Math.floor(least / cost) * cost : 0;
   const out = [granted ? 1 : 0];
-  for (const { key, left, reset, retry, value, lasts } of seen) {
-    if (taken) redis.call('SET', key, value, 'PX', Math.ceil(lasts / 1000));
-    out.push(Math.max(0, left) - (taken ? cost : 0), taken ? lasts : reset, retry);
+  for (const { rule, account, left, reset, retry } of seen) {
+    const ahead = Math.min(rule.want, Math.floor(left * LEASE_SHARE));
+    const grant = taking ? Math.min(left, Math.max(shared, ahead)) : 0;
+    const after = grant > 0 ? account.put(grant) : { left, reset };
+    out.push(grant, after.left, after.reset, taking && shared < need ? Math.max(0, account.wait(cost)) : retry);
   }
   return out;
 }
 
-interface Stored {
-  readonly first: number;
-  readonly second: number;
-  /** Infinity where there is none. */
-  readonly third: number;
+interface OpenCharge {
+  readonly rule: AccountRule;
+  readonly account: Account;
 }
 
-function gcra({ first, second, third }: Stored, now: number, cost: number, period: number, capacity: number): Account {
-  const [debt, interval] =
-    first > now && second > 0 && first - now <= (third + 1) * second ? [first - now, second] : [0, period];
-  const lasts = (interval === period ? debt : Math.ceil((debt / interval) * period)) + cost * period;
-  return {
-    left: Math.floor(capacity - debt / interval),
-    reset: debt,
-    retry: debt - (capacity - cost) * interval,
-    value: `${now + lasts}:${period}:${capacity}`,
-    lasts,
-  };
+function toCharge(redis: ScriptContext, key: string, now: number, rule: AccountRule, id: string): OpenCharge {
+  const keeping = KEEPINGS[rule.kind];
+  if (!keeping) throw new Error('unknown kind of account');
+  return { rule, account: keeping.open({ redis, key, now, rule, id }) };
 }
 
-function fixedWindow({ first, second }: Stored, now: number, cost: number, period: number, capacity: number): Account {
-  const window = Math.floor(now / period);
-  const used = first === window ? second : 0;
-  const lasts = (window + 1) * period - now;
-  return {
-    left: capacity - used,
-    reset: used > 0 ? lasts : 0,
-    retry: used + cost > capacity ? lasts : 0,
-    value: `${window}:${used + cost}`,
-    lasts,
-  };
+/** The twin of `read_rule`. */
+export function readRule(text: string): AccountRule {
+  const [kind = '', ...numbers] = text.split(':');
+  const [period = 0, capacity = 0, refill = 0, want = 0, owed = 0] = numbers.map(Number);
+  return { kind, period, capacity, refill, want, owed };
 }
 
 /** Microseconds since 1970: `given`, or the server's clock where that is empty. */
@@ -142,17 +146,29 @@ export function scriptClock(redis: ScriptContext, given: string | undefined): nu
   return Number(seconds) * 1_000_000 + Number(micros);
 }
 
-/** KEYS: one per rule. ARGV: clock, cost, then three per rule. */
+/** KEYS: one per rule. ARGV: clock, mode, cost, need, id, then the rules. */
 export const chargeScript: Script = defineScript({
   name: 'charge',
   lua: `${CHARGE_LUA}
 local rules = {}
-for i = 3, #ARGV do rules[i - 2] = ARGV[i] end
-return charge(clock(ARGV[1]), tonumber(ARGV[2]), KEYS, rules)
+for i = 1, #KEYS do rules[i] = read_rule(ARGV[5 + i]) end
+return charge(clock(ARGV[1]), ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4]), ARGV[5], KEYS, rules)
 `,
-  memory: (redis, keys, [now, cost, ...rules]) => charge(redis, scriptClock(redis, now), Number(cost), keys, rules),
+  memory: (redis, keys, [now, mode, cost, need, id = '', ...rules]) =>
+    charge(
+      redis,
+      scriptClock(redis, now),
+      { mode: asMode(mode), cost: Number(cost), need: Number(need), id },
+      keys,
+      rules.map(readRule),
+    ),
 });
 
-export function ruleArguments(rule: Rule): Argument[] {
-  return [rule.algorithm === 'gcra' ? 'g' : 'f', rule.periodUs, rule.capacity];
+export function asMode(mode: string | undefined): ChargeMode {
+  return mode === 'take' || mode === 'give' ? mode : 'peek';
+}
+
+/** A rule as {@link CHARGE_LUA} reads it. */
+export function ruleArgument({ kind, periodUs, capacity, limit }: Rule, want = 0, owed = 0): Argument {
+  return `${kind}:${periodUs}:${capacity}:${limit}:${want}:${owed}`;
 }

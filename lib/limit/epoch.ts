@@ -26,7 +26,8 @@ export interface EpochQuery {
 
 const NOTHING: EpochQuery = { commands: [], learn: () => false };
 
-export function createEpoch(kv: KvClient): Epoch {
+/** `onChange` is told when the keys are others from now on. */
+export function createEpoch(kv: KvClient, onChange: () => void = () => {}): Epoch {
   const { clock } = kv;
   const name = kv.namespace + buildKey(KV_PREFIXES.RATE_LIMIT, 'epoch');
   let current = '';
@@ -41,6 +42,7 @@ export function createEpoch(kv: KvClient): Epoch {
     answered = question;
     current = next;
     knownAt = instant(clock);
+    if (changed) onChange();
     return changed;
   };
 

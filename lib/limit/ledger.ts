@@ -4,26 +4,33 @@ import type { KvClient } from '../client/kv-client.ts';
 import { elapsedSince, type Instant, instant } from '../clock.ts';
 import { ConfigError, isKvError, isUnavailable } from '../errors.ts';
 import type { Argument } from '../store/store.ts';
-import { ruleArguments } from './charge.ts';
+import { type ChargeCall, readRule, ruleArgument } from './charge.ts';
 import { createEpoch, type Epoch } from './epoch.ts';
+import type { Leases } from './leases.ts';
 import { createLocalAccounts } from './local-accounts.ts';
-import type { Rule } from './policy.ts';
-import { type LimitResult, readCharge, summarise, uncounted } from './result.ts';
+import type { Charge, Rule } from './policy.ts';
+import {
+  type AccountAnswer,
+  type Answer,
+  type Basis,
+  type LimitResult,
+  policyResult,
+  readAnswer,
+  summarise,
+  uncounted,
+} from './result.ts';
 
 export type OnUnavailable = 'local' | 'allow' | 'deny';
-
-/** What is to be charged: a rule, and whose account. */
-export interface Charge {
-  readonly rule: Rule;
-  /** Bounded and safe to stand in a key. */
-  readonly subject: string;
-}
 
 export interface LedgerOptions {
   readonly kv: KvClient;
   readonly onUnavailable: OnUnavailable;
   /** Accounts kept in this process while Redis is away. */
   readonly maxLocalKeys: number;
+  /** Among how many processes a limit is divided while Redis is away. */
+  readonly expectedProcesses: number;
+  /** Forgotten when all limits are cleared. */
+  readonly leases: Leases;
 }
 
 /** How long Redis has to answer without fail before limits are said to be back: it may refuse one request of two. */
@@ -34,22 +41,31 @@ export interface Ledger {
   readonly epoch: Epoch;
   /** Keys of the charges in the current epoch. */
   keys(charges: readonly Charge[]): readonly string[];
-  /** A result from what the script answered. */
-  read(charges: readonly Charge[], reply: Value | undefined): LimitResult;
+  /** The charges as the script reads them, with what each of them would hold in advance. */
+  rules(charges: readonly Charge[], wants?: readonly number[] | undefined): readonly Argument[];
+  /** What the script answered. `undefined`, and an event, where it cannot be read. */
+  read(charges: readonly Charge[], reply: Value | undefined): Answer | undefined;
+  /** The result of one check. */
+  conclude(charges: readonly Charge[], answer: Answer | undefined, basis: Basis): LimitResult;
+  /** The result of a check of which nothing can be said: as configured, but that `local` has nothing to count. */
+  unknown(charges: readonly Charge[]): LimitResult;
   /** The answer without Redis, for an `error` that says that it is away or that it cannot read a key; others are thrown. */
-  without(charges: readonly Charge[], cost: number, error: unknown): LimitResult;
+  without(charges: readonly Charge[], call: ChargeCall, error: unknown): LimitResult;
   /** The answer without Redis, as configured. */
-  here(charges: readonly Charge[], cost: number): LimitResult;
+  here(charges: readonly Charge[], call: ChargeCall): LimitResult;
   /** Forgets what was counted here; all of it without `charges`. */
   forgetLocal(charges?: readonly Charge[]): void;
 }
 
-export function createLedger({ kv, onUnavailable, maxLocalKeys }: LedgerOptions): Ledger {
-  const epoch = createEpoch(kv);
+const PEEK: ChargeCall = { mode: 'peek', cost: 0, need: 0, id: '' };
+
+export function createLedger({ kv, onUnavailable, maxLocalKeys, expectedProcesses, leases }: LedgerOptions): Ledger {
+  const epoch = createEpoch(kv, () => leases.forget());
   const local = createLocalAccounts(kv.clock, maxLocalKeys);
   let failedAt: Instant | undefined;
 
-  const localKey = ({ rule, subject }: Charge) => `${rule.name}:${subject}`;
+  const localKey = ({ rule, subject }: Charge) => `${rule.name}:${rule.kind}:${subject}`;
+  const localRule = ({ rule }: Charge) => readRule(String(ruleArgument(divided(rule, expectedProcesses))));
 
   const markAway = (reason: string) => {
     const isNews = failedAt === undefined;
@@ -67,36 +83,64 @@ export function createLedger({ kv, onUnavailable, maxLocalKeys }: LedgerOptions)
   const notifyUnreadable = (problem: string) =>
     kv.notify({ type: 'unreadable', at: kv.clock.now(), feature: 'limit', problem });
 
-  const chargeHere = (charges: readonly Charge[], cost: number): Value =>
-    local.charge(charges.map(localKey), cost, charges.flatMap(({ rule }) => ruleArguments(rule)).map(String));
-
-  const conclude = (charges: readonly Charge[], reply: Value | undefined, basis: 'store' | 'local'): LimitResult => {
-    const rules = charges.map(({ rule }) => rule);
-    const policies = readCharge(reply, rules);
-    if (policies) return summarise(policies, basis, kv.clock.now());
-    notifyUnreadable('unexpected reply of the script');
-    return summarise(uncounted(rules, onUnavailable !== 'deny'), 'policy', kv.clock.now());
+  /** Permits granted here that are not back yet: Redis has not heard of them. */
+  const owed = (charge: Charge): number => {
+    if (local.size === 0) return 0;
+    const rule = localRule(charge);
+    const answer = readAnswer(local.charge(PEEK, [localKey(charge)], [rule]), 1);
+    return rule.capacity - (answer?.accounts[0]?.left ?? rule.capacity);
   };
 
-  const here: Ledger['here'] = (charges, cost) => {
-    if (onUnavailable === 'local') return conclude(charges, chargeHere(charges, cost), 'local');
-    const rules = charges.map(({ rule }) => rule);
-    return summarise(uncounted(rules, onUnavailable === 'allow'), 'policy', kv.clock.now());
+  const byPolicy = (charges: readonly Charge[], allowed: boolean) =>
+    summarise(
+      charges.map(({ rule }) => uncounted(rule, allowed)),
+      'policy',
+      kv.clock.now(),
+    );
+
+  const unknown = (charges: readonly Charge[]) => byPolicy(charges, onUnavailable !== 'deny');
+
+  const conclude: Ledger['conclude'] = (charges, answer, basis) =>
+    answer ? summarise(policiesOf(charges, answer.accounts), basis, kv.clock.now()) : unknown(charges);
+
+  const here: Ledger['here'] = (charges, call) => {
+    if (onUnavailable === 'local') {
+      const reply = local.charge(call, charges.map(localKey), charges.map(localRule));
+      return conclude(charges, readAnswer(reply, charges.length), 'local');
+    }
+    return byPolicy(charges, onUnavailable === 'allow');
   };
 
   return {
     epoch,
     here,
-    keys: (charges) => charges.map(({ rule, subject }) => epoch.key(rule.name, subject)),
+    conclude,
+    unknown,
+    keys: (charges) =>
+      // Another algorithm keeps another account: it could not read this one.
+      charges.map(({ rule, subject }) =>
+        epoch.key(rule.kind === 'g' ? rule.name : `${rule.name}.${rule.kind}`, subject),
+      ),
+    rules: (charges, wants = []) =>
+      charges.map((charge, index) => ruleArgument(charge.rule, wants[index] ?? 0, owed(charge))),
+
     read(charges, reply) {
       markBack();
-      return conclude(charges, reply, 'store');
+      const answer = readAnswer(reply, charges.length);
+      if (!answer) notifyUnreadable('unexpected reply of the script');
+      // What was owed is in Redis now.
+      if (local.size > 0) {
+        charges.forEach((charge, index) => {
+          if (answer?.accounts[index]?.taken) local.forget(localKey(charge));
+        });
+      }
+      return answer;
     },
-    without(charges, cost, error) {
+    without(charges, call, error) {
       if (isUnavailable(error)) markAway(error.code);
       else if (isKvError(error) && error.code === 'COMMAND') notifyUnreadable(error.replyCode);
       else throw error;
-      return here(charges, cost);
+      return here(charges, call);
     },
     forgetLocal(charges) {
       if (charges) for (const charge of charges) local.forget(localKey(charge));
@@ -105,9 +149,19 @@ export function createLedger({ kv, onUnavailable, maxLocalKeys }: LedgerOptions)
   };
 }
 
-/** ARGV of the charge script, on the server's clock. */
-export function scriptArguments(charges: readonly Charge[], cost: number): Argument[] {
-  return ['', cost, ...charges.flatMap(({ rule }) => ruleArguments(rule))];
+function policiesOf(charges: readonly Charge[], accounts: readonly AccountAnswer[]) {
+  return charges.map(({ rule }, index) => {
+    const account = accounts[index] ?? { taken: 0, left: 0, resetUs: 0, retryUs: 0 };
+    return policyResult(rule, account, account.retryUs === 0);
+  });
+}
+
+/** One process's part of a rule. At least one permit: a limit is not an outage. */
+function divided(rule: Rule, processes: number): Rule {
+  if (processes === 1) return rule;
+  const part = (permits: number) => Math.max(1, Math.floor(permits / processes));
+  const periodUs = rule.kind === 'g' ? rule.periodUs * processes : rule.periodUs;
+  return { ...rule, limit: part(rule.limit), capacity: part(rule.capacity), periodUs };
 }
 
 /** A subject from outside, in a form that can stand in a key. */

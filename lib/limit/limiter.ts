@@ -1,131 +1,142 @@
-import type { CallOptions } from '../client/call.ts';
-import type { KvClient } from '../client/kv-client.ts';
-import { runScriptWith } from '../client/script.ts';
 import { ConfigError, StoreError } from '../errors.ts';
-import { chargeScript } from './charge.ts';
+import type { Command } from '../store/store.ts';
+import { createAsk } from './asking.ts';
+import { createChargePool } from './charge-pool.ts';
+import { createLeases } from './leases.ts';
+import { createLedger, orThrow, toSubject } from './ledger.ts';
 import {
-  type Charge,
-  createLedger,
-  type Ledger,
-  type OnUnavailable,
-  orThrow,
-  scriptArguments,
-  toSubject,
-} from './ledger.ts';
-import { compileRule, type Policy, type Quota, type Rule, withQuota } from './policy.ts';
+  type CheckOptions,
+  type Limiter,
+  type LimiterOptions,
+  type Subjects,
+  withDefaults,
+} from './limiter-options.ts';
+import { type Charge, type CompiledPolicy, compilePolicy, withQuota } from './policy.ts';
 import type { LimitResult } from './result.ts';
+import { createSlots } from './slots.ts';
+import { waitUntilReady } from './wait.ts';
 
-export interface LimiterOptions {
-  readonly kv: KvClient;
-  readonly policies: readonly Policy[];
-  /**
-   * While Redis is away: `local` counts in this process against the same policies; `allow` and `deny` do not count.
-   * @default 'local'
-   */
-  readonly onUnavailable?: OnUnavailable | undefined;
-  /** Do not ask Redis at all and count in this process: the switch for an emergency. @default false */
-  readonly localOnly?: boolean | undefined;
-  /** Subjects counted in this process while Redis is away; beyond it the longest unused are forgotten. @default 100_000 */
-  readonly maxLocalKeys?: number | undefined;
-}
-
-/** Whose account of which policy: `{ ip: '203.0.113.7', key: 'k_1' }`. Never a raw API key. */
-export type Subjects = Readonly<Record<string, string>>;
-
-export interface CheckOptions extends CallOptions {
-  /** Permits to take from each policy; a whole number from 0. @default 1 */
-  readonly cost?: number | undefined;
-  /** Other numbers for this subject, by policy name: its plan. */
-  readonly quotas?: Readonly<Record<string, Quota>> | undefined;
-}
-
-export interface Limiter {
-  /**
-   * Takes `cost` permits from every policy in `subjects`, or from none. One request to Redis, shared with whatever else
-   * leaves in the same tick. With Redis away, or a key that holds something else, see `onUnavailable`.
-   *
-   * @throws ConfigError for an unknown policy, an empty subject or a cost that is none.
-   */
-  check(subjects: Subjects, options?: CheckOptions): Promise<LimitResult>;
-  /** What `check` would answer, taking nothing; `remaining` is what is left now. */
-  peek(subjects: Subjects, options?: CheckOptions): Promise<LimitResult>;
-  /** Gives these subjects everything back. One request. @throws when Redis is away */
-  reset(subjects: Subjects): Promise<void>;
-  /** Gives everybody everything back: at once here, within a second in other processes. One request. @throws when Redis is away */
-  clear(): Promise<void>;
-  /** The rule of a policy, and the accounts beneath; for composing a check with other work in one request. */
-  readonly rules: ReadonlyMap<string, Rule>;
-  readonly ledger: Ledger;
-  readonly localOnly: boolean;
-}
+export type { CheckOptions, Limiter, LimiterOptions, Subjects, WaitOptions } from './limiter-options.ts';
 
 /** @throws ConfigError naming the policy and the option. */
 export function createLimiter(options: LimiterOptions): Limiter {
-  const { kv, policies, onUnavailable = 'local', maxLocalKeys = 100_000, localOnly = false } = options;
-  const rules = new Map<string, Rule>();
-  for (const policy of policies) {
-    if (rules.has(policy.name)) throw new ConfigError('policies', `name ${policy.name} more than once`);
-    rules.set(policy.name, compileRule(policy));
+  const { kv, onUnavailable, localOnly, prefetch, maxLocalKeys, expectedProcesses, refusalTtlMs } =
+    withDefaults(options);
+  const policies = new Map<string, CompiledPolicy>();
+  for (const policy of options.policies) {
+    if (policies.has(policy.name)) throw new ConfigError('policies', `name ${policy.name} more than once`);
+    policies.set(policy.name, compilePolicy(policy));
   }
-  const ledger = createLedger({ kv, onUnavailable: localOnly ? 'local' : onUnavailable, maxLocalKeys });
+  const { clock, requestTimeoutMs: timeoutMs } = kv;
+  const leases = createLeases({ clock, maxKeys: maxLocalKeys, refusalTtlMs });
+  const away = localOnly ? 'local' : onUnavailable;
+  const ledger = createLedger({ kv, onUnavailable: away, maxLocalKeys, expectedProcesses, leases });
+  const ask = createAsk(kv, ledger);
+  const pool = createChargePool({ clock, timeoutMs, ask, ledger, leases });
+  const slots = createSlots(ask, ledger);
 
-  const toCharges = async (subjects: Subjects, quotas: CheckOptions['quotas'] = {}): Promise<readonly Charge[]> => {
+  const chargeOf: Limiter['chargeOf'] = async (name, subject, given) => {
+    const policy = policies.get(name);
+    if (!policy) throw new ConfigError('subjects', `name a policy that does not exist: ${name}`);
+    const bounded = toSubject(subject);
+    const quota = given ?? policy.quotaOf?.(subject);
+    return {
+      rule: quota ? withQuota(policy.rule, await quota) : policy.rule,
+      subject: typeof bounded === 'string' ? bounded : await bounded,
+    };
+  };
+
+  const toCharges = async (subjects: Subjects, { quotas = {} }: CheckOptions): Promise<readonly Charge[]> => {
     const charges: Charge[] = [];
     for (const [name, subject] of Object.entries(subjects)) {
-      const rule = rules.get(name);
-      if (!rule) throw new ConfigError('subjects', `name a policy that does not exist: ${name}`);
-      const quota = Object.hasOwn(quotas, name) ? quotas[name] : undefined;
-      charges.push({ rule: quota ? withQuota(rule, quota) : rule, subject: await toSubject(subject) });
+      charges.push(await chargeOf(name, subject, Object.hasOwn(quotas, name) ? quotas[name] : undefined));
     }
     if (charges.length === 0) throw new ConfigError('subjects', 'must name at least one policy');
     return charges;
   };
 
-  const ask = async (charges: readonly Charge[], cost: number, call: CallOptions): Promise<LimitResult> => {
+  const charge = (charges: readonly Charge[], cost: number, call: CheckOptions): Promise<LimitResult> => {
     if (localOnly) throw notAsked();
-    const query = ledger.epoch.query();
-    const args = scriptArguments(charges, cost);
-    const script = { script: chargeScript, keys: ledger.keys(charges), args };
-    const [reply, epoch] = await runScriptWith(kv, script, query.commands, call);
-    if (query.learn(epoch)) return ask(charges, cost, call);
-    return ledger.read(charges, orThrow(reply));
+    if (charges.some(({ rule }) => rule.kind === 'c')) return slots.take(charges, cost, call);
+    return pool.join(charges, cost, call);
   };
 
-  const erase = async (charges: readonly Charge[]): Promise<void> => {
-    const query = ledger.epoch.query();
-    const [reply, epoch] = await kv.execute([['DEL', ...ledger.keys(charges)], ...query.commands]);
-    orThrow(reply);
-    if (query.learn(epoch)) await erase(charges);
-  };
-
-  const count = async (subjects: Subjects, sign: 1 | -1, { cost = 1, quotas, ...call }: CheckOptions = {}) => {
-    if (!Number.isSafeInteger(cost) || cost < 0) {
-      throw new ConfigError('cost', `must be a whole number of at least 0, got ${cost}`);
-    }
-    const charges = await toCharges(subjects, quotas);
+  const check: Limiter['check'] = async (subjects, checkOptions = {}) => {
+    const cost = costOf(checkOptions);
+    const charges = await toCharges(subjects, checkOptions);
+    leases.note(charges, cost);
+    const known = leases.answer(charges, cost);
+    if (known) return prefetch && known.allowed && leases.isLow(charges) ? withPending(known, charges) : known;
     try {
-      return await ask(charges, sign * cost, call);
+      return await charge(charges, cost, checkOptions);
     } catch (error) {
-      return ledger.without(charges, sign * cost, error);
+      return slots.without(charges, cost, error);
     }
+  };
+
+  const withPending = (result: LimitResult, charges: readonly Charge[]): LimitResult => {
+    const pending = pool.prefetch(charges);
+    return pending ? { ...result, pending } : result;
   };
 
   return {
-    rules,
+    policies,
     ledger,
+    leases,
     localOnly,
-    check: (subjects, checkOptions) => count(subjects, 1, checkOptions),
-    peek: (subjects, peekOptions) => count(subjects, -1, peekOptions),
+    chargeOf,
+    check,
+    blockUntilReady: (subjects, waitOptions) => waitUntilReady(clock, () => check(subjects, waitOptions), waitOptions),
+    async peek(subjects, peekOptions = {}) {
+      const cost = costOf(peekOptions);
+      const charges = await toCharges(subjects, peekOptions);
+      const call = { mode: 'peek', cost, need: cost, id: '' } as const;
+      try {
+        if (localOnly) throw notAsked();
+        return ledger.conclude(charges, await ask(charges, call, peekOptions), 'store');
+      } catch (error) {
+        return ledger.without(charges, call, error);
+      }
+    },
+    async refund(subjects, refundOptions = {}) {
+      const cost = costOf(refundOptions);
+      const charges = await toCharges(subjects, refundOptions);
+      for (const { rule } of charges) {
+        if (rule.leaseMs > 0 || rule.kind === 'c') {
+          throw new ConfigError('subjects', `name a policy without refunds: ${rule.name}`);
+        }
+      }
+      const call = { mode: 'give', cost, need: 0, id: '' } as const;
+      leases.forget(charges);
+      if (localOnly) return ledger.here(charges, call);
+      return ledger.conclude(charges, await ask(charges, call, refundOptions), 'store');
+    },
     async reset(subjects) {
-      const charges = await toCharges(subjects);
+      const charges = await toCharges(subjects, {});
       ledger.forgetLocal(charges);
+      leases.forget(charges);
       if (!localOnly) await erase(charges);
     },
     async clear() {
       ledger.forgetLocal();
+      leases.forget();
       if (!localOnly) await ledger.epoch.raise();
     },
   };
+
+  async function erase(charges: readonly Charge[]): Promise<void> {
+    const query = ledger.epoch.query();
+    // One by one: on a Cluster they may be in several slots.
+    const erasing = ledger.keys(charges).map((key): Command => ['DEL', key]);
+    const results = await kv.execute([...erasing, ...query.commands]);
+    for (const result of results.slice(0, charges.length)) orThrow(result);
+    if (query.learn(results[charges.length])) await erase(charges);
+  }
+}
+
+function costOf({ cost = 1 }: CheckOptions): number {
+  if (Number.isSafeInteger(cost) && cost >= 0) return cost;
+  throw new ConfigError('cost', `must be a whole number of at least 0, got ${cost}`);
 }
 
 /** Why a limiter that works locally has no answer from Redis. */

@@ -3,70 +3,145 @@ import { ConfigError } from '../errors.ts';
 /**
  * - `gcra`: any interval of length w admits at most burst + w · limit / windowMs; permits come back one by one.
  * - `fixedWindow`: at most `limit` per calendar window; all come back at its end.
+ * - `slidingWindow`: two counters, weighted; an approximation that takes the window before for evenly used.
+ * - `slidingLog`: at most `limit` in any interval of `windowMs`, exactly. Memory in Redis grows with the limit.
+ * - `tokenBucket`: up to `burst` at once; `limit` permits come back every `windowMs`, together.
+ * - `concurrency`: at most `limit` at once. A slot is held until it is released, or for `windowMs`.
  */
-export type Algorithm = 'gcra' | 'fixedWindow';
+export type Algorithm = 'gcra' | 'fixedWindow' | 'slidingWindow' | 'slidingLog' | 'tokenBucket' | 'concurrency';
 
 /** How much of something a subject may have. A key's own record may carry one for a policy of the same name. */
 export interface Quota {
   readonly limit: number;
   readonly windowMs: number;
-  /** Permits that may be taken at once; `gcra` only. @default limit */
+  /** Permits that may be taken at once; `gcra` and `tokenBucket` only. @default limit */
   readonly burst?: number | undefined;
 }
 
-export interface Policy extends Quota {
+interface PolicyBase {
   /** Names the policy in results, headers and keys. */
   readonly name: string;
   /** @default 'gcra' */
   readonly algorithm?: Algorithm | undefined;
+  /**
+   * How much more than the exact algorithm may be admitted, as a share of `limit`, 0 to 1; `gcra` only. Above 0 each
+   * process takes permits in advance and spends them without asking Redis: within any interval of length w at most
+   * burst + (w + maxOverAdmission · windowMs) · limit / windowMs are admitted, by however many processes.
+   * @default 0
+   */
+  readonly maxOverAdmission?: number | undefined;
 }
 
-/** A policy in the two numbers that the script works with. */
+/** What the limit of a subject is, where it is not the same for all: its plan. */
+export type QuotaOf = (subject: string) => Quota | Promise<Quota>;
+
+export type Policy = PolicyBase & (Quota | { readonly limit: QuotaOf });
+
+/** A policy in the numbers that the script works with. */
 export interface Rule {
   readonly name: string;
   readonly algorithm: Algorithm;
+  /** The letter that stands for the algorithm in scripts and keys. */
+  readonly kind: string;
   readonly limit: number;
   readonly windowMs: number;
   /** The most that one check can be granted. */
   readonly capacity: number;
-  /** Microseconds: of one emission (`gcra`) or of the window (`fixedWindow`). A whole number. */
+  /** Microseconds: of one emission (`gcra`), else of the window. A whole number. */
   readonly periodUs: number;
+  readonly maxOverAdmission: number;
+  /** How long permits that were taken in advance are good for, in milliseconds; 0 where none are. */
+  readonly leaseMs: number;
 }
+
+/** A policy ready for use; with `quotaOf` its rule's numbers are another's for each subject. */
+export interface CompiledPolicy {
+  readonly rule: Rule;
+  readonly quotaOf: QuotaOf | undefined;
+}
+
+/** What is to be charged: a rule, and whose account. */
+export interface Charge {
+  readonly rule: Rule;
+  /** Bounded and safe to stand in a key. */
+  readonly subject: string;
+}
+
+const KINDS: Readonly<Record<Algorithm, string>> = {
+  gcra: 'g',
+  fixedWindow: 'f',
+  slidingWindow: 's',
+  slidingLog: 'l',
+  tokenBucket: 'b',
+  concurrency: 'c',
+};
 
 const NAME = /^[a-z][a-z0-9-]{0,31}$/i;
 const MAX_PERMITS = 1_000_000_000;
+/** Of algorithms that keep an entry for every permit. */
+const MAX_ENTRIES = 100_000;
 const MAX_WINDOW_MS = 366 * 86_400_000;
 /** A century: with it, microseconds since 1970 stay whole numbers in a double. */
 const MAX_REFILL_US = 36_525 * 86_400_000_000;
 
 /** @throws ConfigError naming the option. */
-export function compileRule({ name, algorithm = 'gcra', ...quota }: Policy): Rule {
+export function compilePolicy(policy: Policy): CompiledPolicy {
+  const { name, algorithm = 'gcra', maxOverAdmission = 0, limit } = policy;
   if (!NAME.test(name)) throw new ConfigError('policy.name', 'must be 1 to 32 letters, digits and hyphens');
-  if (algorithm !== 'gcra' && algorithm !== 'fixedWindow') {
-    throw new ConfigError(`policy ${name}: algorithm`, "must be 'gcra' or 'fixedWindow'");
+  if (!Object.hasOwn(KINDS, algorithm)) {
+    throw new ConfigError(`policy ${name}: algorithm`, `must be one of ${Object.keys(KINDS).join(', ')}`);
   }
-  return withQuota({ name, algorithm, limit: 1, windowMs: 1, capacity: 1, periodUs: 1 }, quota);
+  if (!(maxOverAdmission >= 0 && maxOverAdmission <= 1)) {
+    throw new ConfigError(`policy ${name}: maxOverAdmission`, `must be a number from 0 to 1, got ${maxOverAdmission}`);
+  }
+  if (maxOverAdmission > 0 && algorithm !== 'gcra') {
+    throw new ConfigError(`policy ${name}: maxOverAdmission`, "is for the algorithm 'gcra' only");
+  }
+  const blank: Rule = {
+    name,
+    algorithm,
+    kind: KINDS[algorithm],
+    limit: 1,
+    windowMs: 1,
+    capacity: 1,
+    periodUs: 1,
+    maxOverAdmission,
+    leaseMs: 0,
+  };
+  if (typeof limit === 'function') return { rule: blank, quotaOf: limit };
+  return { rule: withQuota(blank, policy as Quota), quotaOf: undefined };
 }
 
 /** `rule` with the numbers of `quota`. @throws ConfigError */
-export function withQuota({ name, algorithm }: Rule, quota: Quota): Rule {
-  const { limit, windowMs, burst = limit } = quota;
-  const [option, expectation] = flawOf(quota) ?? [];
+export function withQuota(rule: Rule, quota: Quota): Rule {
+  const { name, kind, maxOverAdmission } = rule;
+  const { limit, windowMs } = quota;
+  const [option, expectation] = flawOf(quota, kind) ?? [];
   if (option) throw new ConfigError(`policy ${name}: ${option}`, `${expectation}, got ${quota[option]}`);
-  const gcra = algorithm === 'gcra';
-  const periodUs = gcra ? intervalUs(limit, windowMs) : windowMs * 1000;
-  return { name, algorithm, limit, windowMs, capacity: gcra ? burst : limit, periodUs };
+  return { ...rule, limit, windowMs, ...numbersOf(kind, quota), leaseMs: maxOverAdmission * windowMs };
 }
 
-/** Whether `quota` has numbers that a rule can be made of. */
-export function isQuota(quota: unknown): quota is Quota {
-  return typeof quota === 'object' && quota !== null && flawOf(quota as Quota) === undefined;
+/** The two numbers of a rule of this kind. */
+export function numbersOf(
+  kind: string,
+  { limit, windowMs, burst = limit }: Quota,
+): Pick<Rule, 'periodUs' | 'capacity'> {
+  return {
+    periodUs: kind === 'g' ? intervalUs(limit, windowMs) : windowMs * 1000,
+    capacity: kind === 'g' || kind === 'b' ? burst : limit,
+  };
+}
+
+/** Whether `quota` has numbers that a rule of this kind can be made of. */
+export function isQuota(quota: unknown, kind: string): quota is Quota {
+  return typeof quota === 'object' && quota !== null && flawOf(quota as Quota, kind) === undefined;
 }
 
 /** What is wrong with `quota`, which may come from outside. */
-function flawOf(quota: Quota): readonly [option: keyof Quota, expectation: string] | undefined {
+function flawOf(quota: Quota, kind: string): readonly [option: keyof Quota, expectation: string] | undefined {
   const { limit, windowMs, burst = limit } = quota;
-  if (!isWhole(limit, MAX_PERMITS)) return ['limit', `must be a whole number from 1 to ${MAX_PERMITS}`];
+  const most = kind === 'l' || kind === 'c' ? MAX_ENTRIES : MAX_PERMITS;
+  if (!isWhole(limit, most)) return ['limit', `must be a whole number from 1 to ${most}`];
   if (!isWhole(windowMs, MAX_WINDOW_MS)) return ['windowMs', `must be a whole number from 1 to ${MAX_WINDOW_MS}`];
   if (!isWhole(burst, MAX_PERMITS)) return ['burst', `must be a whole number from 1 to ${MAX_PERMITS}`];
   if (limit > windowMs * 1000) return ['limit', 'must not exceed one per microsecond'];
@@ -83,21 +158,21 @@ function isWhole(value: unknown, max: number): boolean {
   return Number.isSafeInteger(value) && Number(value) >= 1 && Number(value) <= max;
 }
 
-/** {@link isQuota} and {@link withQuota} for scripts: period and capacity by `quota`, or those given if it is none. */
+/** {@link isQuota} and {@link withQuota} for scripts: gives a rule the numbers of `quota`, or leaves it if that is none. */
 export const QUOTA_LUA: string = `
-local function whole(value, max)
+local function is_whole(value, max)
   return type(value) == 'number' and value >= 1 and value <= max and value == math.floor(value)
 end
-local function with_quota(quota, kind, period, capacity)
-  if type(quota) ~= 'table' then return period, capacity end
+local function apply_quota(rule, quota)
+  if type(quota) ~= 'table' then return end
   local limit, window, burst = quota.limit, quota.windowMs, quota.burst
   if burst == nil then burst = limit end
-  if not (whole(limit, ${MAX_PERMITS}) and whole(window, ${MAX_WINDOW_MS}) and whole(burst, ${MAX_PERMITS})) then
-    return period, capacity
-  end
+  local most = (rule.kind == 'l' or rule.kind == 'c') and ${MAX_ENTRIES} or ${MAX_PERMITS}
+  if not (is_whole(limit, most) and is_whole(window, ${MAX_WINDOW_MS}) and is_whole(burst, ${MAX_PERMITS})) then return end
   local interval = math.ceil(window * 1000 / limit)
-  if limit > window * 1000 or burst * interval > ${MAX_REFILL_US} then return period, capacity end
-  if kind == 'g' then return interval, burst end
-  return window * 1000, limit
+  if limit > window * 1000 or burst * interval > ${MAX_REFILL_US} then return end
+  rule.period = rule.kind == 'g' and interval or window * 1000
+  rule.capacity = (rule.kind == 'g' or rule.kind == 'b') and burst or limit
+  rule.refill = limit
 end
 `;

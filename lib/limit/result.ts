@@ -1,15 +1,16 @@
 import type { Value } from '../client/call.ts';
-import type { Rule } from './policy.ts';
+import type { Algorithm, Rule } from './policy.ts';
 
 /**
- * What a result rests on: Redis; this process's own count while Redis is away; or nothing but the configured answer for
- * that case.
+ * What a result rests on: Redis; what Redis said or gave to this process shortly before; this process's own count while
+ * Redis is away; or nothing but the configured answer for that case.
  */
-export type Basis = 'store' | 'local' | 'policy';
+export type Basis = 'store' | 'lease' | 'local' | 'policy';
 
 /** Unknown is `undefined`, never 0. */
 export interface PolicyResult {
   readonly policy: string;
+  readonly algorithm: Algorithm;
   readonly allowed: boolean;
   readonly limit: number;
   readonly windowMs: number;
@@ -33,37 +34,73 @@ export interface LimitResult {
   /** The policy that refused, or the one with the least left. */
   readonly policy: string;
   readonly policies: readonly PolicyResult[];
+  /** Work that goes on behind this answer: hand it to the platform's `waitUntil`. Never rejects. */
+  readonly pending?: Promise<void>;
+  /**
+   * Gives the slots of `concurrency` policies back; there when such a policy has granted some. One request. `false` when
+   * Redis could not be told: they end by themselves then. Never rejects.
+   */
+  readonly release?: () => Promise<boolean>;
 }
 
-/** Reads the reply of `charge`. `undefined` when it is not one. */
-export function readCharge(reply: Value | undefined, rules: readonly Rule[]): readonly PolicyResult[] | undefined {
-  if (!Array.isArray(reply) || reply.length !== 1 + 3 * rules.length || !reply.every(Number.isFinite)) return undefined;
+/** What the charge script says of one account. Times in microseconds. */
+export interface AccountAnswer {
+  readonly taken: number;
+  readonly left: number;
+  readonly resetUs: number;
+  /** Until one more check fits; 0 now, -1 never. */
+  readonly retryUs: number;
+}
+
+export interface Answer {
+  /** Whether one check at least was granted. */
+  readonly granted: boolean;
+  readonly accounts: readonly AccountAnswer[];
+}
+
+/** Reads the reply of `charge` about `count` accounts. `undefined` when it is not one. */
+export function readAnswer(reply: Value | undefined, count: number): Answer | undefined {
+  if (!Array.isArray(reply) || reply.length !== 1 + 4 * count || !reply.every(Number.isFinite)) return undefined;
   const numbers = reply as readonly number[];
-  return rules.map(({ name, limit, windowMs }, index) => {
-    const [left = 0, resetUs = 0, retryUs = 0] = numbers.slice(3 * index + 1, 3 * index + 4);
-    return {
-      policy: name,
-      allowed: retryUs === 0 || numbers[0] === 1,
-      limit,
-      windowMs,
-      remaining: left,
-      resetAfterMs: Math.ceil(resetUs / 1000),
-      retryAfterMs: retryUs > 0 ? Math.ceil(retryUs / 1000) : undefined,
-    };
-  });
+  const accounts: AccountAnswer[] = [];
+  for (let at = 1; at < numbers.length; at += 4) {
+    const [taken = 0, left = 0, resetUs = 0, retryUs = 0] = numbers.slice(at, at + 4);
+    accounts.push({ taken, left, resetUs, retryUs });
+  }
+  return { granted: numbers[0] === 1, accounts };
 }
 
-/** The answer that the configuration gives when nothing could be counted. */
-export function uncounted(rules: readonly Rule[], allowed: boolean): readonly PolicyResult[] {
-  return rules.map(({ name, limit, windowMs }) => ({
+/** What an account's answer says of a check; `more` permits are to be had besides what is left there. */
+export function policyResult(
+  rule: Rule,
+  { left, resetUs, retryUs }: AccountAnswer,
+  allowed: boolean,
+  more = 0,
+): PolicyResult {
+  return {
+    policy: rule.name,
+    algorithm: rule.algorithm,
+    allowed,
+    limit: rule.limit,
+    windowMs: rule.windowMs,
+    remaining: left + more,
+    resetAfterMs: Math.ceil(resetUs / 1000),
+    retryAfterMs: !allowed && retryUs > 0 ? Math.ceil(retryUs / 1000) : undefined,
+  };
+}
+
+/** A policy of which nothing is known but this. */
+export function uncounted({ name, algorithm, limit, windowMs }: Rule, allowed: boolean): PolicyResult {
+  return {
     policy: name,
+    algorithm,
     allowed,
     limit,
     windowMs,
     remaining: undefined,
     resetAfterMs: undefined,
     retryAfterMs: undefined,
-  }));
+  };
 }
 
 export function summarise(policies: readonly PolicyResult[], basis: Basis, now: number): LimitResult {

@@ -57,7 +57,7 @@ export function createEdgeMiddleware(options: EdgeMiddlewareOptions): EdgeMiddle
     const taken = policies.find(({ name }) => HANDLER_POLICY_NAMES.includes(name));
     if (taken) throw new ConfigError('policies', `must not use the name ${taken.name}, which is that of the handlers`);
     const limiter = createLimiter({ kv, policies, onUnavailable, localOnly: !settings.redisCache });
-    const telling = { headers, retryJitter, rules: limiter.rules };
+    const telling = { headers, retryJitter };
     checkRateHeaderOptions(telling);
     const both = joinAccessLists(settings.lists, lists);
     return { defaults, guard: createGuard({ kv, keys, limiter, routes: protect, clientIp, lists: both }), telling };

@@ -3,6 +3,7 @@ import { StoreError } from '../errors.ts';
 import { abortedError } from './abort.ts';
 import type { ClusterNodes } from './cluster-nodes.ts';
 import { type Route, routeOf, transactionRoute } from './cluster-route.ts';
+import { keySlot } from './cluster-slots.ts';
 import { type NodeName, type Redirection, redirectionOf, type Topology } from './cluster-topology.ts';
 import { connectionStore } from './connection-store.ts';
 import { codeOf } from './problem.ts';
@@ -159,7 +160,7 @@ export function clusterStore({ nodes, clock }: ClusterStoreOptions): Store {
     return parts.flatMap((part, index) => repliesOf(part, answered[index] ?? []));
   }
 
-  return store;
+  return { ...store, slotOf: keySlot };
 }
 
 function grouped(units: readonly Unit[], topology: Topology, any: NodeName): ReadonlyMap<NodeName, readonly Unit[]> {

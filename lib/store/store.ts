@@ -28,6 +28,8 @@ export interface StoreExecuteOptions {
  */
 export interface Store {
   readonly kind: StoreKind;
+  /** The slot of a key, where a command needs all of its keys in one: on a Cluster. */
+  readonly slotOf?: ((key: string) => number) | undefined;
   /**
    * Runs `commands` in order in one round trip and answers exactly one reply per command, in order. A command that Redis
    * refuses is an {@link ErrorReply} in its place.

@@ -45,3 +45,41 @@ describe('a guard on a Redis Cluster, with a hash tag in the namespace', () => {
     expect(await ask()).toMatchObject({ status: 401 });
   });
 });
+
+describe('a limiter on a Redis Cluster whose keys are in several slots', () => {
+  const limit = 5;
+  const policies = [
+    { name: 'a', limit, windowMs: 3_600_000 },
+    { name: 'b', limit, windowMs: 3_600_000, algorithm: 'slidingLog' },
+    { name: 'c', limit, windowMs: 3_600_000, algorithm: 'tokenBucket' },
+  ] as const;
+  const apart = () => createKv({ store: redisStore({ cluster: { nodes: cluster.names } }) });
+
+  it('charges all of them or none, in one round', async () => {
+    const client = apart();
+    const limiter = createLimiter({ kv: client, policies, refusalTtlMs: 0 });
+    const who = { a: 'all', b: 'all', c: 'all' };
+    const slots = new Set(
+      ['ratelimit:a:all', 'ratelimit:b.l:all', 'ratelimit:c.b:all'].map((key) => client.slotOf?.(key)),
+    );
+    expect(slots.size).toBe(3);
+    await limiter.check({ b: 'all' }, { cost: 3 });
+    expect(await limiter.check(who, { cost: 2 })).toMatchObject({ allowed: true, remaining: 0, policy: 'b' });
+    expect(await limiter.check(who, { cost: 2 })).toMatchObject({ allowed: false, policy: 'b' });
+    expect((await limiter.peek(who)).policies.map(({ remaining }) => remaining)).toEqual([3, 0, 3]);
+    await limiter.reset(who);
+    expect((await limiter.peek(who)).policies.map(({ remaining }) => remaining)).toEqual([5, 5, 5]);
+    await client.close();
+  });
+
+  it('grants checks made together no more than the scarcest has, and charges the others no more than that', async () => {
+    const client = apart();
+    const limiter = createLimiter({ kv: client, policies });
+    const who = { a: 'few', b: 'few', c: 'few' };
+    await limiter.check({ c: 'few' }, { cost: 3 });
+    const results = await Promise.all(Array.from({ length: 6 }, () => limiter.check(who)));
+    expect(results.map(({ allowed }) => allowed)).toEqual([true, true, false, false, false, false]);
+    expect((await limiter.peek(who)).policies.map(({ remaining }) => remaining)).toEqual([3, 3, 0]);
+    await client.close();
+  });
+});

@@ -17,7 +17,7 @@ function limiterOnTrial() {
   };
   const kv = createKv({ store, clock, onEvent });
   const limiter = createLimiter({ kv, policies: [{ name: 'p', limit: 1_000, windowMs: 60_000 }] });
-  return { clock, store, said, kv, limiter, check: () => limiter.check({ p: 'a' }) };
+  return { clock, store, said, kv, limiter, check: (subject = 'a') => limiter.check({ p: subject }) };
 }
 
 describe('what a limiter says of an outage', () => {
@@ -28,11 +28,11 @@ describe('what a limiter says of an outage', () => {
     store.giveBack();
     clock.advance(10_000);
     // Each time the first is the probe, and the others find the circuit half open.
-    for (let round = 0; round < 3; round += 1) await Promise.all([check(), check(), check()]);
+    for (let round = 0; round < 3; round += 1) await Promise.all([check('a'), check('b'), check('c')]);
     expect(kv.circuit.state().state).toBe('CLOSED');
     expect(said).toEqual(['fallback']);
     clock.advance(5_000);
-    for (let round = 0; round < 3; round += 1) await Promise.all([check(), check(), check()]);
+    for (let round = 0; round < 3; round += 1) await Promise.all([check('a'), check('b'), check('c')]);
     expect(said).toEqual(['fallback', 'recovered']);
   });
 

@@ -56,14 +56,16 @@ describe('the front-door script', () => {
     expect(lua).toContain('redis.call');
   });
 
+  type Kind = 'g' | 'f' | 's' | 'b' | 'l';
+
   interface Situation {
     readonly state: Readonly<Record<string, string>>;
-    readonly kind?: 'g' | 'f';
+    readonly kind?: Kind;
     readonly cost?: number;
     readonly times?: number;
   }
 
-  const rule = (kind: 'g' | 'f', capacity: number): Argument[] => [kind, HOUR_MS * 24_000, capacity];
+  const rule = (kind: Kind, capacity: number): Argument => `${kind}:${HOUR_MS * 24_000}:${capacity}:${capacity}:0:0`;
 
   async function answersOf(
     store: Store,
@@ -79,8 +81,8 @@ describe('the front-door script', () => {
       NOW_MS * 1_000,
       cost,
       300_000,
-      ...['ip', 0, ...rule('g', 5)],
-      ...['key', 1, ...rule(kind, 3)],
+      ...['ip', 0, rule('g', 5)],
+      ...['key', 1, rule(kind, 3)],
     ];
     const answers: (readonly Reply[])[] = [];
     for (let time = 0; time < times; time += 1) answers.push(await store.execute([script, ['MGET', ...ALL]]));
@@ -101,7 +103,7 @@ describe('the front-door script', () => {
   it('finds an active key, fills its entry and charges address and key', async () => {
     const [first, second] = await answersOfBoth({ state: { [RECORD]: record({}), [SENTINEL]: '1' } });
     const period = HOUR_MS * 24_000;
-    expect(first?.[0]).toEqual(['active', record({}), [1, 4, period, 0, 2, period, 0]]);
+    expect(first?.[0]).toEqual(['active', record({}), [1, 1, 4, period, 0, 1, 2, period, 0]]);
     expect(first?.[1]).toEqual([
       record({}),
       record({}),
@@ -109,7 +111,7 @@ describe('the front-door script', () => {
       `${NOW_MS * 1_000 + period}:${period}:5`,
       `${NOW_MS * 1_000 + period}:${period}:3`,
     ]);
-    expect(second?.[0]).toEqual(['active', record({}), [1, 3, 2 * period, 0, 1, 2 * period, 0]]);
+    expect(second?.[0]).toEqual(['active', record({}), [1, 1, 3, 2 * period, 0, 1, 1, 2 * period, 0]]);
   });
 
   it.each<[string, Record<string, string>]>([
@@ -146,12 +148,12 @@ describe('the front-door script', () => {
     const [found, , charged] = listOf(reply);
     expect(found).toBe(status);
     // The account of the key is not touched unless it is valid.
-    expect(charged).toHaveLength(status === 'active' ? 7 : 4);
+    expect(charged).toHaveLength(status === 'active' ? 9 : 5);
     expect(listOf(written)[4] === null).toBe(status !== 'active');
     if (status !== 'active') expect(listOf(later)[0]).toBe(state[ENTRY] ?? null);
   });
 
-  const LIMIT_3 = [1, 4, HOUR_MS * 24_000, 0, 2, HOUR_MS * 24_000, 0];
+  const LIMIT_3 = [1, 1, 4, HOUR_MS * 24_000, 0, 1, 2, HOUR_MS * 24_000, 0];
 
   it.each<[unknown]>([
     [{ limit: 0, windowMs: HOUR_MS }],
@@ -200,14 +202,17 @@ describe('the front-door script', () => {
     expect(chargesOf(await answersOfBoth({ state: { [RECORD]: record({ limits }) } }))[0]).toEqual(LIMIT_3);
   });
 
-  it.each(['g', 'f'] as const)('counts under the plan in the record from the first request on (%s)', async (kind) => {
-    const plan = { limit: 2, windowMs: 366 * 86_400_000 };
-    const answers = await answersOfBoth({ kind, times: 4, state: { [RECORD]: record({ limits: { key: plan } }) } });
-    const charges = chargesOf(answers);
-    expect(charges.map(([granted]) => granted)).toEqual([1, 1, 0, 0]);
-    // The refused ones were not charged to the address either.
-    expect(charges.map((reply) => reply[1])).toEqual([4, 3, 3, 3]);
-  });
+  it.each(['g', 'f', 's', 'b', 'l'] as const)(
+    'counts under the plan in the record from the first request on (%s)',
+    async (kind) => {
+      const plan = { limit: 2, windowMs: 366 * 86_400_000 };
+      const answers = await answersOfBoth({ kind, times: 4, state: { [RECORD]: record({ limits: { key: plan } }) } });
+      const charges = chargesOf(answers);
+      expect(charges.map(([granted]) => granted)).toEqual([1, 1, 0, 0]);
+      // The refused ones were not charged to the address either.
+      expect(charges.map((reply) => reply[2])).toEqual([4, 3, 3, 3]);
+    },
+  );
 
   it('answers and writes as its twin for any plan and any cost', async () => {
     const odd = fc.oneof(
@@ -220,16 +225,21 @@ describe('the front-door script', () => {
       fc.record({ limit, windowMs: fc.constant(366 * 86_400_000), burst: fc.oneof(limit, odd) }),
     );
     // Real time passes in Redis: a plan of microseconds would be over between two commands.
-    const slow = plans.filter((plan) => !isQuota(plan) || plan.windowMs >= plan.limit * HOUR_MS);
+    const slow = plans.filter((plan) => !isQuota(plan, 'g') || plan.windowMs >= plan.limit * HOUR_MS);
     await fc.assert(
-      fc.asyncProperty(slow, fc.constantFrom<'g' | 'f'>('g', 'f'), fc.nat({ max: 7 }), async (plan, kind, cost) => {
-        await answersOfBoth({
-          kind,
-          cost,
-          times: 3,
-          state: { [RECORD]: record({ limits: { key: plan } }), [SENTINEL]: '1' },
-        });
-      }),
+      fc.asyncProperty(
+        slow,
+        fc.constantFrom<Kind>('g', 'f', 's', 'b', 'l'),
+        fc.nat({ max: 7 }),
+        async (plan, kind, cost) => {
+          await answersOfBoth({
+            kind,
+            cost,
+            times: 3,
+            state: { [RECORD]: record({ limits: { key: plan } }), [SENTINEL]: '1' },
+          });
+        },
+      ),
       { numRuns: 150 },
     );
   });

@@ -8,10 +8,12 @@ import {
   retryAfter,
   seconds,
 } from '../../lib/guard/rate-headers.ts';
+import type { Algorithm } from '../../lib/limit/policy.ts';
 import { type Basis, type PolicyResult, summarise } from '../../lib/limit/result.ts';
 
 const policy = (fields: Partial<PolicyResult> = {}): PolicyResult => ({
   policy: 'ip',
+  algorithm: 'gcra',
   allowed: true,
   limit: 100,
   windowMs: 60_000,
@@ -65,8 +67,7 @@ describe('the rate headers', () => {
     ['fixedWindow', 50, 5_000, 30],
     ['gcra', 10, 50_000, 6],
   ] as const)('of a policy by %s with %d left and %d ms until all are back say t=%d', (algorithm, remaining, ms, t) => {
-    const rules = new Map([['ip', { algorithm }]]);
-    const { ratelimit } = fieldsOf([policy({ remaining, resetAfterMs: ms })], { rules });
+    const { ratelimit } = fieldsOf([policy({ algorithm, remaining, resetAfterMs: ms })]);
     expect(ratelimit).toBe(`"ip";r=${remaining};t=${t}`);
   });
 
@@ -121,6 +122,7 @@ describe('the structured fields', () => {
   const ms = fc.integer({ min: 0, max: 36_525 * 86_400_000 });
   const left = fc.record({
     policy: name,
+    algorithm: fc.constantFrom<Algorithm>('gcra', 'fixedWindow', 'slidingLog'),
     allowed: fc.boolean(),
     limit: fc.integer({ min: 1, max: 1_000_000_000 }),
     windowMs: fc.integer({ min: 1, max: 366 * 86_400_000 }),
@@ -198,9 +200,11 @@ describe('the structured fields', () => {
       { policy: 'dynamic', allowed: false, limit: 15, windowMs: 20_000, remaining: 0, retryAfterMs: 20_000 },
     ],
   ])('write what the draft writes: %s and %s', (offered, available, one) => {
-    const window = { algorithm: 'fixedWindow' as const };
-    const rules = new Map(['basic', 'dayLimit'].map((windowed) => [windowed, window]));
-    expect(fieldsOf([policy(one)], { rules })).toMatchObject({ 'ratelimit-policy': offered, ratelimit: available });
+    const algorithm = one.policy === 'dynamic' ? 'gcra' : 'fixedWindow';
+    expect(fieldsOf([policy({ ...one, algorithm })])).toMatchObject({
+      'ratelimit-policy': offered,
+      ratelimit: available,
+    });
   });
 
   it('write several policies as the draft does', () => {

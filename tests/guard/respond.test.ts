@@ -5,13 +5,14 @@ import { type Basis, summarise } from '../../lib/limit/result.ts';
 
 const policy = {
   policy: 'ip',
+  algorithm: 'gcra',
   allowed: false,
   limit: 5,
   windowMs: 60_000,
   remaining: 0,
   resetAfterMs: 60_000,
   retryAfterMs: 12_000,
-};
+} as const;
 const granted = { ...policy, policy: 'key', allowed: true, remaining: 3, retryAfterMs: undefined };
 const limits = summarise([policy, granted], 'store', 0);
 

@@ -12,6 +12,7 @@ const result = (allowed: boolean, basis: Basis = 'store') =>
     [
       {
         policy: 'echo',
+        algorithm: 'gcra',
         allowed,
         limit: 20,
         windowMs: 60_000,

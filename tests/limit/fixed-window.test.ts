@@ -34,7 +34,7 @@ describe('fixedWindow', () => {
     const { clock, store, take } = minute(5);
     for (let second = 0; second < 60; second += 1) {
       await take();
-      expect(await store.execute([['PTTL', 'ratelimit:p:alice']])).toEqual([60_000 - 1_000 * second]);
+      expect(await store.execute([['PTTL', 'ratelimit:p.f:alice']])).toEqual([60_000 - 1_000 * second]);
       clock.advance(1_000);
     }
     expect(await take()).toMatchObject({ allowed: true, remaining: 4 });
@@ -64,7 +64,7 @@ describe('fixedWindow', () => {
 
   it('takes no notice of a count that another algorithm has left behind', async () => {
     const { store, take } = minute(3);
-    await store.execute([['SET', 'ratelimit:p:alice', '1700000099000000:60000000']]);
+    await store.execute([['SET', 'ratelimit:p.f:alice', '1700000099000000:60000000']]);
     expect(await take()).toMatchObject({ allowed: true, remaining: 2 });
   });
 });

@@ -9,7 +9,8 @@ import { manualClock } from '../../lib/testing/manual-clock.ts';
 function limiterOf(quota: Quota) {
   const clock = manualClock();
   const store = memoryStore({ clock });
-  const limiter = createLimiter({ kv: createKv({ store, clock }), policies: [{ name: 'p', ...quota }] });
+  const kv = createKv({ store, clock });
+  const limiter = createLimiter({ kv, policies: [{ name: 'p', ...quota }], refusalTtlMs: 0 });
   return {
     clock,
     store,

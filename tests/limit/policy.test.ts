@@ -2,34 +2,39 @@ import { describe, expect, it } from 'vitest';
 import { createKv } from '../../lib/client/kv-client.ts';
 import { ConfigError } from '../../lib/errors.ts';
 import { createLimiter } from '../../lib/limit/limiter.ts';
-import { compileRule, isQuota, type Policy, type Quota, withQuota } from '../../lib/limit/policy.ts';
+import { compilePolicy, isQuota, type Policy, type Quota, withQuota } from '../../lib/limit/policy.ts';
 import { memoryStore } from '../../lib/store/memory/memory-store.ts';
 
 const DAY_MS = 86_400_000;
 
 describe('a policy', () => {
   it('becomes the interval of one permit under gcra, rounded up, and the window under fixedWindow', () => {
-    expect(compileRule({ name: 'p', limit: 7, windowMs: 1_000 })).toEqual({
+    expect(compilePolicy({ name: 'p', limit: 7, windowMs: 1_000 }).rule).toEqual({
       name: 'p',
       algorithm: 'gcra',
+      kind: 'g',
       limit: 7,
       windowMs: 1_000,
       capacity: 7,
       periodUs: 142_858,
+      maxOverAdmission: 0,
+      leaseMs: 0,
     });
-    expect(compileRule({ name: 'p', algorithm: 'fixedWindow', limit: 7, windowMs: 1_000 })).toMatchObject({
+    expect(compilePolicy({ name: 'p', algorithm: 'fixedWindow', limit: 7, windowMs: 1_000 }).rule).toMatchObject({
       capacity: 7,
       periodUs: 1_000_000,
     });
   });
 
   it('has its burst as capacity under gcra, and its limit under fixedWindow', () => {
-    expect(compileRule({ name: 'p', limit: 7, windowMs: 1_000, burst: 2 }).capacity).toBe(2);
-    expect(compileRule({ name: 'p', algorithm: 'fixedWindow', limit: 7, windowMs: 1_000, burst: 2 }).capacity).toBe(7);
+    expect(compilePolicy({ name: 'p', limit: 7, windowMs: 1_000, burst: 2 }).rule.capacity).toBe(2);
+    expect(
+      compilePolicy({ name: 'p', algorithm: 'fixedWindow', limit: 7, windowMs: 1_000, burst: 2 }).rule.capacity,
+    ).toBe(7);
   });
 
   it('keeps its name and algorithm under the numbers of a plan', () => {
-    const rule = compileRule({ name: 'p', algorithm: 'fixedWindow', limit: 7, windowMs: 1_000 });
+    const rule = compilePolicy({ name: 'p', algorithm: 'fixedWindow', limit: 7, windowMs: 1_000 }).rule;
     expect(withQuota(rule, { limit: 9, windowMs: 2_000 })).toMatchObject({
       name: 'p',
       algorithm: 'fixedWindow',
@@ -47,6 +52,12 @@ describe('a policy', () => {
     ['policy.name', { name: 'a"b' }],
     ['policy.name', { name: 'x'.repeat(33) }],
     ['policy p: algorithm', { algorithm: 'leaky' as 'gcra' }],
+    ['policy p: maxOverAdmission', { maxOverAdmission: -0.1 }],
+    ['policy p: maxOverAdmission', { maxOverAdmission: 1.1 }],
+    ['policy p: maxOverAdmission', { maxOverAdmission: Number.NaN }],
+    ['policy p: maxOverAdmission', { maxOverAdmission: 0.1, algorithm: 'slidingLog' }],
+    ['policy p: limit', { limit: 100_001, algorithm: 'slidingLog' }],
+    ['policy p: limit', { limit: 100_001, algorithm: 'concurrency' }],
     ['policy p: limit', { limit: 0 }],
     ['policy p: limit', { limit: 1.5 }],
     ['policy p: limit', { limit: Number.POSITIVE_INFINITY }],
@@ -58,9 +69,10 @@ describe('a policy', () => {
     ['policy p: burst', { burst: 1_000_000_001 }],
     ['policy p: burst', { limit: 1, windowMs: 365.25 * DAY_MS, burst: 101 }],
   ])('is refused with the name of what is wrong: %s %j', (setting, wrong) => {
-    const policy = { name: 'p', limit: 10, windowMs: 60_000, ...wrong };
-    expect(() => compileRule(policy)).toThrow(expect.objectContaining({ code: 'CONFIG', setting }));
-    if (wrong.name === undefined && wrong.algorithm === undefined) expect(isQuota(policy)).toBe(false);
+    const policy = { name: 'p', limit: 10, windowMs: 60_000, ...wrong } as Policy;
+    expect(() => compilePolicy(policy)).toThrow(expect.objectContaining({ code: 'CONFIG', setting }));
+    const isNumber = wrong.name === undefined && wrong.algorithm === undefined && wrong.maxOverAdmission === undefined;
+    if (isNumber) expect(isQuota(policy, 'g')).toBe(false);
   });
 
   it('is accepted at each of its bounds', () => {
@@ -70,8 +82,8 @@ describe('a policy', () => {
       { limit: 1_000_000_000, windowMs: 366 * DAY_MS },
       { limit: 1, windowMs: 365.25 * DAY_MS, burst: 100 },
     ]) {
-      expect(isQuota(quota)).toBe(true);
-      expect(Number.isSafeInteger(compileRule({ name: 'p', ...quota }).periodUs)).toBe(true);
+      expect(isQuota(quota, 'g')).toBe(true);
+      expect(Number.isSafeInteger(compilePolicy({ name: 'p', ...quota }).rule.periodUs)).toBe(true);
     }
   });
 
@@ -97,7 +109,7 @@ describe('a policy', () => {
     [{ limit: '1', windowMs: '1000' }],
     [{ limit: 1, windowMs: 1_000, burst: null }],
   ])('is not made of what is no plan: %j', (quota) => {
-    expect(isQuota(quota as Quota)).toBe(false);
+    expect(isQuota(quota as Quota, 'g')).toBe(false);
   });
 
   it('cannot stand twice under one name', () => {

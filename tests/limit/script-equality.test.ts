@@ -11,15 +11,26 @@ const NOW_US = 1_700_000_000_123_457;
 const HOUR_US = 3_600_000_000;
 const SLACK_US = 60_000_000;
 
+const QUARTER_US = HOUR_US / 4;
+
 const rule = fc.record({
-  kind: fc.constantFrom('g', 'f'),
-  periodUs: fc.integer({ min: HOUR_US, max: 400 * HOUR_US }),
+  kind: fc.constantFrom('g', 'f', 's', 'b', 'l', 'c'),
+  hours: fc.integer({ min: 1, max: 400 }),
   capacity: fc.oneof(fc.integer({ min: 1, max: 12 }), fc.integer({ min: 1, max: 1_000 })),
+  refill: fc.integer({ min: 1, max: 5 }),
+  want: fc.oneof(fc.constant(0), fc.integer({ min: 0, max: 40 })),
+  owed: fc.oneof({ weight: 4, arbitrary: fc.constant(0) }, { weight: 1, arbitrary: fc.nat(20) }),
 });
 
 const check = fc.record({
-  cost: fc.oneof(fc.integer({ min: -5, max: 8 }), fc.integer({ min: 0, max: 1_200 })),
-  atUs: fc.oneof(fc.integer({ min: 0, max: 1_000 }), fc.integer({ min: -500 * HOUR_US, max: 5_000 * HOUR_US })),
+  mode: fc.oneof(
+    { weight: 4, arbitrary: fc.constant('take') },
+    { weight: 1, arbitrary: fc.constantFrom('peek', 'give') },
+  ),
+  cost: fc.oneof(fc.integer({ min: 0, max: 8 }), fc.integer({ min: 0, max: 1_200 })),
+  times: fc.integer({ min: 0, max: 4 }),
+  id: fc.constantFrom('x', 'y'),
+  quarters: fc.oneof(fc.integer({ min: 0, max: 5 }), fc.integer({ min: -2_000, max: 20_000 })),
   rules: fc.array(rule, { minLength: 1, maxLength: KEYS.length }),
 });
 
@@ -41,21 +52,43 @@ const damaged = fc.constantFrom(
   ':',
 );
 
-/** Far enough from the end of every window that is counted. */
-const isSteady = ({ rules, atUs }: Check) =>
-  rules.every(({ kind, periodUs }) => kind === 'g' || periodUs - ((NOW_US + atUs) % periodUs) > SLACK_US);
+/** Times a quarter of an hour apart, and a microsecond more from check to check: no account is about to expire. */
+const timeOf = ({ quarters }: Check, index: number) => NOW_US + quarters * QUARTER_US + index;
 
-const toCommand = ({ cost, atUs, rules }: Check): Command => [
+/** Far enough from the end of every window that is counted. */
+const isSteady = ({ rules, quarters }: Check) =>
+  rules.every(({ kind, hours }) => {
+    const period = hours * HOUR_US;
+    return kind !== 'f' || period - ((NOW_US + quarters * QUARTER_US) % period) > SLACK_US;
+  });
+
+/** Each kind has keys of its own, as the limiter gives them. */
+const keyOf = (kind: string, index: number) => `ratelimit:${'abc'[index]}.${kind}`;
+const KEYS_OF_KINDS = [...'gfsblc'].flatMap((kind) => KEYS.map((_, index) => keyOf(kind, index)));
+
+const toCommand = (one: Check, index = 0): Command => [
   'EVAL',
   chargeScript.lua,
-  rules.length,
-  ...KEYS.slice(0, rules.length),
-  NOW_US + atUs,
-  cost,
-  ...rules.flatMap(({ kind, periodUs, capacity }) => [kind, periodUs, capacity]),
+  one.rules.length,
+  ...one.rules.map(({ kind }, at) => keyOf(kind, at)),
+  timeOf(one, index),
+  one.mode,
+  one.cost,
+  one.cost * one.times,
+  one.id,
+  ...one.rules.map(({ kind, hours, capacity, refill, want, owed }) =>
+    [kind, hours * HOUR_US, capacity, refill, kind === 'g' ? want : 0, owed].join(':'),
+  ),
 ];
 
-const stateOf = (store: Store) => store.execute([['MGET', ...KEYS]]);
+const stateOf = async (store: Store) => {
+  const types = await store.execute(KEYS_OF_KINDS.map((key): Command => ['TYPE', key]));
+  return store.execute(
+    KEYS_OF_KINDS.map(
+      (key, index): Command => (types[index] === 'zset' ? ['ZRANGE', key, 0, -1, 'WITHSCORES'] : ['GET', key]),
+    ),
+  );
+};
 
 describe('the charge script', () => {
   const redis = realRedis();
@@ -66,8 +99,8 @@ describe('the charge script', () => {
       fc.asyncProperty(checks, async (sequence) => {
         await redis.store.execute([['FLUSHALL']]);
         const memory = memoryStore();
-        for (const one of sequence) {
-          const command = toCommand(one);
+        for (const [index, one] of sequence.entries()) {
+          const command = toCommand(one, index);
           expect(await redis.store.execute([command])).toEqual(await memory.execute([command]));
           expect(await stateOf(redis.store)).toEqual(await stateOf(memory));
         }
@@ -83,7 +116,7 @@ describe('the charge script', () => {
         await redis.store.execute([['FLUSHALL']]);
         const fresh = memoryStore();
         const memory = memoryStore();
-        for (const key of KEYS) {
+        for (const key of KEYS_OF_KINDS.filter((name) => !/[lc]$/.test(name))) {
           for (const store of [redis.store, memory]) await store.execute([['SET', key, value]]);
         }
         const [reply] = await fresh.execute([toCommand(one)]);
@@ -102,13 +135,12 @@ describe('the charge script', () => {
       'ratelimit:a',
       'ratelimit:b',
       NOW_US,
+      'take',
       1,
-      'g',
-      1e9,
-      5,
-      'g',
-      1e9,
-      5,
+      1,
+      '',
+      'g:1000000000:5:5:0:0',
+      'g:1000000000:5:5:0:0',
     ];
     for (const store of [redis.store, memoryStore()]) {
       await store.execute([['RPUSH', 'ratelimit:b', 'x']]);
@@ -123,9 +155,9 @@ describe('the charge script', () => {
   });
 
   it("reads the server's clock where it is given none", async () => {
-    const command: Command = ['EVAL', chargeScript.lua, 1, 'ratelimit:a', '', 1, 'g', HOUR_US, 5];
+    const command: Command = ['EVAL', chargeScript.lua, 1, 'ratelimit:a', '', 'take', 1, 1, '', `g:${HOUR_US}:5:5:0:0`];
     for (const store of [redis.store, memoryStore()]) {
-      expect(await store.execute([command])).toEqual([[1, 4, HOUR_US, 0]]);
+      expect(await store.execute([command])).toEqual([[1, 1, 4, HOUR_US, 0]]);
     }
   });
 });

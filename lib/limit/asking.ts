@@ -1,0 +1,113 @@
+import type { CallOptions } from '../client/call.ts';
+import type { KvClient } from '../client/kv-client.ts';
+import { runScriptsWith, type ScriptCall } from '../client/script.ts';
+import { type ChargeCall, chargeScript, ruleArgument } from './charge.ts';
+import { type Ledger, orThrow } from './ledger.ts';
+import type { Charge } from './policy.ts';
+import type { AccountAnswer, Answer } from './result.ts';
+
+export interface AskOptions extends CallOptions {
+  /** What each account would hold in advance. */
+  readonly wants?: readonly number[] | undefined;
+}
+
+/**
+ * Asks Redis about charges. One request, and one more where all limits have been cleared elsewhere.
+ *
+ * On a Cluster whose keys are in several slots there is one script for each slot, all in one request: atomic in each slot
+ * only. What the others took where one refuses is given back in a second request, unless it may be held in advance; if
+ * that request is lost, it stays taken.
+ */
+export type Ask = (charges: readonly Charge[], call: ChargeCall, options?: AskOptions) => Promise<Answer | undefined>;
+
+/** Charges whose keys are in one slot. */
+interface Group {
+  readonly charges: readonly Charge[];
+  readonly wants: readonly number[];
+}
+
+export function createAsk(kv: KvClient, ledger: Ledger): Ask {
+  const { slotOf } = kv;
+
+  const groupsOf = (charges: readonly Charge[], wants: readonly number[]): readonly Group[] => {
+    if (!slotOf || charges.length === 1) return [{ charges, wants }];
+    const slots = ledger.keys(charges).map(slotOf);
+    return [...new Set(slots)].map((slot) => ({
+      charges: charges.filter((_, index) => slots[index] === slot),
+      wants: wants.filter((_, index) => slots[index] === slot),
+    }));
+  };
+
+  const ask: Ask = async (charges, call, options = {}) => {
+    const { wants = [], ...callOptions } = options;
+    const groups = groupsOf(charges, wants);
+    const query = ledger.epoch.query();
+    const scripts = groups.map((group) => scriptCall(group, call));
+    const results = await runScriptsWith(kv, scripts, query.commands, callOptions);
+    if (query.learn(results[groups.length])) return ask(charges, call, options);
+    const answers = groups.map((group, index) => ledger.read(group.charges, orThrow(results[index])));
+    const [only] = answers;
+    return groups.length === 1 ? only : agree(charges, groups, answers, call);
+  };
+
+  const scriptCall = ({ charges, wants }: Group, { mode, cost, need, id }: ChargeCall): ScriptCall => ({
+    script: chargeScript,
+    keys: ledger.keys(charges),
+    // What is owed goes with what is taken, or it would be written twice.
+    args: [
+      '',
+      mode,
+      cost,
+      need,
+      id,
+      ...(mode === 'give' ? charges.map(({ rule }) => ruleArgument(rule)) : ledger.rules(charges, wants)),
+    ],
+  });
+
+  /** One answer of several: as many checks are granted as all of them have granted. */
+  const agree = async (
+    charges: readonly Charge[],
+    groups: readonly Group[],
+    answers: readonly (Answer | undefined)[],
+    { cost, id }: ChargeCall,
+  ): Promise<Answer | undefined> => {
+    const found = new Map<Charge, AccountAnswer>();
+    groups.forEach((group, at) => {
+      group.charges.forEach((charge, index) => {
+        const account = answers[at]?.accounts[index];
+        if (account) found.set(charge, account);
+      });
+    });
+    const granted = answers.every((answer) => answer?.granted);
+    const taken = [...found.values()].map((account) => account.taken);
+    const spent = granted && cost > 0 ? cost * Math.floor(Math.min(...taken) / cost) : 0;
+    const excess = (charge: Charge, account: AccountAnswer) => (charge.rule.leaseMs > 0 ? 0 : account.taken - spent);
+    await giveBack(
+      [...found].map(([charge, account]) => [charge, excess(charge, account)] as const),
+      id,
+    );
+    const accounts = charges.flatMap((charge) => {
+      const account = found.get(charge);
+      if (!account) return [];
+      const back = excess(charge, account);
+      return [{ ...account, taken: account.taken - back, left: account.left + back }];
+    });
+    return accounts.length === charges.length ? { granted, accounts } : undefined;
+  };
+
+  const giveBack = async (excesses: readonly (readonly [Charge, number])[], id: string): Promise<void> => {
+    const calls = excesses
+      .filter(([, permits]) => permits > 0)
+      .map(
+        ([charge, permits]): ScriptCall => ({
+          script: chargeScript,
+          keys: ledger.keys([charge]),
+          args: ['', 'give', permits, 0, id, ruleArgument(charge.rule)],
+        }),
+      );
+    // What cannot be given back stays taken: a little too much is refused then, never too much granted.
+    if (calls.length > 0) await runScriptsWith(kv, calls, []).catch(() => undefined);
+  };
+
+  return ask;
+}

@@ -1,0 +1,181 @@
+import type { CallOptions } from '../client/call.ts';
+import { type Clock, instant } from '../clock.ts';
+import { DeadlineError } from '../errors.ts';
+import { withDeadline } from '../resilience/deadline.ts';
+import type { Ask } from './asking.ts';
+import type { Leases } from './leases.ts';
+import type { Ledger } from './ledger.ts';
+import type { Charge } from './policy.ts';
+import { type Answer, type LimitResult, policyResult, summarise } from './result.ts';
+
+/** Charges the same accounts once for all checks that want it at the same time. */
+export interface ChargePool {
+  /**
+   * The result of one check. Checks of the same cost on the same accounts, made in one turn, are one charge. Where permits
+   * are held in advance there is one charge under way at a time, and the others wait for what it brings, in order.
+   */
+  join(charges: readonly Charge[], cost: number, options: CallOptions): Promise<LimitResult>;
+  /** Takes permits in advance for leased accounts, with nobody waiting. `undefined` when a charge is under way. */
+  prefetch(charges: readonly Charge[]): Promise<void> | undefined;
+}
+
+export interface ChargePoolOptions {
+  readonly clock: Clock;
+  readonly timeoutMs: number;
+  readonly ask: Ask;
+  readonly ledger: Ledger;
+  readonly leases: Leases;
+}
+
+interface Waiter {
+  readonly resolve: (result: LimitResult) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+/** Checks of one cost on the same accounts. */
+interface Queue {
+  readonly charges: readonly Charge[];
+  readonly cost: number;
+  readonly isLeased: boolean;
+  readonly waiting: Waiter[];
+  underWay: number;
+  isDue: boolean;
+}
+
+export function createChargePool({ clock, timeoutMs: longestMs, ask, ledger, leases }: ChargePoolOptions): ChargePool {
+  const queues = new Map<string, Queue>();
+
+  const open = (charges: readonly Charge[], cost: number): readonly [id: string, queue: Queue] => {
+    const id = `${cost} ${charges.map(({ rule, subject }) => `${rule.name}:${rule.periodUs}:${rule.capacity}:${subject}`).join(' ')}`;
+    const known = queues.get(id);
+    if (known) return [id, known];
+    const isLeased = charges.some(({ rule }) => rule.leaseMs > 0);
+    const queue: Queue = { charges, cost, isLeased, waiting: [], underWay: 0, isDue: false };
+    queues.set(id, queue);
+    return [id, queue];
+  };
+
+  /** Serves from what is held; asks for the rest. */
+  const turn = (id: string, queue: Queue): void => {
+    const { charges, cost, isLeased, waiting } = queue;
+    while (isLeased && waiting.length > 0) {
+      const held = leases.answer(charges, cost);
+      if (!held) break;
+      waiting.shift()?.resolve(held);
+    }
+    if (waiting.length > 0 && !(isLeased && queue.underWay > 0)) void send(id, queue);
+    if (waiting.length === 0 && queue.underWay === 0) queues.delete(id);
+  };
+
+  /** One charge for those who wait, or for as many of them as what is held of one of the accounts is enough. */
+  const send = async (id: string, queue: Queue): Promise<void> => {
+    const { charges, cost } = queue;
+    const { asked, count, settle } = leases.reserve(charges, cost, queue.waiting.length);
+    const waiters = queue.waiting.splice(0, count);
+    let served = 0;
+    queue.underWay += 1;
+    const sentAt = instant(clock);
+    try {
+      const call = { mode: 'take', cost, need: cost * count, id: '' } as const;
+      const answer = await ask(asked, call, { wants: queue.isLeased ? leases.wants(asked) : undefined });
+      if (answer) {
+        served = servedBy(answer, cost, count);
+        leases.learn(asked, cost, answer, sentAt, served * cost);
+      }
+      waiters.forEach(({ resolve }, index) => {
+        resolve(resultOf(queue, asked, answer, served, index));
+      });
+    } catch (error) {
+      for (const { reject } of waiters) reject(error);
+    } finally {
+      settle(served);
+      queue.underWay -= 1;
+      turn(id, queue);
+    }
+  };
+
+  /** The result of the check at `index` of those that an answer is to. */
+  const resultOf = (
+    { charges, cost }: Queue,
+    asked: readonly Charge[],
+    answer: Answer | undefined,
+    served: number,
+    index: number,
+  ): LimitResult => {
+    const isServed = index < served;
+    const policies = charges.map((charge) => {
+      const account = answer?.accounts[asked.indexOf(charge)];
+      if (!account) return leases.known(charge);
+      // As if they had been asked one after the other.
+      const later = isServed && charge.rule.leaseMs === 0 ? (served - 1 - index) * cost : 0;
+      return policyResult(charge.rule, account, isServed || account.retryUs === 0, leases.held(charge) + later);
+    });
+    const isRefused = policies.some(({ allowed }) => !allowed);
+    // An answer that neither grants nor refuses is none.
+    return answer && isRefused !== isServed ? summarise(policies, 'store', clock.now()) : ledger.unknown(charges);
+  };
+
+  const enqueue = (charges: readonly Charge[], cost: number, waiter: Waiter): Queue => {
+    const [id, queue] = open(charges, cost);
+    queue.waiting.push(waiter);
+    if (!queue.isDue) {
+      queue.isDue = true;
+      queueMicrotask(() => {
+        queue.isDue = false;
+        turn(id, queue);
+      });
+    }
+    return queue;
+  };
+
+  return {
+    join(charges, cost, { signal, timeoutMs = longestMs }) {
+      const isBounded = signal !== undefined || timeoutMs < longestMs || charges.some(({ rule }) => rule.leaseMs > 0);
+      if (!isBounded) return new Promise((resolve, reject) => enqueue(charges, cost, { resolve, reject }));
+      const controller = new AbortController();
+      const limitMs = Math.min(timeoutMs, longestMs);
+      const leave = () => controller.abort(signal?.reason);
+      if (signal?.aborted) leave();
+      signal?.addEventListener('abort', leave);
+      return withDeadline(
+        { clock, timeoutMs: limitMs, controller, expired: () => new DeadlineError(limitMs, true) },
+        (ended) =>
+          new Promise<LimitResult>((resolve, reject) => {
+            const waiter: Waiter = { resolve, reject };
+            const queue = enqueue(charges, cost, waiter);
+            ended.addEventListener('abort', () => {
+              const at = queue.waiting.indexOf(waiter);
+              if (at >= 0) queue.waiting.splice(at, 1);
+            });
+          }),
+      ).finally(() => signal?.removeEventListener('abort', leave));
+    },
+    prefetch(charges) {
+      const leased = charges.filter(({ rule }) => rule.leaseMs > 0);
+      const [id, queue] = open(leased, 1);
+      if (queue.underWay > 0) return undefined;
+      const refill = async () => {
+        queue.underWay += 1;
+        const sentAt = instant(clock);
+        try {
+          const call = { mode: 'take', cost: 1, need: 0, id: '' } as const;
+          const answer = await ask(leased, call, { wants: leases.wants(leased) });
+          if (answer) leases.learn(leased, 1, answer, sentAt, 0);
+        } catch {
+          // Who needs permits will ask, and hear of it.
+        } finally {
+          queue.underWay -= 1;
+          turn(id, queue);
+        }
+      };
+      return refill();
+    },
+  };
+}
+
+/** How many of `count` checks were granted. */
+function servedBy({ granted, accounts }: Answer, cost: number, count: number): number {
+  if (!granted) return 0;
+  if (cost === 0) return count;
+  return Math.min(count, ...accounts.map(({ taken }) => Math.floor(taken / cost)));
+}
