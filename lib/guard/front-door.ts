@@ -47,7 +47,7 @@ export function createFrontDoor({ kv, verifier, limiter, entryTtlMs }: FrontDoor
   /** What needs no request: the permits of a key that is known well enough are held here, or a refusal stands. */
   const fromHere = (charges: readonly DoorCharge[], recent: Validation | undefined): DoorAnswer | undefined => {
     if (charges.length === 0) return undefined;
-    const limits = recent ? leases.answer(charges, COST) : leases.refusal(charges.filter(isByAddress), COST);
+    const limits = recent ? limiter.held(charges, COST) : leases.refusal(charges.filter(isByAddress), COST);
     // A refusal stands whoever asks.
     return limits && { validation: recent ?? { status: 'UNAVAILABLE', retryAfterMs: 0 }, limits };
   };
@@ -139,7 +139,7 @@ export function createFrontDoor({ kv, verifier, limiter, entryTtlMs }: FrontDoor
         charges.some(({ rule }) => rule.leaseMs > 0) || leases.size > 0 ? verifier.recent(digest) : undefined;
       const planned = recent?.status === 'VALID' ? activeCharges(charges, recent) : charges;
       const active = recent && recent.status !== 'VALID' ? charges.filter(isByAddress) : planned;
-      leases.note(active, COST);
+      if (!recent) leases.note(active, COST);
       const known = fromHere(active, recent);
       if (known) return known;
       try {

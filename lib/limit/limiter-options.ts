@@ -77,6 +77,11 @@ export interface Limiter {
   reset(subjects: Subjects): Promise<void>;
   /** Gives everybody everything back: at once here, within a second in other processes. One request. @throws when Redis is away */
   clear(): Promise<void>;
+  /**
+   * The result of a check that needs no request, as far as there is one: permits that are held here, or a refusal that
+   * stands. Without it the check has to be made.
+   */
+  held(charges: readonly Charge[], cost: number): LimitResult | undefined;
   /** What a check of `subject` would charge. @throws ConfigError */
   chargeOf(policy: string, subject: string, quota?: Quota): Promise<Charge>;
   /** For composing a check with other work in one request. */

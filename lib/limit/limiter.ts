@@ -61,22 +61,23 @@ export function createLimiter(options: LimiterOptions): Limiter {
     return pool.join(charges, cost, call);
   };
 
+  const held: Limiter['held'] = (charges, cost) => {
+    leases.note(charges, cost);
+    const known = leases.answer(charges, cost);
+    const pending = prefetch && known?.allowed && leases.isLow(charges) ? pool.prefetch(charges) : undefined;
+    return known && pending ? { ...known, pending } : known;
+  };
+
   const check: Limiter['check'] = async (subjects, checkOptions = {}) => {
     const cost = costOf(checkOptions);
     const charges = await toCharges(subjects, checkOptions);
-    leases.note(charges, cost);
-    const known = leases.answer(charges, cost);
-    if (known) return prefetch && known.allowed && leases.isLow(charges) ? withPending(known, charges) : known;
+    const known = held(charges, cost);
+    if (known) return known;
     try {
       return await charge(charges, cost, checkOptions);
     } catch (error) {
       return slots.without(charges, cost, error);
     }
-  };
-
-  const withPending = (result: LimitResult, charges: readonly Charge[]): LimitResult => {
-    const pending = pool.prefetch(charges);
-    return pending ? { ...result, pending } : result;
   };
 
   return {
@@ -85,6 +86,7 @@ export function createLimiter(options: LimiterOptions): Limiter {
     leases,
     localOnly,
     chargeOf,
+    held,
     check,
     blockUntilReady: (subjects, waitOptions) => waitUntilReady(clock, () => check(subjects, waitOptions), waitOptions),
     async peek(subjects, peekOptions = {}) {

@@ -7,19 +7,18 @@ import { IDENTITY_HEADER } from '../guard/identity.ts';
 import { checkRateHeaderOptions, type RateHeaderOptions } from '../guard/rate-headers.ts';
 import { decisionHeaders, toResponse } from '../guard/respond.ts';
 import type { Route } from '../guard/routes.ts';
-import type { OnUnavailable } from '../limit/ledger.ts';
-import { createLimiter } from '../limit/limiter.ts';
+import { createLimiter, type LimiterOptions } from '../limit/limiter.ts';
 import type { Policy } from '../limit/policy.ts';
 import { logMisconfiguration } from '../log.ts';
 import { CIRCUIT_HEADER, forward } from './forward.ts';
 
-export interface EdgeMiddlewareOptions extends Pick<RateHeaderOptions, 'headers' | 'retryJitter'> {
+export interface EdgeMiddlewareOptions
+  extends Pick<RateHeaderOptions, 'headers' | 'retryJitter'>,
+    Pick<LimiterOptions, 'onUnavailable' | 'expectedProcesses' | 'refusalTtlMs' | 'prefetch'> {
   /** The first route that fits decides; a request that fits none passes. */
   readonly protect: readonly Route[];
   /** The policies that the routes name. */
   readonly policies: readonly Policy[];
-  /** While Redis is away: count in this process, pass uncounted, or refuse with 503. @default 'local' */
-  readonly onUnavailable?: OnUnavailable | undefined;
   /** Beside those of BREAKWATER_ALLOW and BREAKWATER_DENY. See `GuardOptions.lists`. @default nobody */
   readonly lists?: AccessListOptions | undefined;
   /** Paths to whose handlers the state of this runtime's circuit breaker is passed on. @default ['/api/health'] */
@@ -27,7 +26,12 @@ export interface EdgeMiddlewareOptions extends Pick<RateHeaderOptions, 'headers'
 }
 
 /** A function for `middleware.ts` (Edge) and for `proxy.ts` (Node) alike. */
-export type EdgeMiddleware = (request: Request) => Promise<Response>;
+export type EdgeMiddleware = (request: Request, event?: EdgeEvent) => Promise<Response>;
+
+/** What Next hands over beside the request. */
+export interface EdgeEvent {
+  waitUntil(work: Promise<unknown>): void;
+}
 
 interface Built {
   readonly defaults: Defaults;
@@ -46,7 +50,8 @@ interface Built {
  * });
  */
 export function createEdgeMiddleware(options: EdgeMiddlewareOptions): EdgeMiddleware {
-  const { protect, policies, onUnavailable, lists, headers, retryJitter, statusPaths = ['/api/health'] } = options;
+  const { protect, policies, lists, headers, retryJitter, statusPaths = ['/api/health'] } = options;
+  const { onUnavailable, expectedProcesses, refusalTtlMs, prefetch } = options;
   let built: Built | undefined;
 
   /** On the client of this process, which the handlers share where they run in the same one. */
@@ -56,7 +61,12 @@ export function createEdgeMiddleware(options: EdgeMiddlewareOptions): EdgeMiddle
     const { kv, keys, clientIp, settings } = defaults;
     const taken = policies.find(({ name }) => HANDLER_POLICY_NAMES.includes(name));
     if (taken) throw new ConfigError('policies', `must not use the name ${taken.name}, which is that of the handlers`);
-    const limiter = createLimiter({ kv, policies, onUnavailable, localOnly: !settings.redisCache });
+    const limiter = createLimiter({
+      kv,
+      policies,
+      localOnly: !settings.redisCache,
+      ...{ onUnavailable, expectedProcesses, refusalTtlMs, prefetch },
+    });
     const telling = { headers, retryJitter };
     checkRateHeaderOptions(telling);
     const both = joinAccessLists(settings.lists, lists);
@@ -72,10 +82,11 @@ export function createEdgeMiddleware(options: EdgeMiddlewareOptions): EdgeMiddle
     return forward(request, set, decisionHeaders(decision, telling));
   };
 
-  return async function edgeMiddleware(request) {
+  return async function edgeMiddleware(request, event) {
     try {
       built = build();
       const decision = await built.guard.check(request);
+      if (decision.limits?.pending) event?.waitUntil(decision.limits.pending);
       return decision.outcome === 'deny' ? toResponse(decision, built.telling) : await pass(request, decision, built);
     } catch (error) {
       logMisconfiguration(error);

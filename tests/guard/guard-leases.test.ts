@@ -127,6 +127,24 @@ describe('a guard whose limits are leased', () => {
     expect(admitted).toBeGreaterThanOrEqual(0.97 * (spanMs / 100));
   });
 
+  it('takes further permits before the last are spent, with nobody waiting, where that is asked for', async () => {
+    const { key, ask, store } = await guarded(LEASED, { prefetch: true });
+    const pending: Promise<void>[] = [];
+    for (let time = 0; time < 200; time += 1) {
+      const { limits } = await ask(key);
+      if (!limits?.pending) continue;
+      pending.push(limits.pending);
+      await limits.pending;
+    }
+    expect(pending.length).toBeGreaterThan(3);
+    const before = store.requests.length;
+    store.takeAway();
+    const { limits } = await ask(key);
+    expect(limits).toMatchObject({ allowed: true, basis: 'lease' });
+    await expect(limits?.pending ?? Promise.resolve()).resolves.toBeUndefined();
+    expect(store.requests.length - before).toBeLessThanOrEqual(1);
+  });
+
   it('counts under the plan of the key from its first request on', async () => {
     const { keys, ask } = await guarded();
     const small = await keys.create({ owner: 'small', limits: { key: { limit: 3, windowMs: 3_600_000 } } });

@@ -2,6 +2,7 @@ import { describe, expect, it, vi } from 'vitest';
 import { createApiKey, verifyIdentity } from '../../lib/auth.ts';
 import type { AccessListOptions } from '../../lib/guard/access-lists.ts';
 import { IDENTITY_HEADER } from '../../lib/guard/identity.ts';
+import type { Policy } from '../../lib/limit/policy.ts';
 import {
   createEdgeMiddleware,
   type EdgeMiddleware,
@@ -52,6 +53,20 @@ describe('the middleware', () => {
     });
     expect(answer.headers.get('ratelimit')).toBe('"ip";r=4;t=2880, "key";r=2;t=2400');
     expect(await verifyIdentity(incoming)).toEqual({ ok: false, reason: 'missing' });
+  });
+
+  it('hands work that goes on behind an answer to waitUntil', async () => {
+    const policies = OPTIONS.policies.map((policy) => ({ ...policy, limit: 3_600, maxOverAdmission: 0.1 })) as Policy[];
+    const middleware = createEdgeMiddleware({ ...OPTIONS, policies, prefetch: true });
+    const { key } = await createApiKey({ owner: 'acme' });
+    const works: Promise<unknown>[] = [];
+    const event = { waitUntil: (work: Promise<unknown>) => works.push(work) };
+    for (let time = 0; time < 100; time += 1) {
+      const answer = await middleware(request('/api/echo', { authorization: `Bearer ${key}` }), event);
+      expect(answer.headers.get('x-middleware-next')).toBe('1');
+      await Promise.all(works);
+    }
+    expect(works.length).toBeGreaterThan(0);
   });
 
   it('works on the client of the process: a key issued beside it is known, and a clear is seen', async () => {
