@@ -148,7 +148,8 @@ export async function rateLimitCombined(
 /**
  * A handler behind a limit of its own: beside the middleware's, whose accounts it never charges. A request that is refused
  * is answered with 429 problem details and does not reach the handler; other responses get the rate headers, appended to
- * what they say already. With Redis away it counts in this process and says so. One request to Redis.
+ * what they say already. With Redis away it counts in this process and says so. One request to Redis; with the algorithm
+ * `concurrency` a second one, which gives the slot back when the handler has answered.
  *
  * @throws ConfigError naming the option, at once.
  * @example
@@ -162,7 +163,7 @@ export function withRateLimit<Req extends Request = Request, Rest extends readon
   handler: Handler<Req, Rest>,
   policy: HandlerPolicy<Req>,
 ): (request: Req, ...rest: Rest) => Promise<Response> {
-  const { quota: route, by, name, cost, telling } = compileHandlerPolicy(policy);
+  const { plan: route, by, name, cost, telling } = compileHandlerPolicy(policy);
   const subjectOf = (request: Req): string | Promise<string> =>
     typeof by === 'function' ? by(request) : by === 'key' ? accountOf(request) : addressOf(request);
   const take = async (request: Req): Promise<LimitResult> => {

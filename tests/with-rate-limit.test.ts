@@ -4,6 +4,7 @@ import { getDefaults } from '../lib/default-client.ts';
 import { createEdgeMiddleware } from '../lib/next/edge-middleware.ts';
 import { type HandlerPolicy, rateLimitByIp, withRateLimit } from '../lib/rate-limit.ts';
 import { forgetDefaults, useDefaultEnvironment } from './support/default-environment.ts';
+import { eventually } from './support/eventually.ts';
 
 const HOUR_MS = 3_600_000;
 
@@ -177,5 +178,47 @@ describe('the Redis health of the demo', () => {
       Array.from({ length: 120 }, () => request()),
     );
     expect(later).toContain(429);
+  });
+
+  it('holds a slot for as long as its handler works, whatever comes of that', async () => {
+    const ends: { resolve: (response: Response) => void; reject: (error: Error) => void }[] = [];
+    const work = () => new Promise<Response>((resolve, reject) => ends.push({ resolve, reject }));
+    const handler = withRateLimit(work, { algorithm: 'concurrency', limit: 2, windowMs: HOUR_MS });
+    const [first, second] = [handler(request()), handler(request())];
+    await eventually(() => ends.length === 2);
+    expect((await handler(request())).status).toBe(429);
+    ends[0]?.resolve(new Response('done'));
+    expect((await first).status).toBe(200);
+    const third = handler(request());
+    await eventually(() => ends.length === 3);
+    expect((await handler(request())).status).toBe(429);
+    ends[1]?.reject(new Error('broken'));
+    await expect(second).rejects.toThrow('broken');
+    ends[2]?.resolve(new Response());
+    await third;
+    for (const _ of [1, 2]) {
+      const next = handler(request());
+      await eventually(() => ends.length === 4);
+      ends.pop()?.resolve(new Response());
+      expect((await next).status).toBe(200);
+    }
+  });
+
+  it('limits by any algorithm, exactly or with permits taken in advance', async () => {
+    const statusesUnder = async (policy: Partial<HandlerPolicy>) => {
+      const handler = withRateLimit(answer, {
+        limit: 2,
+        windowMs: HOUR_MS,
+        name: policy.algorithm ?? 'gcra',
+        ...policy,
+      });
+      const all = [];
+      for (let time = 0; time < 4; time += 1) all.push((await handler(request())).status);
+      return all;
+    };
+    for (const algorithm of ['gcra', 'fixedWindow', 'slidingWindow', 'slidingLog', 'tokenBucket'] as const) {
+      expect(await statusesUnder({ algorithm })).toEqual([200, 200, 429, 429]);
+    }
+    expect(await statusesUnder({ name: 'leased', maxOverAdmission: 0.5 })).toEqual([200, 200, 429, 429]);
   });
 });

@@ -1,5 +1,5 @@
 import { ConfigError } from '../errors.ts';
-import { compilePolicy, type Quota } from '../limit/policy.ts';
+import { compilePolicy, type Plan, type Quota } from '../limit/policy.ts';
 import { checkRateHeaderOptions, type RateHeaderOptions } from './rate-headers.ts';
 
 export interface WindowOptions {
@@ -20,7 +20,7 @@ export function windowQuota(limit: number, windowMs: number, { subSecond = false
 
 /** Whose account a handler charges, how much it holds, and what is said of it. */
 export interface HandlerPolicy<Req extends Request = Request>
-  extends Quota,
+  extends Plan,
     WindowOptions,
     Pick<RateHeaderOptions, 'headers' | 'retryJitter'> {
   /**
@@ -36,7 +36,7 @@ export interface HandlerPolicy<Req extends Request = Request>
 
 /** A policy that has been checked, with its defaults. */
 export interface CompiledPolicy<Req extends Request> {
-  readonly quota: Quota;
+  readonly plan: Plan;
   readonly by: NonNullable<HandlerPolicy<Req>['by']>;
   readonly name: string;
   readonly cost: number;
@@ -45,9 +45,10 @@ export interface CompiledPolicy<Req extends Request> {
 
 /** @throws ConfigError naming the option. */
 export function compileHandlerPolicy<Req extends Request>(policy: HandlerPolicy<Req>): CompiledPolicy<Req> {
-  const { limit, windowMs, burst, by = 'ip', name = 'handler', cost = 1, headers, retryJitter } = policy;
-  const quota: Quota = { ...windowQuota(limit, windowMs, policy), burst };
-  const { capacity } = compilePolicy({ name, ...quota }).rule;
+  const { limit, windowMs, burst, algorithm, maxOverAdmission, by = 'ip', name = 'handler', cost = 1 } = policy;
+  const { headers, retryJitter } = policy;
+  const plan: Plan = { ...windowQuota(limit, windowMs, policy), burst, algorithm, maxOverAdmission };
+  const { capacity } = compilePolicy({ name, ...plan }).rule;
   if (by !== 'ip' && by !== 'key' && typeof by !== 'function') {
     throw new ConfigError('by', "must be 'ip', 'key' or a function");
   }
@@ -55,5 +56,5 @@ export function compileHandlerPolicy<Req extends Request>(policy: HandlerPolicy<
     throw new ConfigError('cost', `must be a whole number from 0 to ${capacity}, got ${cost}`);
   }
   checkRateHeaderOptions(policy);
-  return { quota, by, name, cost, telling: { headers, retryJitter } };
+  return { plan, by, name, cost, telling: { headers, retryJitter } };
 }

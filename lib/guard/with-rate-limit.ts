@@ -12,7 +12,8 @@ export type Handler<Req extends Request, Rest extends readonly unknown[]> = (
 /**
  * Puts a limit in front of `handler`. `take` charges for a request and says how that went: a refusal is answered as
  * problem details, 429, or 503 where nothing could be counted, and the handler does not run; otherwise its response gets
- * the rate headers. What `take` or the handler throw is thrown on.
+ * the rate headers. A slot of a `concurrency` policy is given back when the handler has answered. What `take` or the
+ * handler throw is thrown on.
  */
 export function limitHandler<Req extends Request, Rest extends readonly unknown[]>(
   handler: Handler<Req, Rest>,
@@ -23,7 +24,8 @@ export function limitHandler<Req extends Request, Rest extends readonly unknown[
     const limits = await take(request);
     const refusal = refusalBy(limits);
     if (refusal) return toResponse(refusal, options);
-    const response = await handler(request, ...rest);
+    // A slot is free when the response begins; its body is the platform's to send, which may end us with it.
+    const response = await (async () => handler(request, ...rest))().finally(limits.release);
     const allowance = { outcome: 'allow', identity: undefined, limits, degraded: withLimits([], limits) } as const;
     return withFields(response, decisionHeaders(allowance, options));
   };

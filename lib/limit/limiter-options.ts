@@ -3,7 +3,7 @@ import type { KvClient } from '../client/kv-client.ts';
 import { ConfigError } from '../errors.ts';
 import type { Leases } from './leases.ts';
 import type { Ledger, OnUnavailable } from './ledger.ts';
-import type { Charge, CompiledPolicy, Policy, Quota } from './policy.ts';
+import type { Charge, CompiledPolicy, Plan, Policy } from './policy.ts';
 import type { LimitResult } from './result.ts';
 
 export interface LimiterOptions {
@@ -39,8 +39,8 @@ export type Subjects = Readonly<Record<string, string>>;
 export interface CheckOptions extends CallOptions {
   /** Permits to take from each policy; a whole number from 0. @default 1 */
   readonly cost?: number | undefined;
-  /** Other numbers for this subject, by policy name: its plan. */
-  readonly quotas?: Readonly<Record<string, Quota>> | undefined;
+  /** The plan of this subject, by policy name, where it is not the policy's own. */
+  readonly quotas?: Readonly<Record<string, Plan>> | undefined;
 }
 
 export interface WaitOptions extends CheckOptions {
@@ -83,7 +83,7 @@ export interface Limiter {
    */
   held(charges: readonly Charge[], cost: number): LimitResult | undefined;
   /** What a check of `subject` would charge. @throws ConfigError */
-  chargeOf(policy: string, subject: string, quota?: Quota): Promise<Charge>;
+  chargeOf(policy: string, subject: string, plan?: Plan): Promise<Charge>;
   /** For composing a check with other work in one request. */
   readonly policies: ReadonlyMap<string, CompiledPolicy>;
   readonly ledger: Ledger;
@@ -91,8 +91,10 @@ export interface Limiter {
   readonly localOnly: boolean;
 }
 
+type CompleteOptions = { readonly [Option in keyof LimiterOptions]-?: Exclude<LimiterOptions[Option], undefined> };
+
 /** The options with their defaults. @throws ConfigError naming the option */
-export function withDefaults(options: LimiterOptions) {
+export function withDefaults(options: LimiterOptions): CompleteOptions {
   const { kv, policies, onUnavailable = 'local', localOnly = false, prefetch = false } = options;
   const { expectedProcesses = 1, refusalTtlMs = 1_000, maxLocalKeys = 100_000 } = options;
   requireWhole('expectedProcesses', expectedProcesses);

@@ -11,7 +11,7 @@ import {
   type Subjects,
   withDefaults,
 } from './limiter-options.ts';
-import { type Charge, type CompiledPolicy, compilePolicy, withQuota } from './policy.ts';
+import { type Charge, type CompiledPolicy, compilePolicy, withPlan } from './policy.ts';
 import type { LimitResult } from './result.ts';
 import { createSlots } from './slots.ts';
 import { waitUntilReady } from './wait.ts';
@@ -39,9 +39,9 @@ export function createLimiter(options: LimiterOptions): Limiter {
     const policy = policies.get(name);
     if (!policy) throw new ConfigError('subjects', `name a policy that does not exist: ${name}`);
     const bounded = toSubject(subject);
-    const quota = given ?? policy.quotaOf?.(subject);
+    const plan = given ?? policy.quotaOf?.(subject);
     return {
-      rule: quota ? withQuota(policy.rule, await quota) : policy.rule,
+      rule: plan ? withPlan(policy.rule, await plan) : policy.rule,
       subject: typeof bounded === 'string' ? bounded : await bounded,
     };
   };

@@ -33,7 +33,10 @@ interface PolicyBase {
 }
 
 /** What the limit of a subject is, where it is not the same for all: its plan. */
-export type QuotaOf = (subject: string) => Quota | Promise<Quota>;
+export type QuotaOf = (subject: string) => Plan | Promise<Plan>;
+
+/** Numbers of a subject's own, and another algorithm with them if need be. */
+export interface Plan extends Quota, Pick<PolicyBase, 'algorithm' | 'maxOverAdmission'> {}
 
 export type Policy = PolicyBase & (Quota | { readonly limit: QuotaOf });
 
@@ -110,6 +113,13 @@ export function compilePolicy(policy: Policy): CompiledPolicy {
   };
   if (typeof limit === 'function') return { rule: blank, quotaOf: limit };
   return { rule: withQuota(blank, policy as Quota), quotaOf: undefined };
+}
+
+/** `rule` under `plan`. @throws ConfigError */
+export function withPlan(rule: Rule, plan: Plan): Rule {
+  const { algorithm = rule.algorithm, maxOverAdmission = rule.maxOverAdmission } = plan;
+  const same = algorithm === rule.algorithm && maxOverAdmission === rule.maxOverAdmission;
+  return same ? withQuota(rule, plan) : compilePolicy({ ...plan, name: rule.name, algorithm, maxOverAdmission }).rule;
 }
 
 /** `rule` with the numbers of `quota`. @throws ConfigError */
