@@ -20,15 +20,20 @@ export function createHeldPermits(clock: Clock): HeldPermits {
   /** Oldest first. */
   const leases: Lease[] = [];
 
+  /** Replies may arrive in another order than that in which they were asked for. */
+  const keep = (lease: Lease): void => {
+    leases.push(lease);
+    leases.sort((one, other) => one.sentAt.monotonic - other.sentAt.monotonic);
+  };
+
   const giveBack = (taken: readonly Lease[], unspent: number): void => {
     let due = unspent;
     for (const { permits, sentAt } of taken.toReversed()) {
       if (due === 0) break;
       const part = Math.min(due, permits);
-      leases.push({ permits: part, sentAt });
+      keep({ permits: part, sentAt });
       due -= part;
     }
-    leases.sort((one, other) => one.sentAt.monotonic - other.sentAt.monotonic);
   };
 
   return {
@@ -37,7 +42,7 @@ export function createHeldPermits(clock: Clock): HeldPermits {
       return leases.reduce((sum, { permits }) => sum + permits, 0);
     },
     add(permits, sentAt) {
-      leases.push({ permits, sentAt });
+      keep({ permits, sentAt });
     },
     take(wanted) {
       const taken: Lease[] = [];
