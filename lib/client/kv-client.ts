@@ -62,6 +62,8 @@ export interface KvCircuit {
 
 export interface KvClient extends TypedCommands {
   readonly storeKind: StoreKind;
+  /** Whether calls of several incoming requests may wait for one promise: not with `coalesce: 'request'`. */
+  readonly sharesPromises: boolean;
   /** See {@link Store.slotOf}. */
   readonly slotOf: Store['slotOf'];
   readonly namespace: string;
@@ -173,6 +175,7 @@ export function createKv(options: KvOptions): KvClient {
     };
     return {
       storeKind: store.kind,
+      sharesPromises: coalesce !== 'request',
       slotOf: store.slotOf,
       namespace,
       clock,

@@ -21,6 +21,8 @@ export interface ChargePool {
 
 export interface ChargePoolOptions {
   readonly clock: Clock;
+  /** Without it every check is a charge of its own. */
+  readonly sharesPromises: boolean;
   readonly timeoutMs: number;
   readonly ask: Ask;
   readonly ledger: Ledger;
@@ -42,16 +44,23 @@ interface Queue {
   isDue: boolean;
 }
 
-export function createChargePool({ clock, timeoutMs: longestMs, ask, ledger, leases }: ChargePoolOptions): ChargePool {
+export function createChargePool({
+  clock,
+  sharesPromises,
+  timeoutMs: longestMs,
+  ask,
+  ledger,
+  leases,
+}: ChargePoolOptions): ChargePool {
   const queues = new Map<string, Queue>();
 
   const open = (charges: readonly Charge[], cost: number): readonly [id: string, queue: Queue] => {
-    const id = `${cost} ${charges.map(({ rule, subject }) => `${rule.name}:${rule.periodUs}:${rule.capacity}:${subject}`).join(' ')}`;
+    const id = `${cost} ${charges.map(accountId).join(' ')}`;
     const known = queues.get(id);
     if (known) return [id, known];
     const isLeased = charges.some(({ rule }) => rule.leaseMs > 0);
     const queue: Queue = { charges, cost, isLeased, waiting: [], underWay: 0, isDue: false };
-    queues.set(id, queue);
+    if (sharesPromises) queues.set(id, queue);
     return [id, queue];
   };
 
@@ -171,6 +180,10 @@ export function createChargePool({ clock, timeoutMs: longestMs, ask, ledger, lea
       return refill();
     },
   };
+}
+
+function accountId({ rule, subject }: Charge): string {
+  return `${rule.name}:${rule.kind}:${rule.periodUs}:${rule.capacity}:${rule.limit}:${subject}`;
 }
 
 /** How many of `count` checks were granted. */

@@ -56,6 +56,7 @@ interface Refusal {
 }
 
 interface Holding {
+  readonly kind: string;
   readonly periodUs: number;
   readonly capacity: number;
   readonly permits: HeldPermits;
@@ -79,17 +80,18 @@ export function createLeases({ clock, maxKeys, refusalTtlMs }: LeaseOptions): Le
 
   /** Under other numbers it is another account: what was taken under a plan is not spent under the next. */
   const find = (charge: Charge): Holding | undefined => {
-    const { periodUs, capacity } = charge.rule;
+    const { kind, periodUs, capacity } = charge.rule;
     const known = holdings.get(idOf(charge));
-    return known && known.periodUs === periodUs && known.capacity === capacity ? known : undefined;
+    return known?.kind === kind && known.periodUs === periodUs && known.capacity === capacity ? known : undefined;
   };
 
   const open = (charge: Charge): Holding => {
     const known = find(charge);
     if (known) return known;
     const at = clock.monotonic();
-    const { periodUs, capacity } = charge.rule;
+    const { kind, periodUs, capacity } = charge.rule;
     const fresh: Holding = {
+      kind,
       periodUs,
       capacity,
       permits: createHeldPermits(clock),
@@ -174,7 +176,8 @@ export function createLeases({ clock, maxKeys, refusalTtlMs }: LeaseOptions): Le
         const { leaseMs } = charge.rule;
         if (leaseMs === 0) return 0;
         const { demand, notedAt } = open(charge);
-        return Math.ceil((demand * Math.exp((notedAt - clock.monotonic()) / (2 * leaseMs))) / 2);
+        const wanted = (demand * Math.exp((notedAt - clock.monotonic()) / (2 * leaseMs))) / 2;
+        return Math.min(charge.rule.capacity, Math.ceil(wanted));
       }),
     known: (charge) => resultOf(charge, 0),
     refusal: (charges, cost) => (holdings.size > 0 ? refusal(charges, cost) : undefined),

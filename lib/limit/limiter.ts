@@ -27,12 +27,12 @@ export function createLimiter(options: LimiterOptions): Limiter {
     if (policies.has(policy.name)) throw new ConfigError('policies', `name ${policy.name} more than once`);
     policies.set(policy.name, compilePolicy(policy));
   }
-  const { clock, requestTimeoutMs: timeoutMs } = kv;
+  const { clock, sharesPromises, requestTimeoutMs: timeoutMs } = kv;
   const leases = createLeases({ clock, maxKeys: maxLocalKeys, refusalTtlMs });
   const away = localOnly ? 'local' : onUnavailable;
   const ledger = createLedger({ kv, onUnavailable: away, maxLocalKeys, expectedProcesses, leases });
   const ask = createAsk(kv, ledger);
-  const pool = createChargePool({ clock, timeoutMs, ask, ledger, leases });
+  const pool = createChargePool({ clock, sharesPromises, timeoutMs, ask, ledger, leases });
   const slots = createSlots(ask, ledger);
 
   const chargeOf: Limiter['chargeOf'] = async (name, subject, given) => {

@@ -297,6 +297,17 @@ describe('a check', () => {
     expect(results.filter(({ allowed }) => allowed)).toHaveLength(3);
   });
 
+  it('shares no promise with another check where the client may not', async () => {
+    const store = watchedStore(memoryStore());
+    const kv = createKv({ store, coalesce: 'request' });
+    const limiter = createLimiter({ kv, policies: [{ name: 'p', limit: 3, windowMs: 60_000 }] });
+    await limiter.check({ p: 'x' });
+    const before = store.requests.length;
+    const results = await Promise.all(Array.from({ length: 5 }, () => limiter.check({ p: 'a' })));
+    expect(store.requests.length - before).toBe(5);
+    expect(results.map(({ allowed }) => allowed)).toEqual([true, true, true, false, false]);
+  });
+
   it.each<[string, Subjects, object | undefined]>([
     ['a policy that does not exist', { q: 'a' }, undefined],
     ['a policy of the prototype', JSON.parse('{"__proto__":"a"}'), undefined],
