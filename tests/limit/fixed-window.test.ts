@@ -1,8 +1,11 @@
 import { describe, expect, it } from 'vitest';
 import { createKv } from '../../lib/client/kv-client.ts';
 import { createLimiter } from '../../lib/limit/limiter.ts';
+import type { Quota } from '../../lib/limit/policy.ts';
 import { memoryStore } from '../../lib/store/memory/memory-store.ts';
 import { manualClock } from '../../lib/testing/manual-clock.ts';
+import { answersAsTheReference, type LimitReference, smallQuotas } from '../support/limit-reference.ts';
+import { limitRig } from '../support/limit-rig.ts';
 
 /** At the beginning of a minute. */
 const START = 1_700_000_040_000;
@@ -17,7 +20,42 @@ function minute(limit: number, windowMs = 60_000) {
   return { clock, store, limiter, take: (cost = 1) => limiter.check({ p: 'alice' }, { cost }) };
 }
 
+/** A count for each window of the calendar. */
+function calendar({ limit, windowMs }: Quota): LimitReference {
+  const counts = new Map<number, number>();
+  const count = (at: number) => counts.get(Math.floor(at / windowMs)) ?? 0;
+  const set = (at: number, number: number) => counts.set(Math.floor(at / windowMs), Math.max(0, number));
+  return {
+    capacity: limit,
+    left: (at) => limit - count(at),
+    take: (at, cost) => set(at, count(at) + cost),
+    give: (at, cost) => set(at, count(at) - cost),
+  };
+}
+
 describe('fixedWindow', () => {
+  it('answers at every moment what a count for each window says', async () => {
+    await answersAsTheReference({ algorithm: 'fixedWindow', quotas: smallQuotas, reference: calendar });
+  });
+
+  it('gives nothing back into a window that another has followed', async () => {
+    const { clock, take, refund } = limitRig({ algorithm: 'fixedWindow', limit: 3, windowMs: 60_000 });
+    await take(3);
+    clock.advance(60_000);
+    expect(await refund(3)).toMatchObject({ remaining: 3 });
+    expect(await take(3)).toMatchObject({ allowed: true, remaining: 0 });
+    expect((await take()).allowed).toBe(false);
+  });
+
+  it('counts as lost what was written in another window, however the clock of the store was moved', async () => {
+    const { clock, take } = limitRig({ algorithm: 'fixedWindow', limit: 2, windowMs: 60_000 });
+    for (const jumpMs of [0, -1, -60_000, 86_400_000]) {
+      clock.jumpWall(jumpMs);
+      expect(await take(2)).toMatchObject({ allowed: true, remaining: 0 });
+      expect((await take()).allowed).toBe(false);
+    }
+  });
+
   it('admits its limit in each window of the calendar, on both sides of the boundary', async () => {
     const { clock, take } = minute(3);
     clock.advance(59_998);

@@ -5,6 +5,7 @@ import { createLimiter } from '../../lib/limit/limiter.ts';
 import type { Quota } from '../../lib/limit/policy.ts';
 import { memoryStore } from '../../lib/store/memory/memory-store.ts';
 import { manualClock } from '../../lib/testing/manual-clock.ts';
+import { answersAsTheReference, type LimitReference } from '../support/limit-reference.ts';
 
 function limiterOf(quota: Quota) {
   const clock = manualClock();
@@ -25,7 +26,38 @@ const quotas: fc.Arbitrary<Quota> = fc.record({
   burst: fc.integer({ min: 1, max: 40 }),
 });
 
+/** A bucket that leaks a permit every so many microseconds. */
+function leakyBucket({ limit, windowMs, burst = limit }: Quota): LimitReference {
+  const intervalUs = Math.ceil((windowMs * 1_000) / limit);
+  let levelUs = 0;
+  let filledAt = 0;
+  const level = (at: number) => Math.max(0, levelUs - (at - filledAt) * 1_000);
+  const fill = (at: number, permits: number) => {
+    levelUs = Math.max(0, level(at) + permits * intervalUs);
+    filledAt = at;
+  };
+  return {
+    capacity: burst,
+    left(at) {
+      for (let permits = burst; ; permits -= 1) {
+        if (level(at) + permits * intervalUs <= burst * intervalUs) return permits;
+      }
+    },
+    take: (at, cost) => fill(at, cost),
+    give: (at, cost) => fill(at, -cost),
+  };
+}
+
 describe('gcra', () => {
+  it('answers at every moment what a leaking bucket says', async () => {
+    const small = fc.record({
+      limit: fc.integer({ min: 1, max: 12 }),
+      windowMs: fc.integer({ min: 1, max: 90 }),
+      burst: fc.integer({ min: 1, max: 12 }),
+    });
+    await answersAsTheReference({ algorithm: 'gcra', quotas: small, reference: leakyBucket });
+  });
+
   it('never refuses a fresh key its own burst, at any rate', async () => {
     await fc.assert(
       fc.asyncProperty(quotas, async (quota) => {
