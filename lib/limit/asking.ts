@@ -43,25 +43,26 @@ export function createAsk(kv: KvClient, ledger: Ledger): Ask {
     const groups = groupsOf(charges, wants);
     const query = ledger.epoch.query();
     const scripts = groups.map((group) => scriptCall(group, call));
-    const results = await runScriptsWith(kv, scripts, query.commands, callOptions);
+    const results = await runScriptsWith(kv, scripts, query.commands, callOptions).catch((error: unknown) => {
+      if (call.mode === 'take') ledger.failed(charges, error);
+      throw error;
+    });
     if (query.learn(results[groups.length])) return ask(charges, call, options);
-    const answers = groups.map((group, index) => ledger.read(group.charges, orThrow(results[index])));
-    const [only] = answers;
-    return groups.length === 1 ? only : agree(charges, groups, answers, call);
+    const answers = groups.map((group, index) => {
+      const result = results[index];
+      if (!(result instanceof Error)) return ledger.read(group.charges, result, call.mode);
+      if (call.mode === 'take') ledger.failed(group.charges, result);
+      return undefined;
+    });
+    const answer = groups.length === 1 ? answers[0] : await agree(charges, groups, answers, call);
+    for (const result of results.slice(0, groups.length)) orThrow(result);
+    return answer;
   };
 
   const scriptCall = ({ charges, wants }: Group, { mode, cost, need, id }: ChargeCall): ScriptCall => ({
     script: chargeScript,
     keys: ledger.keys(charges),
-    // What is owed goes with what is taken, or it would be written twice.
-    args: [
-      '',
-      mode,
-      cost,
-      need,
-      id,
-      ...(mode === 'give' ? charges.map(({ rule }) => ruleArgument(rule)) : ledger.rules(charges, wants)),
-    ],
+    args: ['', mode, cost, need, id, ...ledger.rules(charges, wants, mode)],
   });
 
   /** One answer of several: as many checks are granted as all of them have granted. */

@@ -1,9 +1,9 @@
 import type { CallOptions } from '../client/call.ts';
 import { type Clock, instant } from '../clock.ts';
-import { DeadlineError } from '../errors.ts';
-import { withDeadline } from '../resilience/deadline.ts';
+import { isKvError } from '../errors.ts';
 import type { Ask } from './asking.ts';
 import type { Leases } from './leases.ts';
+import { untilCallerLeaves } from './leaving.ts';
 import type { Ledger } from './ledger.ts';
 import type { Charge } from './policy.ts';
 import { type Answer, type LimitResult, policyResult, summarise } from './result.ts';
@@ -32,6 +32,8 @@ export interface ChargePoolOptions {
 interface Waiter {
   readonly resolve: (result: LimitResult) => void;
   readonly reject: (error: unknown) => void;
+  /** Aborted when nobody waits for the result any more. */
+  readonly left?: AbortSignal;
 }
 
 /** Checks of one cost on the same accounts. */
@@ -90,6 +92,8 @@ export function createChargePool({
       if (answer) {
         served = servedBy(answer, cost, count);
         leases.learn(asked, cost, answer, sentAt, served * cost);
+        const late = waiters.slice(0, served).filter(({ left }) => isOverdue(left));
+        if (late.length > 0) ledger.grantedLate(asked, late.length * cost);
       }
       waiters.forEach(({ resolve }, index) => {
         resolve(resultOf(queue, asked, answer, served, index));
@@ -141,23 +145,18 @@ export function createChargePool({
     join(charges, cost, { signal, timeoutMs = longestMs }) {
       const isBounded = signal !== undefined || timeoutMs < longestMs || charges.some(({ rule }) => rule.leaseMs > 0);
       if (!isBounded) return new Promise((resolve, reject) => enqueue(charges, cost, { resolve, reject }));
-      const controller = new AbortController();
-      const limitMs = Math.min(timeoutMs, longestMs);
-      const leave = () => controller.abort(signal?.reason);
-      if (signal?.aborted) leave();
-      signal?.addEventListener('abort', leave);
-      return withDeadline(
-        { clock, timeoutMs: limitMs, controller, expired: () => new DeadlineError(limitMs, true) },
-        (ended) =>
-          new Promise<LimitResult>((resolve, reject) => {
-            const waiter: Waiter = { resolve, reject };
+      return untilCallerLeaves(
+        { clock, longestMs, signal, timeoutMs },
+        (left) =>
+          new Promise((resolve, reject) => {
+            const waiter: Waiter = { resolve, reject, left };
             const queue = enqueue(charges, cost, waiter);
-            ended.addEventListener('abort', () => {
+            left.addEventListener('abort', () => {
               const at = queue.waiting.indexOf(waiter);
               if (at >= 0) queue.waiting.splice(at, 1);
             });
           }),
-      ).finally(() => signal?.removeEventListener('abort', leave));
+      );
     },
     prefetch(charges) {
       const leased = charges.filter(({ rule }) => rule.leaseMs > 0);
@@ -184,6 +183,11 @@ export function createChargePool({
 
 function accountId({ rule, subject }: Charge): string {
   return `${rule.name}:${rule.kind}:${rule.periodUs}:${rule.capacity}:${rule.limit}:${subject}`;
+}
+
+/** Whether somebody's time was up: that check has been counted in this process. */
+function isOverdue(left: AbortSignal | undefined): boolean {
+  return left?.aborted === true && isKvError(left.reason) && left.reason.code === 'DEADLINE';
 }
 
 /** How many of `count` checks were granted. */

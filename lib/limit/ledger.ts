@@ -4,7 +4,8 @@ import type { KvClient } from '../client/kv-client.ts';
 import { elapsedSince, type Instant, instant } from '../clock.ts';
 import { ConfigError, isKvError, isUnavailable } from '../errors.ts';
 import type { Argument } from '../store/store.ts';
-import { type ChargeCall, readRule, ruleArgument } from './charge.ts';
+import { type ChargeCall, type ChargeMode, readRule, ruleArgument } from './charge.ts';
+import { createDebts, type LocalAccount } from './debts.ts';
 import { createEpoch, type Epoch } from './epoch.ts';
 import type { Leases } from './leases.ts';
 import { createLocalAccounts } from './local-accounts.ts';
@@ -41,23 +42,27 @@ export interface Ledger {
   readonly epoch: Epoch;
   /** Keys of the charges in the current epoch. */
   keys(charges: readonly Charge[]): readonly string[];
-  /** The charges as the script reads them, with what each of them would hold in advance. */
-  rules(charges: readonly Charge[], wants?: readonly number[] | undefined): readonly Argument[];
+  /** The charges as the script reads them, with what each of them would hold in advance, and owes. */
+  rules(charges: readonly Charge[], wants?: readonly number[] | undefined, mode?: ChargeMode): readonly Argument[];
   /** What the script answered. `undefined`, and an event, where it cannot be read. */
-  read(charges: readonly Charge[], reply: Value | undefined): Answer | undefined;
+  read(charges: readonly Charge[], reply: Value | undefined, mode?: ChargeMode): Answer | undefined;
+  /** Charges that were to be made there have failed with `error`. */
+  failed(charges: readonly Charge[], error: unknown): void;
+  /** Redis has granted these permits to a check that no longer waited, and was counted here. */
+  grantedLate(charges: readonly Charge[], permits: number): void;
   /** The result of one check. */
   conclude(charges: readonly Charge[], answer: Answer | undefined, basis: Basis): LimitResult;
   /** The result of a check of which nothing can be said: as configured, but that `local` has nothing to count. */
   unknown(charges: readonly Charge[]): LimitResult;
   /** The answer without Redis, for an `error` that says that it is away or that it cannot read a key; others are thrown. */
+  fallBack(charges: readonly Charge[], call: ChargeCall, error: unknown): LimitResult;
+  /** As `failed` and `fallBack`. */
   without(charges: readonly Charge[], call: ChargeCall, error: unknown): LimitResult;
   /** The answer without Redis, as configured. */
   here(charges: readonly Charge[], call: ChargeCall): LimitResult;
   /** Forgets what was counted here; all of it without `charges`. */
   forgetLocal(charges?: readonly Charge[]): void;
 }
-
-const PEEK: ChargeCall = { mode: 'peek', cost: 0, need: 0, id: '' };
 
 export function createLedger({ kv, onUnavailable, maxLocalKeys, expectedProcesses, leases }: LedgerOptions): Ledger {
   const epoch = createEpoch(kv, () => leases.forget());
@@ -66,6 +71,8 @@ export function createLedger({ kv, onUnavailable, maxLocalKeys, expectedProcesse
 
   const localKey = ({ rule, subject }: Charge) => `${rule.name}:${rule.kind}:${subject}`;
   const localRule = ({ rule }: Charge) => readRule(String(ruleArgument(divided(rule, expectedProcesses))));
+  const accountOf = (charge: Charge): LocalAccount => ({ key: localKey(charge), rule: localRule(charge) });
+  const debts = createDebts({ clock: kv.clock, local, maxKeys: maxLocalKeys, longestMs: kv.requestTimeoutMs });
 
   const markAway = (reason: string) => {
     const isNews = failedAt === undefined;
@@ -84,11 +91,15 @@ export function createLedger({ kv, onUnavailable, maxLocalKeys, expectedProcesse
     kv.notify({ type: 'unreadable', at: kv.clock.now(), feature: 'limit', problem });
 
   /** Permits granted here that are not back yet: Redis has not heard of them. */
-  const owed = (charge: Charge): number => {
-    if (local.size === 0) return 0;
-    const rule = localRule(charge);
-    const answer = readAnswer(local.charge(PEEK, [localKey(charge)], [rule]), 1);
-    return rule.capacity - (answer?.accounts[0]?.left ?? rule.capacity);
+  const owed = (charge: Charge, mode: ChargeMode): number => {
+    // What is owed goes with what is taken, or it would be written twice.
+    if (local.size === 0 || mode === 'give') return 0;
+    return mode === 'take' ? debts.carry(accountOf(charge)) : debts.owed(accountOf(charge));
+  };
+
+  const failed: Ledger['failed'] = (charges, error) => {
+    const wasSent = !(isKvError(error) && error.code === 'CIRCUIT_OPEN');
+    if (local.size > 0) for (const charge of charges) debts.unpaid(accountOf(charge), wasSent);
   };
 
   const byPolicy = (charges: readonly Charge[], allowed: boolean) =>
@@ -111,6 +122,13 @@ export function createLedger({ kv, onUnavailable, maxLocalKeys, expectedProcesse
     return byPolicy(charges, onUnavailable === 'allow');
   };
 
+  const fallBack: Ledger['fallBack'] = (charges, call, error) => {
+    if (isUnavailable(error)) markAway(error.code);
+    else if (isKvError(error) && error.code === 'COMMAND') notifyUnreadable(error.replyCode);
+    else throw error;
+    return here(charges, call);
+  };
+
   return {
     epoch,
     here,
@@ -121,26 +139,29 @@ export function createLedger({ kv, onUnavailable, maxLocalKeys, expectedProcesse
       charges.map(({ rule, subject }) =>
         epoch.key(rule.kind === 'g' ? rule.name : `${rule.name}.${rule.kind}`, subject),
       ),
-    rules: (charges, wants = []) =>
-      charges.map((charge, index) => ruleArgument(charge.rule, wants[index] ?? 0, owed(charge))),
+    rules: (charges, wants = [], mode = 'take') =>
+      charges.map((charge, index) => ruleArgument(charge.rule, wants[index] ?? 0, owed(charge, mode))),
 
-    read(charges, reply) {
+    read(charges, reply, mode = 'take') {
       markBack();
       const answer = readAnswer(reply, charges.length);
       if (!answer) notifyUnreadable('unexpected reply of the script');
-      // What was owed is in Redis now.
-      if (local.size > 0) {
+      if (local.size > 0 && mode === 'take') {
         charges.forEach((charge, index) => {
-          if (answer?.accounts[index]?.taken) local.forget(localKey(charge));
+          const settle = answer?.accounts[index]?.taken ? debts.paid : debts.unpaid;
+          settle(accountOf(charge));
         });
       }
       return answer;
     },
+    failed,
+    grantedLate(charges, permits) {
+      if (local.size > 0) for (const charge of charges) debts.forgive(accountOf(charge), permits);
+    },
+    fallBack,
     without(charges, call, error) {
-      if (isUnavailable(error)) markAway(error.code);
-      else if (isKvError(error) && error.code === 'COMMAND') notifyUnreadable(error.replyCode);
-      else throw error;
-      return here(charges, call);
+      failed(charges, error);
+      return fallBack(charges, call, error);
     },
     forgetLocal(charges) {
       if (charges) for (const charge of charges) local.forget(localKey(charge));

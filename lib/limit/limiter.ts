@@ -33,7 +33,7 @@ export function createLimiter(options: LimiterOptions): Limiter {
   const ledger = createLedger({ kv, onUnavailable: away, maxLocalKeys, expectedProcesses, leases });
   const ask = createAsk(kv, ledger);
   const pool = createChargePool({ clock, sharesPromises, timeoutMs, ask, ledger, leases });
-  const slots = createSlots(ask, ledger);
+  const slots = createSlots({ clock, timeoutMs, ask, ledger });
 
   const chargeOf: Limiter['chargeOf'] = async (name, subject, given) => {
     const policy = policies.get(name);
@@ -97,7 +97,7 @@ export function createLimiter(options: LimiterOptions): Limiter {
         if (localOnly) throw notAsked();
         return ledger.conclude(charges, await ask(charges, call, peekOptions), 'store');
       } catch (error) {
-        return ledger.without(charges, call, error);
+        return ledger.fallBack(charges, call, error);
       }
     },
     async refund(subjects, refundOptions = {}) {

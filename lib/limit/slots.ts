@@ -1,7 +1,9 @@
 import type { CallOptions } from '../client/call.ts';
 import { randomBase62 } from '../client/crypto.ts';
+import type { Clock } from '../clock.ts';
 import type { Ask } from './asking.ts';
 import type { ChargeCall } from './charge.ts';
+import { untilCallerLeaves } from './leaving.ts';
 import type { Ledger } from './ledger.ts';
 import type { Charge } from './policy.ts';
 import type { LimitResult } from './result.ts';
@@ -9,12 +11,19 @@ import type { LimitResult } from './result.ts';
 /** Slots of `concurrency` policies, beside whatever else is charged with them. */
 export interface Slots {
   take(charges: readonly Charge[], cost: number, options: CallOptions): Promise<LimitResult>;
-  /** The answer without Redis; see {@link Ledger.without}. */
+  /** The answer without Redis; see {@link Ledger.fallBack}. */
   without(charges: readonly Charge[], cost: number, error: unknown): LimitResult;
 }
 
+export interface SlotOptions {
+  readonly clock: Clock;
+  readonly timeoutMs: number;
+  readonly ask: Ask;
+  readonly ledger: Ledger;
+}
+
 /** Each grant has an id of its own, by which its slots are told from others; so these checks are not charged together. */
-export function createSlots(ask: Ask, ledger: Ledger): Slots {
+export function createSlots({ clock, timeoutMs: longestMs, ask, ledger }: SlotOptions): Slots {
   const called = (cost: number): ChargeCall => ({ mode: 'take', cost, need: cost, id: randomBase62(20) });
 
   const withRelease = (result: LimitResult, charges: readonly Charge[], { cost, id }: ChargeCall): LimitResult => {
@@ -38,13 +47,18 @@ export function createSlots(ask: Ask, ledger: Ledger): Slots {
   };
 
   return {
-    async take(charges, cost, options) {
+    take(charges, cost, options) {
       const call = called(cost);
-      return withRelease(ledger.conclude(charges, await ask(charges, call, options), 'store'), charges, call);
+      return untilCallerLeaves({ clock, longestMs, ...options }, async (left) => {
+        const result = withRelease(ledger.conclude(charges, await ask(charges, call), 'store'), charges, call);
+        // Nobody else can: it would be held to its end.
+        if (left.aborted) void result.release?.();
+        return result;
+      });
     },
     without(charges, cost, error) {
       const call = called(cost);
-      return withRelease(ledger.without(charges, call, error), charges, call);
+      return withRelease(ledger.fallBack(charges, call, error), charges, call);
     },
   };
 }

@@ -1,0 +1,29 @@
+import type { CallOptions } from '../client/call.ts';
+import type { Clock } from '../clock.ts';
+import { DeadlineError } from '../errors.ts';
+import { withDeadline } from '../resilience/deadline.ts';
+
+export interface Patience extends CallOptions {
+  readonly clock: Clock;
+  /** No caller waits longer, in milliseconds. */
+  readonly longestMs: number;
+}
+
+/**
+ * Waits for `work` until it ends or the caller leaves: by his signal, or by a deadline of his own. `work` goes on and has to
+ * look at `left` when it is done; the reason is a DeadlineError where the time was up.
+ */
+export function untilCallerLeaves<T>(
+  { clock, longestMs, signal, timeoutMs = longestMs }: Patience,
+  work: (left: AbortSignal) => Promise<T>,
+): Promise<T> {
+  const controller = new AbortController();
+  const limitMs = Math.min(timeoutMs, longestMs);
+  const leave = () => controller.abort(signal?.reason);
+  if (signal?.aborted) leave();
+  signal?.addEventListener('abort', leave);
+  const expired = () => new DeadlineError(limitMs, true);
+  return withDeadline({ clock, timeoutMs: limitMs, controller, expired }, work).finally(() =>
+    signal?.removeEventListener('abort', leave),
+  );
+}
