@@ -52,7 +52,10 @@ export interface LeaseOptions {
 interface Refusal {
   readonly cost: number;
   readonly sentAt: Instant;
+  /** How long it is believed, */
   readonly forMs: number;
+  /** and after what time the cost will fit. */
+  readonly retryMs: number;
 }
 
 interface Holding {
@@ -77,6 +80,9 @@ const LOW_WATER = 0.25;
 
 export function createLeases({ clock, maxKeys, refusalTtlMs }: LeaseOptions): Leases {
   const holdings = createLru<Holding>(maxKeys);
+  /** When accounts were forgotten: a refusal that was asked for before may be out of date. */
+  const forgottenAt = createLru<number>(maxKeys);
+  let clearedAt = Number.NEGATIVE_INFINITY;
 
   /** Under other numbers it is another account: what was taken under a plan is not spent under the next. */
   const find = (charge: Charge): Holding | undefined => {
@@ -110,11 +116,15 @@ export function createLeases({ clock, maxKeys, refusalTtlMs }: LeaseOptions): Le
   const held: Leases['held'] = (charge) =>
     charge.rule.leaseMs > 0 ? (find(charge)?.permits.count(charge.rule.leaseMs) ?? 0) : 0;
 
-  /** Milliseconds for which `cost` is still refused. */
+  /** Milliseconds until `cost` fits, at the earliest; 0 when no refusal of it is believed any more. */
   const refusedFor = (charge: Charge, cost: number): number => {
+    const { kind, periodUs } = charge.rule;
     let longest = 0;
     for (const refusal of find(charge)?.refusals ?? []) {
-      if (cost >= refusal.cost) longest = Math.max(longest, refusal.forMs - elapsedSince(refusal.sentAt, clock));
+      const since = elapsedSince(refusal.sentAt, clock);
+      if (cost < refusal.cost || since >= refusal.forMs) continue;
+      const moreMs = kind === 'g' ? ((cost - refusal.cost) * periodUs) / 1000 : 0;
+      longest = Math.max(longest, refusal.retryMs + moreMs - since);
     }
     return longest;
   };
@@ -122,12 +132,13 @@ export function createLeases({ clock, maxKeys, refusalTtlMs }: LeaseOptions): Le
   const resultOf = (charge: Charge, refusedForMs: number): PolicyResult => {
     const { left, resetUs, learntAt } = open(charge);
     const sinceUs = (clock.monotonic() - learntAt) * 1000;
-    const answer = { taken: 0, left, resetUs: Math.max(0, resetUs - sinceUs), retryUs: refusedForMs * 1000 };
+    const retryUs = refusedForMs === Infinity ? -1 : refusedForMs * 1000;
+    const answer = { taken: 0, left, resetUs: Math.max(0, resetUs - sinceUs), retryUs };
     return policyResult(charge.rule, answer, refusedForMs === 0, held(charge));
   };
 
   const takeHeld = (charges: readonly Charge[], cost: number): LimitResult | undefined => {
-    if (!charges.every((charge) => charge.rule.leaseMs > 0 && held(charge) >= cost)) return undefined;
+    if (cost === 0 || !charges.every((charge) => charge.rule.leaseMs > 0 && held(charge) >= cost)) return undefined;
     for (const charge of charges) open(charge).permits.take(cost);
     return summarise(
       charges.map((charge) => resultOf(charge, 0)),
@@ -141,7 +152,8 @@ export function createLeases({ clock, maxKeys, refusalTtlMs }: LeaseOptions): Le
     if (!waits.some((ms) => ms > 0)) return undefined;
     const policies = charges.map((charge, index) => {
       const ms = waits[index] ?? 0;
-      return ms > 0 ? resultOf(charge, ms) : uncounted(charge.rule, true);
+      if (ms === 0) return uncounted(charge.rule, true);
+      return resultOf(charge, cost > charge.rule.capacity ? Infinity : ms);
     });
     return summarise(policies, 'lease', clock.now());
   };
@@ -196,10 +208,15 @@ export function createLeases({ clock, maxKeys, refusalTtlMs }: LeaseOptions): Le
           holding.permits.add(taken - spent, sentAt);
           holding.granted = taken;
         }
-        const forMs = Math.min(retryUs / 1000, rule.leaseMs || refusalTtlMs);
-        if (isRefusal && forMs > 0) {
+        const retryMs = retryUs / 1000;
+        const forMs = Math.min(retryMs, rule.leaseMs || refusalTtlMs);
+        if (
+          isRefusal &&
+          forMs > 0 &&
+          sentAt.monotonic > Math.max(clearedAt, forgottenAt.get(idOf(charge)) ?? clearedAt)
+        ) {
           const others = holding.refusals.filter((one) => one.cost < cost);
-          holding.refusals = [...others, { cost, sentAt, forMs }].slice(-MAX_REFUSALS);
+          holding.refusals = [...others, { cost, sentAt, forMs, retryMs }].slice(-MAX_REFUSALS);
         }
       });
     },
@@ -212,8 +229,14 @@ export function createLeases({ clock, maxKeys, refusalTtlMs }: LeaseOptions): Le
       return holdings.size;
     },
     forget(charges) {
-      if (charges) for (const charge of charges) holdings.delete(idOf(charge));
-      else holdings.clear();
+      for (const charge of charges ?? []) {
+        holdings.delete(idOf(charge));
+        forgottenAt.set(idOf(charge), clock.monotonic());
+      }
+      if (charges) return;
+      holdings.clear();
+      forgottenAt.clear();
+      clearedAt = clock.monotonic();
     },
   };
 }

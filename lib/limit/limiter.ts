@@ -109,15 +109,21 @@ export function createLimiter(options: LimiterOptions): Limiter {
         }
       }
       const call = { mode: 'give', cost, need: 0, id: '' } as const;
-      leases.forget(charges);
-      if (localOnly) return ledger.here(charges, call);
-      return ledger.conclude(charges, await ask(charges, call, refundOptions), 'store');
+      try {
+        if (localOnly) return ledger.here(charges, call);
+        return ledger.conclude(charges, await ask(charges, call, refundOptions), 'store');
+      } finally {
+        // Not before: a refusal that is learnt meanwhile is out of date.
+        leases.forget(charges);
+      }
     },
     async reset(subjects) {
       const charges = await toCharges(subjects, {});
       ledger.forgetLocal(charges);
       leases.forget(charges);
       if (!localOnly) await erase(charges);
+      // Again: a refusal that was learnt meanwhile is out of date.
+      leases.forget(charges);
     },
     async clear() {
       ledger.forgetLocal();
