@@ -1,5 +1,6 @@
 import { randomShare } from '../client/crypto.ts';
 import type { Clock } from '../clock.ts';
+import { ConfigError } from '../errors.ts';
 import type { LimitResult } from './result.ts';
 
 export interface WaitBounds {
@@ -12,26 +13,37 @@ const JITTER = 0.1;
 /** So that a refusal that names hardly any time is not answered by a storm. */
 const SHORTEST_MS = 1;
 
-/** Checks until it is allowed, or until the next wait would end too late. @throws the signal's reason */
+/** What a timer can wait; beyond it, it would ring at once. */
+const LONGEST_MS = 2 ** 31 - 1;
+
+/** Checks until it is allowed, or until the next wait would end too late. @throws ConfigError; the signal's reason */
 export async function waitUntilReady(
   clock: Clock,
   check: () => Promise<LimitResult>,
   { maxWaitMs, signal }: WaitBounds,
 ): Promise<LimitResult> {
-  const endsAt = clock.monotonic() + maxWaitMs;
+  if (!(maxWaitMs >= 0 && maxWaitMs <= LONGEST_MS)) {
+    throw new ConfigError('maxWaitMs', `must be a number of milliseconds from 0 to ${LONGEST_MS}, got ${maxWaitMs}`);
+  }
+  const startedAt = clock.monotonic();
+  // A clock that stands still within a request must not make the wait endless.
+  let pausedMs = 0;
   for (;;) {
     signal?.throwIfAborted();
     const result = await check();
     const { allowed, retryAfterMs } = result;
-    const leftMs = endsAt - clock.monotonic();
+    const leftMs = maxWaitMs - Math.max(pausedMs, clock.monotonic() - startedAt);
     if (allowed || retryAfterMs === undefined || retryAfterMs > leftMs) return result;
     const jittered = Math.max(SHORTEST_MS, retryAfterMs) * (1 + JITTER * randomShare());
-    await pause(clock, Math.min(jittered, Math.max(retryAfterMs, leftMs)), signal);
+    const pauseMs = Math.max(SHORTEST_MS, Math.min(jittered, leftMs));
+    await pause(clock, pauseMs, signal);
+    pausedMs += pauseMs;
   }
 }
 
 function pause(clock: Clock, ms: number, signal: AbortSignal | undefined): Promise<void> {
   return new Promise((resolve, reject) => {
+    signal?.throwIfAborted();
     const leave = () => {
       cancel();
       reject(signal?.reason);
