@@ -39,9 +39,9 @@ export function createLimiter(options: LimiterOptions): Limiter {
     const policy = policies.get(name);
     if (!policy) throw new ConfigError('subjects', `name a policy that does not exist: ${name}`);
     const bounded = toSubject(subject);
-    const plan = given ?? policy.quotaOf?.(subject);
+    const plan = given ?? (await policy.quotaOf?.(subject));
     return {
-      rule: plan ? withPlan(policy.rule, await plan) : policy.rule,
+      rule: plan || policy.quotaOf ? withPlan(policy.rule, plan) : policy.rule,
       subject: typeof bounded === 'string' ? bounded : await bounded,
     };
   };

@@ -115,8 +115,9 @@ export function compilePolicy(policy: Policy): CompiledPolicy {
   return { rule: withQuota(blank, policy as Quota), quotaOf: undefined };
 }
 
-/** `rule` under `plan`. @throws ConfigError */
-export function withPlan(rule: Rule, plan: Plan): Rule {
+/** `rule` under `plan`, which a function may have failed to give. @throws ConfigError */
+export function withPlan(rule: Rule, plan: Plan | undefined): Rule {
+  if (!plan) throw new ConfigError(`policy ${rule.name}: limit`, 'must answer a quota for every subject');
   const { algorithm = rule.algorithm, maxOverAdmission = rule.maxOverAdmission } = plan;
   const same = algorithm === rule.algorithm && maxOverAdmission === rule.maxOverAdmission;
   return same ? withQuota(rule, plan) : compilePolicy({ ...plan, name: rule.name, algorithm, maxOverAdmission }).rule;
