@@ -60,14 +60,22 @@ export interface Answer {
 
 /** Reads the reply of `charge` about `count` accounts. `undefined` when it is not one. */
 export function readAnswer(reply: Value | undefined, count: number): Answer | undefined {
-  if (!Array.isArray(reply) || reply.length !== 1 + 4 * count || !reply.every(Number.isFinite)) return undefined;
+  if (!Array.isArray(reply) || reply.length !== 1 + 4 * count || !reply.every(Number.isInteger)) return undefined;
   const numbers = reply as readonly number[];
+  const isPossible = numbers.every((number, at) => (at === 0 ? number === 0 || number === 1 : number >= lowest(at)));
+  if (!isPossible) return undefined;
   const accounts: AccountAnswer[] = [];
   for (let at = 1; at < numbers.length; at += 4) {
     const [taken = 0, left = 0, resetUs = 0, retryUs = 0] = numbers.slice(at, at + 4);
     accounts.push({ taken, left, resetUs, retryUs });
   }
-  return { granted: numbers[0] === 1, accounts };
+  const granted = numbers[0] === 1;
+  return granted || accounts.every(({ taken }) => taken === 0) ? { granted, accounts } : undefined;
+}
+
+/** The last of an account's four numbers is -1 for never. */
+function lowest(at: number): number {
+  return at % 4 === 0 ? -1 : 0;
 }
 
 /** What an account's answer says of a check; `more` permits are to be had besides what is left there. */
