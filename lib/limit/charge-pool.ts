@@ -1,5 +1,5 @@
 import type { CallOptions } from '../client/call.ts';
-import { type Clock, instant } from '../clock.ts';
+import { type Clock, elapsedSince, type Instant, instant } from '../clock.ts';
 import { isKvError } from '../errors.ts';
 import type { Ask } from './asking.ts';
 import type { Leases } from './leases.ts';
@@ -17,6 +17,8 @@ export interface ChargePool {
   join(charges: readonly Charge[], cost: number, options: CallOptions): Promise<LimitResult>;
   /** Takes permits in advance for leased accounts, with nobody waiting. `undefined` when a charge is under way. */
   prefetch(charges: readonly Charge[]): Promise<void> | undefined;
+  /** Queues with somebody in them, or a charge under way. */
+  readonly size: number;
 }
 
 export interface ChargePoolOptions {
@@ -43,8 +45,12 @@ interface Queue {
   readonly isLeased: boolean;
   readonly waiting: Waiter[];
   underWay: number;
+  askedAt: Instant;
   isDue: boolean;
 }
+
+/** Of the longest that a charge can take, how often that: one that is asked again, and then it will never come back. */
+const LOST_AFTER = 3;
 
 export function createChargePool({
   clock,
@@ -61,9 +67,19 @@ export function createChargePool({
     const known = queues.get(id);
     if (known) return [id, known];
     const isLeased = charges.some(({ rule }) => rule.leaseMs > 0);
-    const queue: Queue = { charges, cost, isLeased, waiting: [], underWay: 0, isDue: false };
+    const queue: Queue = { charges, cost, isLeased, waiting: [], underWay: 0, askedAt: instant(clock), isDue: false };
     if (sharesPromises) queues.set(id, queue);
     return [id, queue];
+  };
+
+  /** Runtimes end promises with the request that made them: a charge that has not come back for so long never will. */
+  const isBusy = ({ underWay, askedAt }: Queue): boolean =>
+    underWay > 0 && elapsedSince(askedAt, clock) < LOST_AFTER * longestMs;
+
+  const begin = (queue: Queue): Instant => {
+    queue.underWay += 1;
+    queue.askedAt = instant(clock);
+    return queue.askedAt;
   };
 
   /** Serves from what is held; asks for the rest. */
@@ -74,8 +90,9 @@ export function createChargePool({
       if (!held) break;
       waiting.shift()?.resolve(held);
     }
-    if (waiting.length > 0 && !(isLeased && queue.underWay > 0)) void send(id, queue);
-    if (waiting.length === 0 && queue.underWay === 0) queues.delete(id);
+    if (waiting.length > 0 && !(isLeased && isBusy(queue))) void send(id, queue);
+    // A queue of the same name may have been opened since.
+    if (waiting.length === 0 && queue.underWay === 0 && queues.get(id) === queue) queues.delete(id);
   };
 
   /** One charge for those who wait, or for as many of them as what is held of one of the accounts is enough. */
@@ -84,8 +101,7 @@ export function createChargePool({
     const { asked, count, settle } = leases.reserve(charges, cost, queue.waiting.length);
     const waiters = queue.waiting.splice(0, count);
     let served = 0;
-    queue.underWay += 1;
-    const sentAt = instant(clock);
+    const sentAt = begin(queue);
     try {
       const call = { mode: 'take', cost, need: cost * count, id: '' } as const;
       const answer = await ask(asked, call, { wants: queue.isLeased ? leases.wants(asked) : undefined });
@@ -161,10 +177,9 @@ export function createChargePool({
     prefetch(charges) {
       const leased = charges.filter(({ rule }) => rule.leaseMs > 0);
       const [id, queue] = open(leased, 1);
-      if (queue.underWay > 0) return undefined;
+      if (isBusy(queue)) return undefined;
       const refill = async () => {
-        queue.underWay += 1;
-        const sentAt = instant(clock);
+        const sentAt = begin(queue);
         try {
           const call = { mode: 'take', cost: 1, need: 0, id: '' } as const;
           const answer = await ask(leased, call, { wants: leases.wants(leased) });
@@ -177,6 +192,9 @@ export function createChargePool({
         }
       };
       return refill();
+    },
+    get size() {
+      return queues.size;
     },
   };
 }
