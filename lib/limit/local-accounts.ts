@@ -19,33 +19,36 @@ type Entry = readonly [member: string, score: number];
 
 interface Account {
   readonly text: string | undefined;
-  /** In order of score. */
-  readonly entries: readonly Entry[];
-  readonly expiresAt: number;
+  /** In order of score, as they were added: time does not go back here. Changed in place, there may be many. */
+  readonly entries: Entry[];
+  expiresAt: number;
 }
-
-const EMPTY: Account = { text: undefined, entries: [], expiresAt: Number.POSITIVE_INFINITY };
 
 export function createLocalAccounts(clock: Clock, maxKeys: number): LocalAccounts {
   const accounts = createLru<Account>(maxKeys);
 
-  const find = (key: string): Account => {
+  const find = (key: string): Account | undefined => {
     const account = accounts.get(key);
-    return account && account.expiresAt > clock.monotonic() ? account : EMPTY;
+    return account && account.expiresAt > clock.monotonic() ? account : undefined;
   };
 
-  const keep = (key: string, account: Account): Account => {
-    accounts.set(key, account);
-    return account;
+  const open = (key: string): Account => {
+    const known = find(key);
+    if (known) return known;
+    const fresh: Account = { text: undefined, entries: [], expiresAt: Number.POSITIVE_INFINITY };
+    accounts.set(key, fresh);
+    return fresh;
   };
+
+  const entriesOf = (key: string): Entry[] => find(key)?.entries ?? [];
 
   /** What the twins use of Redis, in the forms in which they use it. */
   const commands: Readonly<
     Record<string, (key: string, ...args: readonly Argument[]) => string | number | null | string[]>
   > = {
-    GET: (key) => find(key).text ?? null,
+    GET: (key) => find(key)?.text ?? null,
     SET(key, text, _unit, ttlMs) {
-      keep(key, { text: String(text), entries: [], expiresAt: clock.monotonic() + Number(ttlMs) });
+      accounts.set(key, { text: String(text), entries: [], expiresAt: clock.monotonic() + Number(ttlMs) });
       return 'OK';
     },
     DEL(key) {
@@ -53,38 +56,39 @@ export function createLocalAccounts(clock: Clock, maxKeys: number): LocalAccount
       return 1;
     },
     PEXPIRE(key, ttlMs) {
-      keep(key, { ...find(key), expiresAt: clock.monotonic() + Number(ttlMs) });
+      open(key).expiresAt = clock.monotonic() + Number(ttlMs);
       return 1;
     },
-    ZCARD: (key) => find(key).entries.length,
-    ZCOUNT: (key, from, to) => find(key).entries.filter(between(from, to)).length,
+    ZCARD: (key) => entriesOf(key).length,
+    ZCOUNT(key, from, to) {
+      const [start, end] = between(entriesOf(key), from, to);
+      return end - start;
+    },
     ZRANGEBYSCORE(key, from, to, _withScores, _limit, offset) {
-      const found = find(key).entries.filter(between(from, to))[Number(offset)];
+      const entries = entriesOf(key);
+      const [start, end] = between(entries, from, to);
+      const at = start + Number(offset);
+      const found = at < end ? entries[at] : undefined;
       return found ? [found[0], String(found[1])] : [];
     },
     ZADD(key, score, member) {
-      const account = find(key);
-      // Time does not go back here, and no member comes twice: what is added is the last.
-      keep(key, { ...account, entries: [...account.entries, [String(member), Number(score)]] });
+      open(key).entries.push([String(member), Number(score)]);
       return 1;
     },
-    ZREM: (key, member) => retain(key, ([name]) => name !== member),
+    ZREM(key, member) {
+      const entries = entriesOf(key);
+      const at = entries.findIndex(([name]) => name === member);
+      return at < 0 ? 0 : entries.splice(at, 1).length;
+    },
     ZREMRANGEBYSCORE(key, from, to) {
-      const isGone = between(from, to);
-      return retain(key, (entry) => !isGone(entry));
+      const entries = entriesOf(key);
+      const [start, end] = between(entries, from, to);
+      return entries.splice(start, end - start).length;
     },
     ZPOPMAX(key, count) {
-      const { entries } = find(key);
-      const kept = new Set(entries.slice(0, Math.max(0, entries.length - Number(count))));
-      return retain(key, (entry) => kept.has(entry));
+      const entries = entriesOf(key);
+      return entries.splice(Math.max(0, entries.length - Number(count))).length;
     },
-  };
-
-  const retain = (key: string, isKept: (entry: Entry) => boolean): number => {
-    const account = find(key);
-    const entries = account.entries.filter(isKept);
-    if (entries.length < account.entries.length) keep(key, { ...account, entries });
-    return account.entries.length - entries.length;
   };
 
   const redis: ScriptContext = {
@@ -106,14 +110,32 @@ export function createLocalAccounts(clock: Clock, maxKeys: number): LocalAccount
   };
 }
 
-/** A condition on scores, from two ends as Redis writes them: `-inf`, `(5`, `5`. */
-function between(from: Argument | undefined, to: Argument | undefined): (entry: Entry) => boolean {
-  const [low, isLowOpen] = end(from);
-  const [high, isHighOpen] = end(to);
-  return ([, score]) => (isLowOpen ? score > low : score >= low) && (isHighOpen ? score < high : score <= high);
+/** Where the entries between two scores begin and end. The scores are as Redis writes them: `-inf`, `(5`, `5`. */
+function between(
+  entries: readonly Entry[],
+  from: Argument | undefined,
+  to: Argument | undefined,
+): readonly [start: number, end: number] {
+  const [low, isLowOpen] = boundOf(from);
+  const [high, isHighOpen] = boundOf(to);
+  const start = firstIndex(entries, (score) => (isLowOpen ? score > low : score >= low));
+  const end = firstIndex(entries, (score) => (isHighOpen ? score >= high : score > high));
+  return [start, Math.max(start, end)];
 }
 
-function end(text: Argument | undefined): readonly [value: number, isOpen: boolean] {
+/** By halves: of the first entry whose score `isBeyond`, as all after it are. */
+function firstIndex(entries: readonly Entry[], isBeyond: (score: number) => boolean): number {
+  let [low, high] = [0, entries.length];
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    const entry = entries[middle];
+    if (entry && isBeyond(entry[1])) high = middle;
+    else low = middle + 1;
+  }
+  return low;
+}
+
+function boundOf(text: Argument | undefined): readonly [value: number, isOpen: boolean] {
   const word = String(text);
   const bare = word.replace('(', '');
   return [bare === '-inf' ? -Infinity : bare === '+inf' ? Infinity : Number(bare), word !== bare];

@@ -1,6 +1,8 @@
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { type ChargeMode, readRule } from '../../lib/limit/charge.ts';
+import { type ChargeMode, chargeScript, readRule } from '../../lib/limit/charge.ts';
 import { createLocalAccounts } from '../../lib/limit/local-accounts.ts';
+import { memoryStore } from '../../lib/store/memory/memory-store.ts';
 import { manualClock } from '../../lib/testing/manual-clock.ts';
 
 /** Two permits, one a second. */
@@ -10,7 +12,58 @@ const MINUTE = readRule('f:60000000:2:2:0:0');
 const call = (cost: number, mode: ChargeMode = 'take') => ({ mode, cost, need: cost, id: '' });
 const granted = ([first]: readonly number[]) => first === 1;
 
+const rules = fc.array(
+  fc.record({
+    kind: fc.constantFrom('g', 'f', 's', 'b', 'l', 'c'),
+    periodMs: fc.integer({ min: 1, max: 50 }),
+    capacity: fc.integer({ min: 1, max: 12 }),
+    refill: fc.integer({ min: 1, max: 5 }),
+  }),
+  { minLength: 1, maxLength: 3 },
+);
+const step = fc.record({
+  gap: fc.oneof(fc.constant(0), fc.integer({ min: 0, max: 120 })),
+  mode: fc.constantFrom<ChargeMode>('take', 'take', 'take', 'peek', 'give'),
+  cost: fc.integer({ min: 0, max: 8 }),
+  times: fc.integer({ min: 0, max: 3 }),
+  rules,
+});
+
 describe('accounts in this process', () => {
+  it('answer what the script answers on a store of its own, whatever is asked in whatever order', async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.array(step, { minLength: 1, maxLength: 40 }), async (steps) => {
+        const clock = manualClock();
+        const accounts = createLocalAccounts(clock, 100);
+        const store = memoryStore({ clock });
+        let granted = '';
+        for (const [index, { gap, mode, cost, times, rules: given }] of steps.entries()) {
+          clock.advance(gap);
+          // Slots are given back under the id under which they were granted.
+          if (mode === 'take') granted = `grant-${index}`;
+          const call = { mode, cost, need: cost * times, id: granted };
+          const texts = given.map(({ kind, periodMs, capacity, refill }) => {
+            return `${kind}:${periodMs * 1_000}:${capacity}:${refill}:0:0`;
+          });
+          const keys = given.map(({ kind }, at) => `${kind}${at}`);
+          const [reply] = await store.execute([
+            [
+              'EVAL',
+              chargeScript.lua,
+              keys.length,
+              ...keys,
+              Math.floor(clock.monotonic() * 1_000),
+              ...[mode, cost, call.need, call.id],
+              ...texts,
+            ],
+          ]);
+          expect(accounts.charge(call, keys, texts.map(readRule))).toEqual(reply);
+        }
+      }),
+      { numRuns: 80 },
+    );
+  });
+
   it('count as the script in Redis does', () => {
     const clock = manualClock();
     const accounts = createLocalAccounts(clock, 10);
