@@ -20,6 +20,8 @@ export interface Debts {
   paid(account: LocalAccount): void;
   /** A charge was not granted, or is lost: what it carried is still owed. `wasSent` is false where it never left. */
   unpaid(account: LocalAccount, wasSent?: boolean): void;
+  /** What is under way went to keys that are no more: it is still owed. */
+  allUnpaid(): void;
   /** Redis has granted these permits as well, too late to be heard. */
   forgive(account: LocalAccount, permits: number): void;
 }
@@ -85,6 +87,7 @@ export function createDebts({ clock, local, maxKeys, longestMs }: DebtOptions): 
       if (earlier && earlier.others > 0 && !wasSent) earlier.others -= 1;
       else carried.delete(account.key);
     },
+    allUnpaid: carried.clear,
     forgive,
   };
 }

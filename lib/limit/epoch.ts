@@ -20,11 +20,9 @@ export interface Epoch {
 export interface EpochQuery {
   /** None while the known epoch is young. */
   readonly commands: readonly Command[];
-  /** Takes note of the answer. Whether keys have changed, so that the request must be made again. */
+  /** Takes note of the answer. Whether keys have changed since the question, so that the request must be made again. */
   learn(result: Result | undefined): boolean;
 }
-
-const NOTHING: EpochQuery = { commands: [], learn: () => false };
 
 /** `onChange` is told when the keys are others from now on. */
 export function createEpoch(kv: KvClient, onChange: () => void = () => {}): Epoch {
@@ -37,13 +35,12 @@ export function createEpoch(kv: KvClient, onChange: () => void = () => {}): Epoc
 
   /** An answer to an earlier question than the last one answered is out of date, whatever it says. */
   const adopt = (question: number, next: string) => {
-    if (question < answered) return false;
+    if (question < answered) return;
     const changed = next !== current;
     answered = question;
     current = next;
     knownAt = instant(clock);
     if (changed) onChange();
-    return changed;
   };
 
   return {
@@ -52,14 +49,19 @@ export function createEpoch(kv: KvClient, onChange: () => void = () => {}): Epoc
       return kv.namespace + buildKey(KV_PREFIXES.RATE_LIMIT, ...parts);
     },
     query() {
-      if (knownAt && elapsedSince(knownAt, clock) < EPOCH_MAX_AGE_MS) return NOTHING;
+      // Others may learn of a change while this request is under way, under the old keys.
+      const used = current;
+      if (knownAt && elapsedSince(knownAt, clock) < EPOCH_MAX_AGE_MS) {
+        return { commands: [], learn: () => current !== used };
+      }
       asked += 1;
       const question = asked;
       return {
         commands: [['GET', name]],
         learn(result) {
-          if (result === undefined || result instanceof Error) return false;
-          return adopt(question, typeof result === 'string' ? result : '');
+          const isKnown = result !== undefined && !(result instanceof Error);
+          if (isKnown) adopt(question, typeof result === 'string' ? result : '');
+          return current !== used;
         },
       };
     },

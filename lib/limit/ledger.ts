@@ -65,7 +65,10 @@ export interface Ledger {
 }
 
 export function createLedger({ kv, onUnavailable, maxLocalKeys, expectedProcesses, leases }: LedgerOptions): Ledger {
-  const epoch = createEpoch(kv, () => leases.forget());
+  const epoch = createEpoch(kv, () => {
+    leases.forget();
+    debts.allUnpaid();
+  });
   const local = createLocalAccounts(kv.clock, maxLocalKeys);
   let failedAt: Instant | undefined;
 

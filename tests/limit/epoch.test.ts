@@ -86,7 +86,8 @@ describe('clearing all limits', () => {
     const early = epoch.query();
     expect(early.commands).toEqual([['GET', 'ratelimit:epoch']]);
     await epoch.raise();
-    expect(early.learn(null)).toBe(false);
+    // Whoever has asked with it has charged keys that are no more.
+    expect(early.learn(null)).toBe(true);
     expect(epoch.key('p', 'a')).toBe('ratelimit:e1:p:a');
   });
 
@@ -94,8 +95,18 @@ describe('clearing all limits', () => {
     const { epoch } = shared().process();
     const [first, second] = [epoch.query(), epoch.query()];
     expect(second.learn('7')).toBe(true);
-    expect(first.learn('6')).toBe(false);
+    expect(first.learn('6')).toBe(true);
     expect(epoch.key('p', 'a')).toBe('ratelimit:e7:p:a');
+    expect(epoch.query().learn(undefined)).toBe(false);
+  });
+
+  it('is learnt by all who were under way in the old one, not only by the first whose answer tells of it', () => {
+    const { epoch } = shared().process();
+    const early = [epoch.query(), epoch.query(), epoch.query()];
+    expect(early.map(({ learn }) => learn('7'))).toEqual([true, true, true]);
+    const [young, later] = [epoch.query(), epoch.query()];
+    expect([young.commands, young.learn(undefined)]).toEqual([[], false]);
+    expect(later.learn('7')).toBe(false);
   });
 
   it('is followed back when Redis has lost the epoch', async () => {

@@ -126,6 +126,17 @@ describe.each(COUNTING)('after an outage, %s', (algorithm) => {
     }
   });
 
+  it('still owes what left for keys of an epoch that is over', async () => {
+    const shared = sharedStore();
+    await limitRig(policy, {}, shared).limiter.clear();
+    const { store, take, peek } = limitRig(policy, {}, shared);
+    store.takeAway();
+    await take(60);
+    store.giveBack();
+    expect(await take()).toMatchObject({ allowed: true, remaining: 39, basis: 'store' });
+    expect((await peek()).remaining).toBe(39);
+  });
+
   it('owes what each of several processes has granted, and each of them grants its part only', async () => {
     const shared = sharedStore();
     const processes = Array.from({ length: 4 }, () => limitRig(policy, { expectedProcesses: 4 }, shared));
