@@ -82,4 +82,22 @@ describe('a limiter on a Redis Cluster whose keys are in several slots', () => {
     expect((await limiter.peek(who)).policies.map(({ remaining }) => remaining)).toEqual([3, 3, 0]);
     await client.close();
   });
+
+  it('gives back what the others have charged where one slot answers with an error', async () => {
+    const client = apart();
+    const limiter = createLimiter({ kv: client, policies });
+    const who = { a: 'odd', b: 'odd', c: 'odd' };
+    await client.command(['SET', 'ratelimit:b.l:odd', 'mine']);
+    expect(await limiter.check(who, { cost: 2 })).toMatchObject({ allowed: true, basis: 'local' });
+    const left = async (subjects: Record<string, string>) => (await limiter.peek(subjects)).remaining;
+    // Two are owed to each from here; none is charged there.
+    expect([await left({ a: 'odd' }), await left({ c: 'odd' })]).toEqual([3, 3]);
+    expect(
+      await client.execute([
+        ['EXISTS', 'ratelimit:a:odd'],
+        ['EXISTS', 'ratelimit:c.b:odd'],
+      ]),
+    ).toEqual([0, 0]);
+    await client.close();
+  });
 });
