@@ -200,7 +200,7 @@ export function createChargePool({
 }
 
 function accountId({ rule, subject }: Charge): string {
-  return `${rule.name}:${rule.kind}:${rule.periodUs}:${rule.capacity}:${rule.limit}:${subject}`;
+  return `${rule.name}:${rule.kind}:${rule.periodUs}:${rule.capacity}:${rule.limit}:${rule.leaseMs}:${subject}`;
 }
 
 /** Whether somebody's time was up: that check has been counted in this process. */

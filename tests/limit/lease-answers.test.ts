@@ -22,4 +22,19 @@ describe('an answer without a request', () => {
     const limiter = createLimiter({ kv, policies: [{ name: 'p', limit: 9, windowMs: 1_000, maxOverAdmission: 0.1 }] });
     expect(await limiter.check({ p: 'a' }, { cost: 0 })).toMatchObject({ allowed: true, basis: 'store', remaining: 9 });
   });
+
+  it('is that of the account under the algorithm that is asked for', async () => {
+    const clock = manualClock();
+    const kv = createKv({ store: memoryStore({ clock }), clock });
+    const limiter = createLimiter({ kv, policies: [{ name: 'p', limit: 1, windowMs: 1_000, burst: 5 }] });
+    const bucket = { p: { algorithm: 'tokenBucket', limit: 1, windowMs: 1_000, burst: 5 } } as const;
+    const [refused, other] = await Promise.all([
+      limiter.check({ p: 'a' }, { cost: 5 }).then(() => limiter.check({ p: 'a' })),
+      limiter.check({ p: 'a' }, { cost: 5, quotas: bucket }),
+    ]);
+    expect([refused.allowed, other.allowed]).toEqual([false, true]);
+    await limiter.check({ p: 'b' }, { cost: 5 });
+    expect((await limiter.check({ p: 'b' })).allowed).toBe(false);
+    expect(await limiter.check({ p: 'b' }, { quotas: bucket })).toMatchObject({ allowed: true, remaining: 4 });
+  });
 });
