@@ -1,0 +1,41 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { createLru } from '../../lib/client/lru.ts';
+
+const key = fc.integer({ min: 0, max: 7 }).map(String);
+const step = fc.oneof(
+  { weight: 6, arbitrary: fc.record({ do: fc.constantFrom('set', 'get', 'delete'), key }) },
+  { weight: 1, arbitrary: fc.record({ do: fc.constant('clear'), key }) },
+);
+
+describe('a bounded map', () => {
+  it('forgets what was unused for longest, whatever is set, read, deleted and cleared in between', () => {
+    fc.assert(
+      fc.property(fc.integer({ min: 1, max: 5 }), fc.array(step, { maxLength: 200 }), (max, steps) => {
+        const lru = createLru<number>(max);
+        // In order of use, oldest first.
+        let model: (readonly [string, number])[] = [];
+        steps.forEach((one, index) => {
+          const known = model.find(([name]) => name === one.key);
+          const others = model.filter(([name]) => name !== one.key);
+          if (one.do === 'set') {
+            lru.set(one.key, index);
+            model = [...others, [one.key, index] as const].slice(-max);
+          } else if (one.do === 'get') {
+            expect(lru.get(one.key)).toBe(known?.[1]);
+            if (known) model = [...others, known];
+          } else if (one.do === 'delete') {
+            lru.delete(one.key);
+            model = others;
+          } else {
+            lru.clear();
+            model = [];
+          }
+          expect(lru.size).toBe(model.length);
+        });
+        for (const [name, value] of model) expect(lru.get(name)).toBe(value);
+      }),
+      { numRuns: 500 },
+    );
+  });
+});
