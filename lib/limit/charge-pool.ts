@@ -36,6 +36,8 @@ interface Waiter {
   readonly reject: (error: unknown) => void;
   /** Aborted when nobody waits for the result any more. */
   readonly left?: AbortSignal;
+  /** Once, and asks again. */
+  wasRefused?: boolean;
 }
 
 /** Checks of one cost on the same accounts. */
@@ -111,9 +113,14 @@ export function createChargePool({
         const late = waiters.slice(0, served).filter(({ left }) => isOverdue(left));
         if (late.length > 0) ledger.grantedLate(asked, late.length * cost);
       }
-      waiters.forEach(({ resolve }, index) => {
-        resolve(resultOf(queue, asked, answer, served, index));
+      const refused = waiters.filter((waiter, index) => {
+        const mayAsk = index >= served && !waiter.wasRefused && !waiter.left?.aborted;
+        const isWaiting = mayAsk && answer && isHeldMeanwhile(asked, answer, cost);
+        if (!isWaiting) waiter.resolve(resultOf(queue, asked, answer, served, index));
+        return isWaiting;
       });
+      for (const waiter of refused) waiter.wasRefused = true;
+      queue.waiting.unshift(...refused);
     } catch (error) {
       for (const { reject } of waiters) reject(error);
     } finally {
@@ -122,6 +129,12 @@ export function createChargePool({
       turn(id, queue);
     }
   };
+
+  /** Whether enough of every account that refuses has come in since it was asked: for another check, or in advance. */
+  const isHeldMeanwhile = (asked: readonly Charge[], { accounts }: Answer, cost: number): boolean =>
+    asked
+      .filter((_, at) => accounts[at]?.retryUs !== 0)
+      .every((charge) => charge.rule.leaseMs > 0 && leases.held(charge) >= cost);
 
   /** The result of the check at `index` of those that an answer is to. */
   const resultOf = (

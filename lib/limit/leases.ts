@@ -118,12 +118,11 @@ export function createLeases({ clock, maxKeys, refusalTtlMs }: LeaseOptions): Le
 
   /** Milliseconds until `cost` fits, at the earliest; 0 when no refusal of it is believed any more. */
   const refusedFor = (charge: Charge, cost: number): number => {
-    const { kind, periodUs, capacity } = charge.rule;
+    const { kind, periodUs } = charge.rule;
     let longest = 0;
     for (const refusal of find(charge)?.refusals ?? []) {
       const since = elapsedSince(refusal.sentAt, clock);
-      // What can never fit has no time at which it will.
-      if (cost < refusal.cost || cost > capacity || since >= refusal.forMs) continue;
+      if (cost < refusal.cost || since >= refusal.forMs) continue;
       const moreMs = kind === 'g' ? ((cost - refusal.cost) * periodUs) / 1000 : 0;
       longest = Math.max(longest, refusal.retryMs + moreMs - since);
     }

@@ -38,16 +38,22 @@ const unspentIn = ({ lives }: LeaseWorld) =>
 describe('leased permits', () => {
   it('are not refused to a fresh account within its burst, one by one or all at once, at any rate', async () => {
     await fc.assert(
-      fc.asyncProperty(quotas, overAdmission, fc.boolean(), async (quota, maxOverAdmission, together) => {
-        const world = await worldOf({ policies: [{ name: 'p', ...quota, maxOverAdmission }] });
-        const process = world.start(0);
-        for (let permit = 0; permit < quota.burst; permit += 1) {
-          void process.spend({ p: 'a' }, { cost: 1 });
-          if (!together) await world.clock.play(world.clock.monotonic());
-        }
-        await world.clock.play(world.clock.monotonic());
-        expect(admittedIn(world)).toBe(quota.burst);
-      }),
+      fc.asyncProperty(
+        quotas,
+        overAdmission,
+        fc.boolean(),
+        fc.nat(1),
+        async (quota, maxOverAdmission, together, number) => {
+          const world = await worldOf({ policies: [{ name: 'p', ...quota, maxOverAdmission }] });
+          const process = world.start(number);
+          for (let permit = 0; permit < quota.burst; permit += 1) {
+            void process.spend({ p: 'a' }, { cost: 1 });
+            if (!together) await world.clock.play(world.clock.monotonic());
+          }
+          await world.clock.play(world.clock.monotonic());
+          expect(admittedIn(world)).toBe(quota.burst);
+        },
+      ),
       { numRuns: 60 },
     );
   });

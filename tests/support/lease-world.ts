@@ -150,7 +150,14 @@ export async function leaseWorld(options: LeaseWorldOptions): Promise<LeaseWorld
       coalesce: 'request',
       breaker: { failureThreshold: 1_000_000 },
     });
-    const limiter = createLimiter({ kv, policies, prefetch: options.prefetch, onUnavailable: 'deny' });
+    // Every other process is one whose requests may not wait for each other.
+    const sharesPromises = number % 2 === 0;
+    const limiter = createLimiter({
+      kv: { ...kv, sharesPromises },
+      policies,
+      prefetch: options.prefetch,
+      onUnavailable: 'deny',
+    });
 
     /** Notes what a check that has just been allowed has taken of one account, and when. */
     const record = (key: string, cost: number, { basis }: LimitResult) => {
