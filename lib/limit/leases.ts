@@ -1,6 +1,6 @@
 import { createLru } from '../client/lru.ts';
 import { type Clock, elapsedSince, type Instant } from '../clock.ts';
-import { createHeldPermits, type HeldPermits } from './held-permits.ts';
+import { createHeldPermits, type Held } from './held-permits.ts';
 import type { Charge } from './policy.ts';
 import { type Answer, type LimitResult, type PolicyResult, policyResult, summarise, uncounted } from './result.ts';
 
@@ -62,7 +62,7 @@ interface Holding {
   readonly kind: string;
   readonly periodUs: number;
   readonly capacity: number;
-  readonly permits: HeldPermits;
+  readonly held: Held;
   refusals: readonly Refusal[];
   /** Exponentially decaying count of permits asked for; its time constant is twice a lease. */
   demand: number;
@@ -75,11 +75,13 @@ interface Holding {
 }
 
 const MAX_REFUSALS = 4;
+const NONE: readonly Refusal[] = [];
 /** A refill is worth asking for when less than this share of the last one is left. */
 const LOW_WATER = 0.25;
 
 export function createLeases({ clock, maxKeys, refusalTtlMs }: LeaseOptions): Leases {
   const holdings = createLru<Holding>(maxKeys);
+  const permits = createHeldPermits(clock);
   /** When accounts were forgotten: a refusal that was asked for before may be out of date. */
   const forgottenAt = createLru<number>(maxKeys);
   let clearedAt = Number.NEGATIVE_INFINITY;
@@ -100,8 +102,8 @@ export function createLeases({ clock, maxKeys, refusalTtlMs }: LeaseOptions): Le
       kind,
       periodUs,
       capacity,
-      permits: createHeldPermits(clock),
-      refusals: [],
+      held: [],
+      refusals: NONE,
       demand: 0,
       notedAt: at,
       granted: 0,
@@ -113,8 +115,10 @@ export function createLeases({ clock, maxKeys, refusalTtlMs }: LeaseOptions): Le
     return fresh;
   };
 
-  const held: Leases['held'] = (charge) =>
-    charge.rule.leaseMs > 0 ? (find(charge)?.permits.count(charge.rule.leaseMs) ?? 0) : 0;
+  const held: Leases['held'] = (charge) => {
+    const holding = charge.rule.leaseMs > 0 ? find(charge) : undefined;
+    return holding ? permits.count(holding.held, charge.rule.leaseMs) : 0;
+  };
 
   /** Milliseconds until `cost` fits, at the earliest; 0 when no refusal of it is believed any more. */
   const refusedFor = (charge: Charge, cost: number): number => {
@@ -139,7 +143,7 @@ export function createLeases({ clock, maxKeys, refusalTtlMs }: LeaseOptions): Le
 
   const takeHeld = (charges: readonly Charge[], cost: number): LimitResult | undefined => {
     if (cost === 0 || !charges.every((charge) => charge.rule.leaseMs > 0 && held(charge) >= cost)) return undefined;
-    for (const charge of charges) open(charge).permits.take(cost);
+    for (const charge of charges) permits.take(open(charge).held, cost);
     return summarise(
       charges.map((charge) => resultOf(charge, 0)),
       'lease',
@@ -164,7 +168,7 @@ export function createLeases({ clock, maxKeys, refusalTtlMs }: LeaseOptions): Le
       const isHeld = (charge: Charge) => cost > 0 && held(charge) >= cost;
       const enough = charges.filter(isHeld);
       const count = Math.min(wanted, ...enough.map((charge) => Math.floor(held(charge) / cost)));
-      const returns = enough.map((charge) => open(charge).permits.take(count * cost));
+      const returns = enough.map((charge) => permits.take(open(charge).held, count * cost));
       return {
         asked: charges.filter((charge) => !enough.includes(charge)),
         count,
@@ -205,7 +209,7 @@ export function createLeases({ clock, maxKeys, refusalTtlMs }: LeaseOptions): Le
         const holding = open(charge);
         Object.assign(holding, { left, resetUs, learntAt: clock.monotonic() });
         if (rule.leaseMs > 0 && taken > spent) {
-          holding.permits.add(taken - spent, sentAt);
+          permits.add(holding.held, taken - spent, sentAt);
           holding.granted = taken;
         }
         const retryMs = retryUs / 1000;

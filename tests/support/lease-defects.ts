@@ -1,35 +1,22 @@
-import { type Clock, elapsedSince, instant } from '../../lib/clock.ts';
+import { type Clock, instant } from '../../lib/clock.ts';
 import type { HeldPermits } from '../../lib/limit/held-permits.ts';
 
 /** A part of the limiter as it is, and what it becomes with a defect. */
 export type Replaced<T> = (sound: T, clock: Clock) => T;
 
 /** All that is held ends together, with what was asked for last. */
-export const SHARED_EXPIRY: Replaced<HeldPermits> = (_, clock) => {
-  let held = 0;
-  let sentAt = instant(clock);
-  return {
-    count(leaseMs) {
-      if (elapsedSince(sentAt, clock) >= leaseMs) held = 0;
-      return held;
-    },
-    add(permits, at) {
-      held += permits;
-      sentAt = at;
-    },
-    take(permits) {
-      held -= permits;
-      return (unspent) => {
-        held += unspent;
-      };
-    },
-  };
-};
+export const SHARED_EXPIRY: Replaced<HeldPermits> = (sound) => ({
+  ...sound,
+  add(held, permits, sentAt) {
+    const before = held.reduce((sum, lease) => sum + lease.permits, 0);
+    held.splice(0, held.length, { permits: before + permits, sentAt });
+  },
+});
 
 /** Lives are counted from when the permits arrive, not from when they were asked for. */
 export const LIFE_FROM_ARRIVAL: Replaced<HeldPermits> = (sound, clock) => ({
   ...sound,
-  add: (permits) => sound.add(permits, instant(clock)),
+  add: (held, permits) => sound.add(held, permits, instant(clock)),
 });
 
 /** An edit of the charge script. @throws when its text has changed so that there is nothing to edit. */
