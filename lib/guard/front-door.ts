@@ -108,7 +108,7 @@ export function createFrontDoor({ kv, verifier, limiter, entryTtlMs }: FrontDoor
   const conclude = (charges: readonly DoorCharge[], reply: Value | undefined, sentAt: Instant): LimitResult => {
     const answer = ledger.read(charges, reply);
     if (answer) leases.learn(charges, COST, answer, sentAt, answer.granted ? COST : 0);
-    return ledger.conclude(charges, answer, 'store');
+    return ledger.conclude(charges, answer, TAKE);
   };
 
   /** The key from Redis, its limits in this process, because of `reason`. */

@@ -2,6 +2,7 @@ import type { CallOptions } from '../client/call.ts';
 import { type Clock, elapsedSince, type Instant, instant } from '../clock.ts';
 import { isKvError } from '../errors.ts';
 import type { Ask } from './asking.ts';
+import type { ChargeCall } from './charge.ts';
 import type { Leases } from './leases.ts';
 import { untilCallerLeaves } from './leaving.ts';
 import type { Ledger } from './ledger.ts';
@@ -154,7 +155,9 @@ export function createChargePool({
     });
     const isRefused = policies.some(({ allowed }) => !allowed);
     // An answer that neither grants nor refuses is none.
-    return answer && isRefused !== isServed ? summarise(policies, 'store', clock.now()) : ledger.unknown(charges);
+    return answer && isRefused !== isServed
+      ? summarise(policies, 'store', clock.now())
+      : ledger.here(charges, called(cost));
   };
 
   const enqueue = (charges: readonly Charge[], cost: number, waiter: Waiter): Queue => {
@@ -210,6 +213,10 @@ export function createChargePool({
       return queues.size;
     },
   };
+}
+
+function called(cost: number): ChargeCall {
+  return { mode: 'take', cost, need: cost, id: '' };
 }
 
 function accountId({ rule, subject }: Charge): string {

@@ -50,10 +50,8 @@ export interface Ledger {
   failed(charges: readonly Charge[], error: unknown): void;
   /** Redis has granted these permits to a check that no longer waited, and was counted here. */
   grantedLate(charges: readonly Charge[], permits: number): void;
-  /** The result of one check. */
-  conclude(charges: readonly Charge[], answer: Answer | undefined, basis: Basis): LimitResult;
-  /** The result of a check of which nothing can be said: as configured, but that `local` has nothing to count. */
-  unknown(charges: readonly Charge[]): LimitResult;
+  /** The result of one check; without an answer that can be read, that of `here`. */
+  conclude(charges: readonly Charge[], answer: Answer | undefined, call: ChargeCall): LimitResult;
   /** The answer without Redis, for an `error` that says that it is away or that it cannot read a key; others are thrown. */
   fallBack(charges: readonly Charge[], call: ChargeCall, error: unknown): LimitResult;
   /** As `failed` and `fallBack`. */
@@ -112,18 +110,18 @@ export function createLedger({ kv, onUnavailable, maxLocalKeys, expectedProcesse
       kv.clock.now(),
     );
 
-  const unknown = (charges: readonly Charge[]) => byPolicy(charges, onUnavailable !== 'deny');
-
-  const conclude: Ledger['conclude'] = (charges, answer, basis) =>
-    answer ? summarise(policiesOf(charges, answer.accounts), basis, kv.clock.now()) : unknown(charges);
+  const resultOf = (charges: readonly Charge[], { accounts }: Answer, basis: Basis) =>
+    summarise(policiesOf(charges, accounts), basis, kv.clock.now());
 
   const here: Ledger['here'] = (charges, call) => {
-    if (onUnavailable === 'local') {
-      const reply = local.charge(call, charges.map(localKey), charges.map(localRule));
-      return conclude(charges, readAnswer(reply, charges.length), 'local');
-    }
-    return byPolicy(charges, onUnavailable === 'allow');
+    if (onUnavailable !== 'local') return byPolicy(charges, onUnavailable === 'allow');
+    const reply = local.charge(call, charges.map(localKey), charges.map(localRule));
+    const answer = readAnswer(reply, charges.length);
+    return answer ? resultOf(charges, answer, 'local') : byPolicy(charges, true);
   };
+
+  const conclude: Ledger['conclude'] = (charges, answer, call) =>
+    answer ? resultOf(charges, answer, 'store') : here(charges, call);
 
   const fallBack: Ledger['fallBack'] = (charges, call, error) => {
     if (isUnavailable(error)) markAway(error.code);
@@ -136,7 +134,6 @@ export function createLedger({ kv, onUnavailable, maxLocalKeys, expectedProcesse
     epoch,
     here,
     conclude,
-    unknown,
     keys: (charges) =>
       // Another algorithm keeps another account: it could not read this one.
       charges.map(({ rule, subject }) =>

@@ -95,7 +95,7 @@ export function createLimiter(options: LimiterOptions): Limiter {
       const call = { mode: 'peek', cost, need: cost, id: '' } as const;
       try {
         if (localOnly) throw notAsked();
-        return ledger.conclude(charges, await ask(charges, call, peekOptions), 'store');
+        return ledger.conclude(charges, await ask(charges, call, peekOptions), call);
       } catch (error) {
         return ledger.fallBack(charges, call, error);
       }
@@ -111,7 +111,7 @@ export function createLimiter(options: LimiterOptions): Limiter {
       const call = { mode: 'give', cost, need: 0, id: '' } as const;
       try {
         if (localOnly) return ledger.here(charges, call);
-        return ledger.conclude(charges, await ask(charges, call, refundOptions), 'store');
+        return ledger.conclude(charges, await ask(charges, call, refundOptions), call);
       } finally {
         // Not before: a refusal that is learnt meanwhile is out of date.
         leases.forget(charges);

@@ -50,7 +50,7 @@ export function createSlots({ clock, timeoutMs: longestMs, ask, ledger }: SlotOp
     take(charges, cost, options) {
       const call = called(cost);
       return untilCallerLeaves({ clock, longestMs, ...options }, async (left) => {
-        const result = withRelease(ledger.conclude(charges, await ask(charges, call), 'store'), charges, call);
+        const result = withRelease(ledger.conclude(charges, await ask(charges, call), call), charges, call);
         // Nobody else can: it would be held to its end.
         if (left.aborted) void result.release?.();
         return result;

@@ -45,9 +45,18 @@ const NO_ANSWERS: readonly (readonly [string, Reply])[] = [
 ];
 
 describe('a reply that is none of the script', () => {
+  it.each(NO_ANSWERS)('is counted in this process instead: %s', async (_, reply) => {
+    const { events, limiter } = answeredWith(reply);
+    const { limit } = await limiter.peek({ p: 'a' });
+    for (let left = limit - 1; left >= 0; left -= 1) {
+      expect(await limiter.check({ p: 'a' })).toMatchObject({ allowed: true, basis: 'local', remaining: left });
+    }
+    expect(await limiter.check({ p: 'a' })).toMatchObject({ allowed: false, basis: 'local' });
+    expect(events.filter(({ type }) => type === 'unreadable')).toHaveLength(limit + 2);
+  });
+
   it.each(NO_ANSWERS)('is told of, and answered as configured for what is unknown: %s', async (_, reply) => {
     for (const [onUnavailable, allowed] of [
-      ['local', true],
       ['allow', true],
       ['deny', false],
     ] as const) {
