@@ -12,8 +12,12 @@ import { projectRoot } from './edge-bundle.mjs';
 
 /** @type {Readonly<Record<string, () => Promise<{ run(options: BenchOptions): Promise<void> }>>>} */
 const BENCHES = {
+  accuracy: () => import('./accuracy.mjs'),
   batching: () => import('./batching.mjs'),
   endurance: () => import('./endurance.mjs'),
+  leases: () => import('./leases.mjs'),
+  memory: () => import('./memory.mjs'),
+  roundtrips: () => import('./roundtrips.mjs'),
   size: () => import('./size.mjs'),
   telemetry: () => import('./telemetry.mjs'),
 };
