@@ -10,6 +10,8 @@ const project = (
 
 export default defineConfig({
   test: {
+    // One worker more than vitest takes on two cores: many files wait for deadlines, and leave the core to the others.
+    maxWorkers: 2,
     projects: [
       project('unit', ['tests/**/*.test.ts', '!tests/{contract,differential,e2e,slow}/**'], { testTimeout: 20_000 }),
       project('contract', ['tests/{contract,differential}/**/*.test.ts'], { testTimeout: 30_000 }),
