@@ -74,7 +74,7 @@ export interface Limiter {
    */
   refund(subjects: Subjects, options?: CheckOptions): Promise<LimitResult>;
   /** Gives these subjects everything back: at once here, elsewhere see `refusalTtlMs`. One request. @throws when Redis is away */
-  reset(subjects: Subjects): Promise<void>;
+  reset(subjects: Subjects, options?: Pick<CheckOptions, 'quotas'>): Promise<void>;
   /** Gives everybody everything back: at once here, within a second in other processes. One request. @throws when Redis is away */
   clear(): Promise<void>;
   /**

@@ -117,8 +117,8 @@ export function createLimiter(options: LimiterOptions): Limiter {
         leases.forget(charges);
       }
     },
-    async reset(subjects) {
-      const charges = await toCharges(subjects, {});
+    async reset(subjects, resetOptions = {}) {
+      const charges = await toCharges(subjects, resetOptions);
       ledger.forgetLocal(charges);
       leases.forget(charges);
       if (!localOnly) await erase(charges);

@@ -297,6 +297,18 @@ describe('a check', () => {
     expect(results.filter(({ allowed }) => allowed)).toHaveLength(3);
   });
 
+  it('of a plan with another algorithm is reset under that plan', async () => {
+    const limiter = createLimiter({
+      kv: createKv({ store: memoryStore() }),
+      policies: [{ name: 'p', limit: 3, windowMs: 60_000 }],
+    });
+    const quotas = { p: { algorithm: 'slidingLog', limit: 1, windowMs: 60_000 } } as const;
+    const allowed = async () => (await limiter.check({ p: 'a' }, { quotas })).allowed;
+    expect([await allowed(), await allowed()]).toEqual([true, false]);
+    await limiter.reset({ p: 'a' }, { quotas });
+    expect([await allowed(), await allowed()]).toEqual([true, false]);
+  });
+
   it('shares no promise with another check where the client may not', async () => {
     const store = watchedStore(memoryStore());
     const kv = createKv({ store, coalesce: 'request' });

@@ -129,11 +129,21 @@ export function createKeyspace({ clock, maxEntries, maxBytes }: KeyspaceOptions)
     return found?.value;
   };
 
+  // Whatever it has passed is gone; a new one would have to step over all that was deleted before the oldest.
+  let byUse = entries.values();
+
+  const oldest = (): StoredEntry | undefined => {
+    const { done, value } = byUse.next();
+    if (!done) return value;
+    byUse = entries.values();
+    return byUse.next().value;
+  };
+
   const evict = () => {
     while (entries.size > maxEntries || bytes > maxBytes) {
-      const [oldest] = entries.values();
-      if (oldest === undefined) break;
-      discard(oldest);
+      const entry = oldest();
+      if (entry === undefined) break;
+      discard(entry);
       evicted += 1;
     }
   };
