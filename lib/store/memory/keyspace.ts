@@ -1,4 +1,5 @@
 import type { Clock } from '../../clock.ts';
+import { oldestKeyOf } from '../oldest-key.ts';
 import { wrongType } from './reply-error.ts';
 import { createScanOrder } from './scan-order.ts';
 import { byteLength } from './text-bytes.ts';
@@ -129,19 +130,11 @@ export function createKeyspace({ clock, maxEntries, maxBytes }: KeyspaceOptions)
     return found?.value;
   };
 
-  // Whatever it has passed is gone; a new one would have to step over all that was deleted before the oldest.
-  let byUse = entries.values();
-
-  const oldest = (): StoredEntry | undefined => {
-    const { done, value } = byUse.next();
-    if (!done) return value;
-    byUse = entries.values();
-    return byUse.next().value;
-  };
+  const oldest = oldestKeyOf(entries);
 
   const evict = () => {
     while (entries.size > maxEntries || bytes > maxBytes) {
-      const entry = oldest();
+      const entry = entries.get(oldest() ?? '');
       if (entry === undefined) break;
       discard(entry);
       evicted += 1;
