@@ -75,7 +75,10 @@ export interface Limiter {
   refund(subjects: Subjects, options?: CheckOptions): Promise<LimitResult>;
   /** Gives these subjects everything back: at once here, elsewhere see `refusalTtlMs`. One request. @throws when Redis is away */
   reset(subjects: Subjects, options?: Pick<CheckOptions, 'quotas'>): Promise<void>;
-  /** Gives everybody everything back: at once here, within a second in other processes. One request. @throws when Redis is away */
+  /**
+   * Gives everybody everything back: at once here; in other processes within a second, and under a leased policy when a
+   * refusal that they believe, or a permit that they hold, has ended. One request. @throws when Redis is away
+   */
   clear(): Promise<void>;
   /**
    * The result of a check that needs no request, as far as there is one: permits that are held here, or a refusal that
