@@ -147,9 +147,7 @@ describe.each([
     expect(await app.knock(app.keys.format.generate())).toBe('401 api-key-invalid');
     expect(app.lines.filter((line) => line.includes('KV unavailable'))).toHaveLength(1);
     expect(app.lines.filter((line) => line.includes('CLOSED (recovered)'))).toHaveLength(1);
-    expect(app.lines.join()).not.toMatch(/bw_live|acme|192\.0\.2/);
-    // What is slow is told with the names of its commands.
-    expect(app.lines.filter((line) => !line.startsWith('[KV] Slow')).join()).not.toContain('EVAL');
+    expect(app.lines.join()).not.toMatch(/bw_live|acme|192\.0\.2|EVAL/);
   });
 });
 
