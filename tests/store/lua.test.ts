@@ -256,3 +256,15 @@ describe('the scripts of @upstash/ratelimit', () => {
     expect(memory.filter((reply) => typeof reply === 'object' && reply !== null && 'error' in reply)).toEqual([]);
   });
 });
+
+describe('a number that 64 bits cannot hold', () => {
+  it('is answered as Redis on x86 answers it: as the least of them', async () => {
+    const store = memoryStore({ lua: fengariEngine() });
+    const [, reply, plain] = await store.execute([
+      ['SET', 'num', '9223372036854775802'],
+      ['EVAL', "return redis.pcall('INCR', KEYS[1])", 1, 'num'],
+      ['EVAL', 'return 2 ^ 80', 0],
+    ]);
+    expect([reply, plain]).toEqual([-(2 ** 63), -(2 ** 63)]);
+  });
+});

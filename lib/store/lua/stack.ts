@@ -1,5 +1,6 @@
 import fengari, { type LuaFunction, type LuaState } from 'fengari';
 import { formatDouble } from '../memory/numbers.ts';
+import { toInteger } from '../memory/script-reply.ts';
 import { decodeText, encodeText } from '../memory/text-bytes.ts';
 import { isErrorReply, type Reply } from '../store.ts';
 
@@ -80,7 +81,7 @@ export function popReply(state: LuaState, depth = 0): Reply {
 
 function replyAt(state: LuaState, depth: number): Reply {
   const type = lua.lua_type(state, -1);
-  if (type === lua.LUA_TNUMBER) return Math.trunc(lua.lua_tonumber(state, -1)) + 0;
+  if (type === lua.LUA_TNUMBER) return toInteger(lua.lua_tonumber(state, -1));
   if (type === lua.LUA_TSTRING) return textAt(state, -1) ?? null;
   if (type === lua.LUA_TBOOLEAN) return lua.lua_toboolean(state, -1) ? 1 : null;
   return type === lua.LUA_TTABLE ? tableReply(state, depth) : null;
