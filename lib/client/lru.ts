@@ -6,6 +6,8 @@ export interface Lru<Value> {
   set(key: string, value: Value): void;
   delete(key: string): void;
   clear(): void;
+  /** Takes out what has been unused for longest, at most `count`. */
+  take(count: number): (readonly [key: string, value: Value])[];
   readonly size: number;
 }
 
@@ -20,11 +22,13 @@ export function createLru<Value>(maxEntries: number): Lru<Value> {
       // A Map keeps the order of insertion: the first key is the one unused for longest.
       entries.delete(key);
       entries.set(key, value);
+      oldest.added();
       return value;
     },
     set(key, value) {
       entries.delete(key);
       entries.set(key, value);
+      oldest.added();
       if (entries.size <= maxEntries) return;
       const last = oldest();
       if (last !== undefined) entries.delete(last);
@@ -34,6 +38,15 @@ export function createLru<Value>(maxEntries: number): Lru<Value> {
     },
     clear() {
       entries.clear();
+    },
+    take(count) {
+      const taken: (readonly [string, Value])[] = [];
+      for (const entry of entries) {
+        if (taken.length >= count) break;
+        taken.push(entry);
+      }
+      for (const [key] of taken) entries.delete(key);
+      return taken;
     },
     get size() {
       return entries.size;

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { createLru } from '../../lib/client/lru.ts';
+import { heapGrowth } from '../support/heap.ts';
 
 const key = fc.integer({ min: 0, max: 7 }).map(String);
 const step = fc.oneof(
@@ -37,5 +38,18 @@ describe('a bounded map', () => {
       }),
       { numRuns: 500 },
     );
+  });
+
+  it.each([
+    ['that has never been full', 50],
+    ['that has been full', 100],
+  ])('keeps nothing of a million uses of one %s', async (_, count) => {
+    const lru = createLru<number>(60);
+    for (let index = 0; index < count; index += 1) lru.set(`k${index}`, index);
+    const use = (times: number) => {
+      for (let index = 0; index < times; index += 1) lru.get(`k${count - 1 - (index % 40)}`);
+    };
+    use(1_000);
+    expect(await heapGrowth(() => use(1_000_000))).toBeLessThan(2_000_000);
   });
 });

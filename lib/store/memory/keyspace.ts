@@ -62,6 +62,7 @@ const SWEEP_STEP = 4;
 export function createKeyspace({ clock, maxEntries, maxBytes }: KeyspaceOptions): Keyspace {
   // In order of use, oldest first.
   const entries = new Map<string, StoredEntry>();
+  const oldest = oldestKeyOf(entries);
   const order = createScanOrder<StoredEntry>();
   const changed = new Set<StoredEntry>();
   let bytes = 0;
@@ -97,6 +98,7 @@ export function createKeyspace({ clock, maxEntries, maxBytes }: KeyspaceOptions)
     }
     entries.delete(key);
     entries.set(key, entry);
+    oldest.added();
     return entry;
   };
 
@@ -110,6 +112,7 @@ export function createKeyspace({ clock, maxEntries, maxBytes }: KeyspaceOptions)
     }
     const entry = { key, value, expireAt, id: order.nextId(), charged: 0, present: true };
     entries.set(key, entry);
+    oldest.added();
     order.add(entry);
     changed.add(entry);
     sweep();
@@ -129,8 +132,6 @@ export function createKeyspace({ clock, maxEntries, maxBytes }: KeyspaceOptions)
     if (found) changed.add(found.entry);
     return found?.value;
   };
-
-  const oldest = oldestKeyOf(entries);
 
   const evict = () => {
     while (entries.size > maxEntries || bytes > maxBytes) {
