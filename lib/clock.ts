@@ -43,3 +43,8 @@ export function elapsedSince(start: Instant, clock: Clock): number {
 export function isFresh(at: number, ttlMs: number, now: number): boolean {
   return now - at < ttlMs;
 }
+
+/** The day of an instant, by the calendar of UTC: `2026-11-21`. @param at Unix milliseconds */
+export function isoDay(at: number): string {
+  return new Date(at).toISOString().slice(0, 10);
+}

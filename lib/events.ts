@@ -32,6 +32,16 @@ export type BreakwaterEvent =
       /** How long it stays open, in milliseconds, where it opened. */
       readonly openForMs: number | undefined;
     }
+  /** The circuit breaker of the source of API keys changed state. */
+  | {
+      readonly type: 'source';
+      readonly at: number;
+      readonly from: CircuitStateName;
+      readonly to: CircuitStateName;
+      readonly mode: CircuitMode;
+      readonly reason: CircuitReason | undefined;
+      readonly openForMs: number | undefined;
+    }
   /** The store refuses our credentials or permissions: nothing heals until somebody changes the configuration. */
   | { readonly type: 'config'; readonly at: number; readonly problem: string }
   /** The plan's quota is used up, or the database is suspended. */

@@ -6,6 +6,8 @@ export function logLine(event: BreakwaterEvent): string | undefined {
   switch (event.type) {
     case 'circuit':
       return `[KV Circuit Breaker] Circuit is ${circuitLine(event)}`;
+    case 'source':
+      return `[Keys] The circuit of the source is ${circuitLine(event)}`;
     case 'config':
       return `[KV] Failed to authenticate or authorise: ${event.problem}`;
     case 'quota':
@@ -29,7 +31,12 @@ export function logLine(event: BreakwaterEvent): string | undefined {
   }
 }
 
-function circuitLine({ to, mode, reason, openForMs }: Extract<BreakwaterEvent, { type: 'circuit' }>): string {
+function circuitLine({
+  to,
+  mode,
+  reason,
+  openForMs,
+}: Extract<BreakwaterEvent, { type: 'circuit' | 'source' }>): string {
   if (mode !== 'AUTO') return `${to} (${mode} until released)`;
   if (to === 'HALF_OPEN') return to;
   if (to === 'CLOSED') return `CLOSED (${reason ?? 'recovered'})`;
@@ -39,7 +46,7 @@ function circuitLine({ to, mode, reason, openForMs }: Extract<BreakwaterEvent, {
 /** How often the same sort of line may be repeated. */
 const QUIET_MS = 60_000;
 /** Said each time: each of them is news. */
-const CHANGES: ReadonlySet<BreakwaterEvent['type']> = new Set(['circuit', 'plan', 'fallback', 'recovered']);
+const CHANGES: ReadonlySet<BreakwaterEvent['type']> = new Set(['circuit', 'source', 'plan', 'fallback', 'recovered']);
 
 /** Tells whether something of this sort is worth a line again, and takes it for written if so. */
 function createQuiet(): (sort: string, at: number) => boolean {

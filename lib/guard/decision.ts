@@ -14,7 +14,11 @@ export type RefusalCode =
   /** On a list of those who are never let in. */
   | 'address-denied'
   | 'key-denied'
+  /** The key is valid, and has not all the scopes that the route asks for. */
+  | 'scope-missing'
   | 'quota-exceeded'
+  /** This address has tried so many keys which do not exist that only those known to be valid are taken from it. */
+  | 'too-many-unknown-keys'
   /** Nobody can say whether the key is valid. */
   | 'key-store-unavailable'
   /** Limits cannot be counted, and the configuration says to refuse. */
@@ -36,6 +40,8 @@ export interface Refusal {
   readonly outcome: 'deny';
   readonly status: 401 | 403 | 429 | 503;
   readonly code: RefusalCode;
+  /** What the route asks for, where the key has not all of it. */
+  readonly scopes: readonly string[] | undefined;
   readonly retryAfterMs: number | undefined;
   readonly limits: LimitResult | undefined;
   readonly degraded: readonly Degradation[];
@@ -47,9 +53,10 @@ export type Decision = Allowance | Refusal;
 export function deny(
   status: Refusal['status'],
   code: RefusalCode,
-  { retryAfterMs, limits, degraded = [] }: Partial<Pick<Refusal, 'retryAfterMs' | 'limits' | 'degraded'>> = {},
+  more: Partial<Pick<Refusal, 'scopes' | 'retryAfterMs' | 'limits' | 'degraded'>> = {},
 ): Refusal {
-  return { outcome: 'deny', status, code, retryAfterMs, limits, degraded };
+  const { scopes, retryAfterMs, limits, degraded = [] } = more;
+  return { outcome: 'deny', status, code, scopes, retryAfterMs, limits, degraded };
 }
 
 /** The refusal that `limits` call for; `undefined` when they grant. */

@@ -1,22 +1,23 @@
-import type { Value } from '../client/call.ts';
 import type { KvClient } from '../client/kv-client.ts';
-import { runScriptWith } from '../client/script.ts';
-import { type Instant, instant } from '../clock.ts';
-import { isKvError } from '../errors.ts';
-import type { KeyDigest } from '../keys/digest.ts';
-import type { ApiKey } from '../keys/record.ts';
-import type { Validation, Verifier } from '../keys/verifier.ts';
-import type { ChargeCall } from '../limit/charge.ts';
-import { orThrow } from '../limit/ledger.ts';
+import { isKvError, isUnavailable } from '../errors.ts';
+import type { Ask, Finding, Question } from '../keys/question.ts';
+import type { Usage } from '../keys/usage.ts';
+import type { Validation } from '../keys/validation.ts';
+import type { Verifier } from '../keys/verifier.ts';
 import { type Limiter, notAsked } from '../limit/limiter.ts';
-import { type Charge, withQuota } from '../limit/policy.ts';
 import { type LimitResult, summarise } from '../limit/result.ts';
-import { frontDoorScript, quotaIn } from './front-door-script.ts';
-
-/** A charge, and whether it goes to the key's account. */
-export interface DoorCharge extends Charge {
-  readonly byKey: boolean;
-}
+import { dailyQuotaResult } from './daily-quota.ts';
+import {
+  type Asking,
+  activeCharges,
+  COST,
+  type Counting,
+  createDoorRequest,
+  type DoorCharge,
+  isByAddress,
+  type Reached,
+  TAKE,
+} from './door-request.ts';
 
 export interface DoorAnswer {
   readonly validation: Validation;
@@ -26,39 +27,57 @@ export interface DoorAnswer {
 export interface FrontDoor {
   /**
    * One request to Redis. None while the circuit is open, while the permits of a key that is known well enough are held
-   * here, or while a refusal stands; a second one where the account of a limit cannot be read.
+   * here, or while a refusal stands; a second one where the account of a limit cannot be read. Where keys are on record
+   * elsewhere and Redis has no entry, a look there and one more request, all within `budgetMs`. A key that is exempt has no
+   * daily quota.
    */
-  ask(digest: KeyDigest, charges: readonly DoorCharge[]): Promise<DoorAnswer>;
+  ask(question: Question, charges: readonly DoorCharge[], isExempt?: boolean): Promise<DoorAnswer>;
 }
 
 export interface FrontDoorOptions {
   readonly kv: KvClient;
   readonly verifier: Verifier<unknown>;
   readonly limiter: Limiter;
-  readonly entryTtlMs: number;
+  /** `undefined` where uses are not counted. */
+  readonly usage: Usage | undefined;
+  readonly budgetMs: number;
 }
 
-const COST = 1;
-const TAKE: ChargeCall = { mode: 'take', cost: COST, need: COST, id: '' };
+/** What is known so far; `reason` when Redis could not be asked. */
+interface Known extends Reached {
+  readonly reason?: unknown;
+}
 
-export function createFrontDoor({ kv, verifier, limiter, entryTtlMs }: FrontDoorOptions): FrontDoor {
+/** Whoever is refused by a limit is told nothing of the key. */
+const UNSAID: Validation = { status: 'UNAVAILABLE', reason: 'away', retryAfterMs: 0 };
+
+export function createFrontDoor({ kv, verifier, limiter, usage, budgetMs }: FrontDoorOptions): FrontDoor {
   const { ledger, leases, localOnly } = limiter;
+  const { clock } = kv;
+  const send = createDoorRequest({ kv, verifier, limiter, usage });
 
   /** What needs no request: the permits of a key that is known well enough are held here, or a refusal stands. */
-  const fromHere = (charges: readonly DoorCharge[], recent: Validation | undefined): DoorAnswer | undefined => {
-    if (charges.length === 0) return undefined;
-    const limits = recent ? limiter.held(charges, COST) : leases.refusal(charges.filter(isByAddress), COST);
+  const fromHere = (
+    charges: readonly DoorCharge[],
+    recent: Validation | undefined,
+    counting: Counting,
+  ): Known | undefined => {
+    // Of a day's quota only Redis knows what is left.
+    const isPlain = counting === 'count' || recent?.status !== 'VALID' || recent.key.dailyQuota === null;
+    if (charges.length === 0)
+      return recent && isPlain ? { validation: recent, limits: undefined, isCounted: false } : undefined;
+    const limits = recent && isPlain ? limiter.held(charges, COST) : leases.refusal(charges.filter(isByAddress), COST);
     // A refusal stands whoever asks.
-    return limits && { validation: recent ?? { status: 'UNAVAILABLE', retryAfterMs: 0 }, limits };
+    return limits && { validation: recent ?? UNSAID, limits, isCounted: false };
   };
 
   /** Asks for what is not held here. */
-  const askForRest = async (digest: KeyDigest, charges: readonly DoorCharge[]): Promise<DoorAnswer> => {
+  const sendForRest = async (asking: Asking, charges: readonly DoorCharge[]): Promise<Reached> => {
     const { asked, settle } = leases.reserve(charges, COST, 1);
     let isSpent = false;
     try {
-      const answer = await askRedis(
-        digest,
+      const answer = await send(
+        asking,
         charges.filter((charge) => asked.includes(charge)),
       );
       const held = activeCharges(charges, answer.validation).filter(({ subject, rule }) =>
@@ -67,107 +86,117 @@ export function createFrontDoor({ kv, verifier, limiter, entryTtlMs }: FrontDoor
       isSpent = held.length > 0 && answer.limits?.allowed !== false;
       if (!isSpent) return answer;
       const policies = [...(answer.limits?.policies ?? []), ...held.map(leases.known)];
-      return { ...answer, limits: summarise(policies, answer.limits?.basis ?? 'lease', kv.clock.now()) };
+      return { ...answer, limits: summarise(policies, answer.limits?.basis ?? 'lease', clock.now()) };
     } finally {
       settle(isSpent ? 1 : 0);
     }
   };
 
-  const askRedis = async (digest: KeyDigest, charges: readonly DoorCharge[]): Promise<DoorAnswer> => {
-    const query = charges.length > 0 ? ledger.epoch.query() : undefined;
-    const keys = [...verifier.lookupKeys(digest), ...ledger.keys(charges)];
-    const rules = ledger.rules(charges, leases.wants(charges));
-    const policies = charges.flatMap(({ rule, byKey }, index) => [rule.name, byKey ? 1 : 0, rules[index] ?? '']);
-    const call = { script: frontDoorScript, keys, args: ['', COST, entryTtlMs, ...policies] };
-    const sentAt = instant(kv.clock);
-    const [reply, epoch] = await runScriptWith(kv, call, query?.commands ?? []);
-    if (query?.learn(epoch)) return askRedis(digest, charges);
-    const [status, raw, charged] = asArray(orThrow(reply));
-    const validation = verifier.learn(digest, status, raw);
-    return { validation, limits: countedBy(status, charged, charges, validation, sentAt) };
-  };
-
-  const countedBy = (
-    status: Value | undefined,
-    reply: Value | undefined,
-    charges: readonly DoorCharge[],
-    validation: Validation,
-    sentAt: Instant,
-  ): LimitResult | undefined => {
-    const active = activeCharges(charges, validation);
-    // A key that Redis finds active was charged, even if this process knows better.
-    const there = status !== 'active' ? active.filter(isByAddress) : validation.status === 'VALID' ? active : charges;
-    const limits = there.length > 0 ? conclude(there, reply, sentAt) : undefined;
-    // A key that passes on an old answer, because its record cannot be read, is counted here. Not all or none.
-    const left = status === 'active' ? [] : active.filter((charge) => !isByAddress(charge));
-    if (left.length === 0 || limits?.allowed === false) return limits;
-    const here = ledger.here(left, TAKE);
-    return summarise([...(limits?.policies ?? []), ...here.policies], here.basis, kv.clock.now());
-  };
-
-  const conclude = (charges: readonly DoorCharge[], reply: Value | undefined, sentAt: Instant): LimitResult => {
-    const answer = ledger.read(charges, reply);
-    if (answer) leases.learn(charges, COST, answer, sentAt, answer.granted ? COST : 0);
-    return ledger.conclude(charges, answer, TAKE);
-  };
-
-  /** The key from Redis, its limits in this process, because of `reason`. */
-  const askForKey = async (digest: KeyDigest, charges: readonly DoorCharge[], reason: unknown): Promise<DoorAnswer> => {
-    const { validation } = await askRedis(digest, []);
-    return { validation, limits: chargeHere(charges, validation, reason) };
-  };
-
   /** The charges that apply, counted in this process. */
-  const chargeHere = (charges: readonly DoorCharge[], validation: Validation, reason: unknown) => {
+  const chargeHere = (charges: readonly DoorCharge[], validation: Finding<unknown>, reason: unknown) => {
     const active = activeCharges(charges, validation);
     return active.length > 0 ? ledger.without(active, TAKE, reason) : undefined;
   };
 
-  const askWithLimits = async (digest: KeyDigest, charges: readonly DoorCharge[]): Promise<DoorAnswer> => {
+  /** The key from Redis, its limits in this process, because of `reason`. */
+  const sendForKey = async (asking: Asking, charges: readonly DoorCharge[], reason: unknown): Promise<Known> => {
+    const counting = asking.counting === 'all' ? 'check' : 'none';
+    const answer = await send({ ...asking, counting }, []);
+    if (answer.limits?.allowed === false) return answer;
+    return { ...answer, limits: joined(answer.limits, chargeHere(charges, answer.validation, reason)), reason };
+  };
+
+  const reach = async (asking: Asking, charges: readonly DoorCharge[]): Promise<Known> => {
+    if (localOnly) return sendForKey(asking, charges, notAsked());
     try {
-      return await askForRest(digest, charges);
+      return await sendForRest(asking, charges);
     } catch (error) {
       // One command of the script was refused: an account of something else must not keep a valid key out.
-      if (charges.length > 0 && isKvError(error) && error.code === 'COMMAND') return askForKey(digest, charges, error);
+      if (charges.length > 0 && isKvError(error) && error.code === 'COMMAND') return sendForKey(asking, charges, error);
       throw error;
     }
   };
 
+  const reachOrNot = async (asking: Asking, charges: readonly DoorCharge[]): Promise<Known> => {
+    try {
+      return await reach(asking, charges);
+    } catch (error) {
+      const validation = verifier.without(asking.question, error);
+      const limits = chargeHere(charges, validation, localOnly ? notAsked() : error);
+      return { validation, limits, isCounted: false, reason: error };
+    }
+  };
+
+  /** The source's answer, and the charges to the key that could not be made without it. */
+  const consult = async (asking: Asking, charges: readonly DoorCharge[], first: Known, ask: Ask): Promise<Known> => {
+    const { question, endsAt } = asking;
+    const { validation, fill } = await verifier.consult(question, ask, endsAt - clock.monotonic());
+    const rest = charges.filter((charge) => !isByAddress(charge));
+    const chargeRest = (reason: unknown): Known => {
+      const limits = joined(first.limits, chargeHere(rest, validation, reason));
+      return { validation, limits, isCounted: false, reason };
+    };
+    const isReachable = first.reason === undefined || localOnly;
+    if (!fill || !isReachable || endsAt - clock.monotonic() < 1) return chargeRest(first.reason ?? notAsked());
+    try {
+      const second = await reach({ ...asking, fill }, rest);
+      // Redis knows better where the key has been revoked meanwhile.
+      if (second.validation.status !== 'ASK') return { ...second, limits: joined(first.limits, second.limits) };
+      // What it cannot read of the key it has not charged to its account either.
+      const left = second.limits ? [] : activeCharges(rest, validation);
+      const limits = left.length > 0 ? ledger.here(left, TAKE) : second.limits;
+      return { ...second, validation, limits: joined(first.limits, limits) };
+    } catch (error) {
+      if (!isUnavailable(error)) throw error;
+      return chargeRest(error);
+    }
+  };
+
+  const joined = (one: LimitResult | undefined, other: LimitResult | undefined): LimitResult | undefined => {
+    if (!one || !other) return one ?? other;
+    const basis = one.basis === 'store' ? other.basis : one.basis;
+    return summarise([...one.policies, ...other.policies], basis, clock.now());
+  };
+
+  const decide = async (question: Question, charges: readonly DoorCharge[], counting: Counting): Promise<Known> => {
+    const endsAt = clock.monotonic() + budgetMs;
+    const isHereEnough = charges.length === 0 || leases.size > 0 || charges.some(({ rule }) => rule.leaseMs > 0);
+    const recent = isHereEnough ? verifier.recent(question) : undefined;
+    const planned = recent?.status === 'VALID' ? activeCharges(charges, recent) : charges;
+    const active = recent && recent.status !== 'VALID' ? charges.filter(isByAddress) : planned;
+    if (!recent) leases.note(active, COST);
+    const known = fromHere(active, recent, counting);
+    if (known) return known;
+    const asking = { question, endsAt, counting };
+    const first = await reachOrNot(asking, planned);
+    if (first.validation.status !== 'ASK') return first;
+    if (first.limits?.allowed === false) return { ...first, validation: UNSAID };
+    return consult(asking, planned, first, first.validation);
+  };
+
+  /** Counts a use that Redis has not been told of; refuses it where this process alone has seen the day's quota used. */
+  const countHere = (
+    question: Question,
+    { validation, limits }: Known,
+    counting: Counting,
+  ): LimitResult | undefined => {
+    if (validation.status !== 'VALID' || limits?.allowed === false || !usage) return limits;
+    const digest = verifier.foundBy(question);
+    const { dailyQuota } = validation.key;
+    if (counting === 'all' && dailyQuota !== null && usage.notedOf(digest) >= dailyQuota) {
+      return summarise([dailyQuotaResult(dailyQuota, undefined, false, clock.now())], 'local', clock.now());
+    }
+    usage.note(digest);
+    return limits;
+  };
+
   return {
-    async ask(digest, charges) {
-      const recent =
-        charges.some(({ rule }) => rule.leaseMs > 0) || leases.size > 0 ? verifier.recent(digest) : undefined;
-      const planned = recent?.status === 'VALID' ? activeCharges(charges, recent) : charges;
-      const active = recent && recent.status !== 'VALID' ? charges.filter(isByAddress) : planned;
-      if (!recent) leases.note(active, COST);
-      const known = fromHere(active, recent);
-      if (known) return known;
-      try {
-        return await (localOnly ? askForKey(digest, planned, notAsked()) : askWithLimits(digest, planned));
-      } catch (error) {
-        const validation = verifier.without(digest, error);
-        return { validation, limits: chargeHere(planned, validation, localOnly ? notAsked() : error) };
-      }
+    async ask(question, charges, isExempt = false) {
+      const counting = isExempt ? 'count' : 'all';
+      const known = await decide(question, charges, counting);
+      // Nobody asks on a second time for nothing.
+      const validation = known.validation.status === 'ASK' ? UNSAID : known.validation;
+      return { validation, limits: known.isCounted ? known.limits : countHere(question, known, counting) };
     },
   };
-}
-
-/** All charges, under the key's own numbers, when the key is valid; else those to the address. */
-function activeCharges(charges: readonly DoorCharge[], validation: Validation): readonly DoorCharge[] {
-  if (validation.status !== 'VALID') return charges.filter(isByAddress);
-  return charges.map((one) => withPlan(one, validation.key));
-}
-
-/** `one` under the key's own numbers, as the script applies them. */
-function withPlan(one: DoorCharge, key: ApiKey): DoorCharge {
-  const quota = one.byKey ? quotaIn(key, one.rule.name, one.rule.kind) : undefined;
-  return quota ? { ...one, rule: withQuota(one.rule, quota) } : one;
-}
-
-function isByAddress({ byKey }: DoorCharge): boolean {
-  return !byKey;
-}
-
-function asArray(reply: Value | undefined): readonly Value[] {
-  return Array.isArray(reply) ? reply : [];
 }

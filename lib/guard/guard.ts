@@ -1,15 +1,17 @@
 import type { KvClient } from '../client/kv-client.ts';
 import { ConfigError } from '../errors.ts';
 import type { ApiKeys } from '../keys/api-keys.ts';
-import type { Validation } from '../keys/verifier.ts';
+import type { Validation } from '../keys/validation.ts';
 import type { Limiter } from '../limit/limiter.ts';
 import { type LimitResult, summarise } from '../limit/result.ts';
 import { type AccessListOptions, createAccessLists } from './access-lists.ts';
 import type { ClientIp } from './client-ip.ts';
 import { readCredential } from './credentials.ts';
 import { type Decision, type Degradation, deny, refusalBy, withLimits } from './decision.ts';
-import { createFrontDoor, type DoorCharge } from './front-door.ts';
+import type { DoorCharge } from './door-request.ts';
+import { createFrontDoor } from './front-door.ts';
 import { createRouteMatcher, type MatchedRoute, type Route } from './routes.ts';
+import { coversScopes } from './scopes.ts';
 
 export interface GuardOptions {
   readonly kv: KvClient;
@@ -26,15 +28,18 @@ export interface GuardOptions {
    * @default nobody
    */
   readonly lists?: AccessListOptions | undefined;
+  /** How long a decision takes at most, Redis and the source of keys together, in milliseconds. @default 1_500 */
+  readonly budgetMs?: number | undefined;
 }
 
 export interface Guard {
   /**
    * Decides about a request. Route, lists, client address and the syntax of the key cost no I/O; the rest is one request
    * to Redis. With Redis away: known keys pass on their last answer, unknown ones are refused with 503, limits are counted
-   * in this process. Never throws for what a client sends or a store does.
+   * in this process. Never throws for what a client sends or a store does. `pathname` is what routes are looked up by,
+   * where that is not the whole path of the request.
    */
-  check(request: Request): Promise<Decision>;
+  check(request: Request, pathname?: string): Promise<Decision>;
 }
 
 type Limits = MatchedRoute['limits'];
@@ -43,10 +48,11 @@ type Limits = MatchedRoute['limits'];
 export const UNKNOWN_CLIENT = 'unknown-client';
 
 /** @throws ConfigError for a route that names a policy which does not exist, and for a list with a malformed entry. */
-export function createGuard({ kv, keys, limiter, routes, clientIp, lists }: GuardOptions): Guard {
+export function createGuard(options: GuardOptions): Guard {
+  const { kv, keys, limiter, routes, clientIp, lists, budgetMs = 1_500 } = options;
   const { policies } = limiter;
-  const { verifier, format, digest: toDigest, entryTtlMs } = keys;
-  const door = createFrontDoor({ kv, verifier, limiter, entryTtlMs });
+  const { verifier, format, digest: toDigest } = keys;
+  const door = createFrontDoor({ kv, verifier, limiter, usage: keys.counting, budgetMs });
   const match = createRouteMatcher(routes);
   const access = createAccessLists(lists);
   for (const { path, limits = {} } of routes) {
@@ -60,18 +66,21 @@ export function createGuard({ kv, keys, limiter, routes, clientIp, lists }: Guar
 
   const notifyUnknown = () => kv.notify({ type: 'client-unknown', at: kv.clock.now() });
 
-  const addressOf = (request: Request): string => {
-    const address = clientIp(request.headers);
+  const accountOf = (address: string | undefined): string => {
     if (address) return address;
     notifyUnknown();
     return UNKNOWN_CLIENT;
   };
 
   /** Subjects by address, with the key's account left open. */
-  const chargesOf = async (limits: Limits, request: Request, account: string): Promise<readonly DoorCharge[]> => {
+  const chargesOf = async (
+    limits: Limits,
+    address: string | undefined,
+    account: string,
+  ): Promise<readonly DoorCharge[]> => {
     const charges: DoorCharge[] = [];
     for (const [name, by] of limits) {
-      const charge = await limiter.chargeOf(name, by === 'key' ? account : addressOf(request));
+      const charge = await limiter.chargeOf(name, by === 'key' ? account : accountOf(address));
       charges.push({ ...charge, byKey: by === 'key' });
     }
     return charges;
@@ -79,38 +88,40 @@ export function createGuard({ kv, keys, limiter, routes, clientIp, lists }: Guar
 
   const withoutKey = async (limits: Limits, request: Request): Promise<Decision> => {
     if (limits.length === 0) return allow(undefined, undefined);
-    const address = addressOf(request);
+    const address = accountOf(clientIp(request.headers));
     const counted = await limiter.check(Object.fromEntries(limits.map(([name]) => [name, address])));
     return refusalBy(counted) ?? allow(undefined, counted);
   };
 
-  const withKey = async (limits: Limits, request: Request): Promise<Decision> => {
+  const withKey = async (scopes: readonly string[], limits: Limits, request: Request): Promise<Decision> => {
     const credential = readCredential(request.headers);
     if (credential === undefined || credential === '') return deny(401, 'api-key-missing');
     if (!format.accepts(credential)) return deny(401, 'api-key-malformed');
-    const digest = await toDigest(credential);
-    const known = access.hasKeys ? verifier.idOf(digest) : undefined;
+    const digests = await toDigest.all(credential);
+    const client = clientIp(request.headers);
+    const question = { digests, client };
+    const known = access.hasKeys ? verifier.idOf(question) : undefined;
     const early = known === undefined ? undefined : access.ofKey(known);
     if (early === 'deny') return deny(403, 'key-denied');
-    const charges = await chargesOf(early === 'allow' ? limits.filter(isByAddress) : limits, request, digest.digest);
-    const { validation, limits: all } = await door.ask(digest, charges);
+    const charges = await chargesOf(early === 'allow' ? limits.filter(isByAddress) : limits, client, digests[0].digest);
+    const { validation, limits: all } = await door.ask(question, charges, early === 'allow');
     const found = validation.status === 'VALID' ? access.ofKey(validation.key.id) : undefined;
     if (found === 'deny') return deny(403, 'key-denied');
     const counted = found === 'allow' ? only(limits.filter(isByAddress), all, kv.clock.now()) : all;
     const degraded: readonly Degradation[] = validation.status === 'VALID' && validation.degraded ? ['keys'] : [];
-    return (counted && refusalBy(counted, degraded)) ?? conclude(validation, counted, degraded);
+    return (counted && refusalBy(counted, degraded)) ?? conclude(validation, scopes, counted, degraded);
   };
 
   return {
-    async check(request) {
-      const route = match(request.method, new URL(request.url).pathname);
+    async check(request, pathname = new URL(request.url).pathname) {
+      const route = match(request.method, pathname);
       if (!route) return allow(undefined, undefined);
       const said = access.ofClient(request.headers, clientIp);
       if (said === 'deny') return deny(403, 'address-denied');
       if (said === 'unknown') notifyUnknown();
       if (isPreflight(request)) return allow(undefined, undefined);
       const limits = said === 'allow' ? route.limits.filter((one) => !isByAddress(one)) : route.limits;
-      return route.auth === 'none' ? withoutKey(limits, request) : withKey(limits, request);
+      return route.auth === 'none' ? withoutKey(limits, request) : withKey(route.scopes, limits, request);
     },
   };
 }
@@ -125,14 +136,24 @@ function only(limits: Limits, counted: LimitResult | undefined, now: number): Li
   return counted && policies.length > 0 ? summarise(policies, counted.basis, now) : undefined;
 }
 
-function conclude(validation: Validation, limits: LimitResult | undefined, degraded: readonly Degradation[]): Decision {
+/** Only a key that is known to be valid is ever told what it lacks. */
+function conclude(
+  validation: Validation,
+  wanted: readonly string[],
+  limits: LimitResult | undefined,
+  degraded: readonly Degradation[],
+): Decision {
   if (validation.status === 'INVALID')
     return deny(401, 'api-key-invalid', { limits, degraded: withLimits(degraded, limits) });
   if (validation.status === 'UNAVAILABLE') {
-    const { retryAfterMs } = validation;
+    const { retryAfterMs, reason } = validation;
+    if (reason === 'locked') return deny(429, 'too-many-unknown-keys', { retryAfterMs, limits });
     return deny(503, 'key-store-unavailable', { retryAfterMs, limits, degraded: withLimits(['keys'], limits) });
   }
   const { id, owner, scopes } = validation.key;
+  if (!coversScopes(scopes, wanted)) {
+    return deny(403, 'scope-missing', { scopes: wanted, limits, degraded: withLimits(degraded, limits) });
+  }
   return allow({ id, owner, scopes }, limits, degraded);
 }
 

@@ -5,11 +5,12 @@ export { createGuard, type Guard, type GuardOptions } from './guard.ts';
 export {
   createIdentitySeal,
   IDENTITY_HEADER,
-  type IdentityCheck,
   type IdentitySeal,
   type IdentitySealOptions,
 } from './identity.ts';
+export { type IdentityCheck, identityProblem, withScopes } from './identity-check.ts';
 export { problem } from './problem.ts';
 export type { RateHeaderOptions, RateHeaderVersion } from './rate-headers.ts';
 export { DEGRADED_HEADER, decisionHeaders, toResponse } from './respond.ts';
 export type { Route, SubjectKind } from './routes.ts';
+export { coversScopes } from './scopes.ts';

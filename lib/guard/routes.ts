@@ -1,4 +1,6 @@
 import { ConfigError } from '../errors.ts';
+import { pathSegments } from './path.ts';
+import { checkScopes } from './scopes.ts';
 
 /** Whose account a policy is charged to: the client address, or the API key. */
 export type SubjectKind = 'ip' | 'key';
@@ -10,12 +12,18 @@ export interface Route {
   readonly methods?: readonly string[] | undefined;
   /** @default 'api-key' */
   readonly auth?: 'api-key' | 'none' | undefined;
+  /**
+   * All of them are needed, see `coversScopes`. A valid key without is refused with 403, and counted: the check comes after
+   * the limits. @default none
+   */
+  readonly scopes?: readonly string[] | undefined;
   /** Which policies apply, by name, and to whose account. All are charged together or none. @default none */
   readonly limits?: Readonly<Record<string, SubjectKind>> | undefined;
 }
 
 export interface MatchedRoute {
   readonly auth: 'api-key' | 'none';
+  readonly scopes: readonly string[];
   readonly limits: readonly (readonly [policy: string, by: SubjectKind])[];
 }
 
@@ -24,8 +32,12 @@ export type RouteMatcher = (method: string, pathname: string) => MatchedRoute | 
 
 /** @throws ConfigError naming the route. */
 export function createRouteMatcher(routes: readonly Route[]): RouteMatcher {
-  const compiled = routes.map(({ path, methods, auth = 'api-key', limits = {} }) => {
+  const compiled = routes.map(({ path, methods, auth = 'api-key', scopes = [], limits = {} }) => {
     if (!path.startsWith('/')) throw new ConfigError('routes', `must have paths that begin with a slash: ${path}`);
+    checkScopes(`route ${path}: scopes`, scopes);
+    if (auth === 'none' && scopes.length > 0) {
+      throw new ConfigError(`route ${path}: scopes`, 'cannot be asked for on a route without API keys');
+    }
     const entries = Object.entries(limits);
     for (const [policy, by] of entries) {
       if (by !== 'ip' && by !== 'key')
@@ -34,10 +46,11 @@ export function createRouteMatcher(routes: readonly Route[]): RouteMatcher {
         throw new ConfigError(`route ${path}: limits.${policy}`, "cannot be 'key' on a route without API keys");
       }
     }
-    return { segments: segmentsOf(path), methods: methods && methodSet(methods), route: { auth, limits: entries } };
+    const route: MatchedRoute = { auth, scopes: [...scopes], limits: entries };
+    return { segments: pathSegments(path), methods: methods && methodSet(methods), route };
   });
   return (method, pathname) => {
-    const segments = segmentsOf(pathname);
+    const segments = pathSegments(pathname);
     const upper = method.toUpperCase();
     return compiled.find((one) => (one.methods?.has(upper) ?? true) && fits(one.segments, segments))?.route;
   };
@@ -47,26 +60,6 @@ export function createRouteMatcher(routes: readonly Route[]): RouteMatcher {
 function methodSet(methods: readonly string[]): ReadonlySet<string> {
   const upper = methods.map((method) => method.toUpperCase());
   return new Set(upper.includes('GET') ? [...upper, 'HEAD'] : upper);
-}
-
-/**
- * Decoded, and without empty segments, as servers look their handlers up: neither `/api/%65cho` nor `/api//echo/` can
- * step around the rule for `/api/echo`.
- */
-function segmentsOf(path: string): readonly string[] {
-  return path
-    .split('/')
-    .filter((segment) => segment !== '')
-    .map(decoded);
-}
-
-function decoded(segment: string): string {
-  if (!segment.includes('%')) return segment;
-  try {
-    return decodeURIComponent(segment);
-  } catch {
-    return segment;
-  }
 }
 
 function fits(pattern: readonly string[], path: readonly string[]): boolean {

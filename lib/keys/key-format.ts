@@ -2,16 +2,20 @@ import { base62OfUint32, randomBase62 } from '../client/crypto.ts';
 import { ConfigError } from '../errors.ts';
 
 /**
- * `<prefix>_<env>_<32 base62><6 base62 CRC-32>`, as GitHub's tokens: recognisable to secret scanners, and a mistyped or
- * made-up key is refused without asking anybody. The checksum keeps garbage out; it is no security.
+ * How keys look. Ours are `<prefix>_<env>_<32 base62><6 base62 CRC-32>`, as GitHub's tokens: recognisable to secret
+ * scanners, and a mistyped or made-up key is refused without asking anybody. The checksum keeps garbage out; it is no
+ * security.
  */
 export interface KeyFormat {
   generate(): string;
-  /** Whether `text` can be a key at all. Costs no I/O and reads at most {@link MAX_KEY_LENGTH} characters. */
+  /** Whether `text`, of at most {@link MAX_KEY_LENGTH} characters, can be a key at all. No I/O. */
   accepts(text: string): boolean;
+  /** What may be shown of a key. @default its last four characters */
+  readonly display?: ((key: string) => string) | undefined;
 }
 
-export const MAX_KEY_LENGTH = 128;
+/** Nothing longer is taken for a key, whatever a format of one's own would accept. */
+export const MAX_KEY_LENGTH = 512;
 
 const RANDOM_LENGTH = 32;
 const CHECKSUM_LENGTH = 6;
@@ -33,13 +37,23 @@ export function createKeyFormat(prefix: string, env: string): KeyFormat {
       const body = text.slice(0, -CHECKSUM_LENGTH);
       return isBase62(text.slice(head.length)) && checksum(body) === text.slice(-CHECKSUM_LENGTH);
     },
+    display: (key) => `${head}…${key.slice(-4)}`,
   };
 }
 
-/** What may be shown of a key: its prefix and its last four characters. */
-export function displayOf(key: string): string {
-  const end = key.indexOf('_', key.indexOf('_') + 1);
-  return `${key.slice(0, end + 1)}…${key.slice(-4)}`;
+/** What may be shown of a key. */
+export function displayOf(key: string, { display }: KeyFormat): string {
+  return display?.(key) ?? `…${key.slice(-4)}`;
+}
+
+const KEY = /([a-z][a-z0-9]{0,15})_([a-z][a-z0-9]{0,15})_[0-9A-Za-z]{38}/g;
+
+/** Whether a key of this form, of whatever prefix, stands somewhere in `text`. What merely looks like one has another checksum. */
+export function holdsKey(text: string): boolean {
+  for (const [found, prefix = '', env = ''] of text.matchAll(KEY)) {
+    if (createKeyFormat(prefix, env).accepts(found)) return true;
+  }
+  return false;
 }
 
 function isBase62(text: string): boolean {

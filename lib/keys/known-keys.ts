@@ -1,6 +1,6 @@
 import { createLru } from '../client/lru.ts';
 import { type Clock, elapsedSince, type Instant, instant } from '../clock.ts';
-import type { DigestRecord } from './record.ts';
+import { type DigestRecord, tombstoneOf } from './record.ts';
 
 export interface KnownKeysOptions {
   readonly clock: Clock;
@@ -20,12 +20,19 @@ export interface KnownKeys<Config> {
   fresh(digest: string): DigestRecord<Config> | 'absent' | undefined;
   /** The best answer while nobody can be asked. */
   stale(digest: string): DigestRecord<Config> | undefined;
-  /** Notes an answer. A revocation noted here is never replaced by an answer that says otherwise. */
-  note(digest: string, record: DigestRecord<Config>): void;
-  noteAbsent(digest: string): void;
+  /** Whether a key with this digest has ever been found here, however long ago. */
+  hasSeen(digest: string): boolean;
+  /** Notes an answer to a question that was asked at `askedAt`. A revocation noted here is never replaced by an answer that says otherwise. */
+  note(digest: string, record: DigestRecord<Config>, askedAt?: Instant): void;
+  noteAbsent(digest: string, askedAt?: Instant): void;
   /** Forgets an answer, but no revocation. */
   forget(digest: string): void;
   forgetAbsent(digest: string): void;
+  /**
+   * All answers about the key `id` that are older than `generation` are over, also those still under way: `revoked`, or
+   * merely to be asked for again.
+   */
+  supersede(id: string, generation: number, as: 'revoked' | 'outdated'): void;
   readonly size: number;
 }
 
@@ -34,45 +41,74 @@ interface Known<Config> {
   readonly at: Instant;
 }
 
+interface Superseded {
+  readonly revokedBelow: number;
+  readonly outdatedBelow: number;
+  readonly at: Instant;
+}
+
 export function createKnownKeys<Config>(options: KnownKeysOptions): KnownKeys<Config> {
   const { clock, maxEntries, freshMs, staleMs, negativeMs, tombstoneMs } = options;
   const known = createLru<Known<Config>>(maxEntries);
   const absent = createLru<Instant>(maxEntries);
+  const superseded = createLru<Superseded>(maxEntries);
 
   const within = (at: Instant, ms: number) => elapsedSince(at, clock) < ms;
 
-  const tombstone = (digest: string): DigestRecord<Config> | undefined => {
-    const found = known.get(digest);
-    return found?.record.status === 'revoked' && within(found.at, tombstoneMs) ? found.record : undefined;
+  const supersededOf = ({ id }: DigestRecord<Config>): Superseded | undefined => {
+    const found = superseded.size > 0 ? superseded.get(id) : undefined;
+    return found && within(found.at, tombstoneMs) ? found : undefined;
   };
 
-  const younger = (digest: string, ms: number): DigestRecord<Config> | undefined => {
-    const found = known.get(digest);
-    return found && within(found.at, ms) ? found.record : undefined;
+  const tombstone = (found: Known<Config> | undefined): DigestRecord<Config> | undefined => {
+    if (!found) return undefined;
+    const { record, at } = found;
+    if (record.status === 'revoked') return within(at, tombstoneMs) ? record : undefined;
+    return record.generation < (supersededOf(record)?.revokedBelow ?? 0) ? tombstoneOf(record) : undefined;
+  };
+
+  const younger = (found: Known<Config> | undefined, ms: number): DigestRecord<Config> | undefined => {
+    if (!found || !within(found.at, ms)) return undefined;
+    return found.record.generation < (supersededOf(found.record)?.outdatedBelow ?? 0) ? undefined : found.record;
   };
 
   return {
     fresh(digest) {
-      const record = tombstone(digest) ?? younger(digest, freshMs);
+      const found = known.get(digest);
+      const record = tombstone(found) ?? younger(found, freshMs);
       if (record) return record;
       const missedAt = absent.get(digest);
       return missedAt && within(missedAt, negativeMs) ? 'absent' : undefined;
     },
-    stale: (digest) => tombstone(digest) ?? younger(digest, staleMs),
-    note(digest, record) {
-      absent.delete(digest);
-      if (!tombstone(digest)) known.set(digest, { record, at: instant(clock) });
+    stale(digest) {
+      const found = known.get(digest);
+      return tombstone(found) ?? younger(found, staleMs);
     },
-    noteAbsent(digest) {
-      if (!tombstone(digest)) known.delete(digest);
-      absent.set(digest, instant(clock));
+    hasSeen: (digest) => known.get(digest) !== undefined,
+    note(digest, record, askedAt = instant(clock)) {
+      absent.delete(digest);
+      const found = known.get(digest);
+      if (tombstone(found)) return;
+      known.set(digest, { record, at: askedAt });
+    },
+    noteAbsent(digest, askedAt = instant(clock)) {
+      if (!tombstone(known.get(digest))) known.delete(digest);
+      absent.set(digest, askedAt);
     },
     forget(digest) {
       absent.delete(digest);
-      if (!tombstone(digest)) known.delete(digest);
+      if (!tombstone(known.get(digest))) known.delete(digest);
     },
     forgetAbsent(digest) {
       absent.delete(digest);
+    },
+    supersede(id, generation, as) {
+      const { revokedBelow = 0, outdatedBelow = 0 } = superseded.get(id) ?? {};
+      superseded.set(id, {
+        revokedBelow: as === 'revoked' ? Math.max(generation, revokedBelow) : revokedBelow,
+        outdatedBelow: as === 'outdated' ? Math.max(generation, outdatedBelow) : outdatedBelow,
+        at: instant(clock),
+      });
     },
     get size() {
       return known.size;

@@ -1,4 +1,5 @@
 import { ConfigError } from '../errors.ts';
+import { holdsKey } from './key-format.ts';
 import type { KeyQuota } from './record.ts';
 
 export interface NewKey<Config> {
@@ -8,6 +9,8 @@ export interface NewKey<Config> {
   readonly scopes?: readonly string[] | undefined;
   /** Other numbers for policies of the same names. @default {} */
   readonly limits?: Readonly<Record<string, KeyQuota>> | undefined;
+  /** Requests that may pass the front door on a day of UTC. @default any number */
+  readonly dailyQuota?: number | undefined;
   /** The application's own payload, handed back by validation. @default null */
   readonly config?: Config | undefined;
   /** Unix milliseconds. @default never */
@@ -22,30 +25,55 @@ const MAX_DEPTH = 100;
 
 /** @throws ConfigError naming what the front door could not read, count or compare. */
 export function checkNewKey(
-  { owner, scopes = [], limits = {}, config }: NewKey<unknown>,
+  { owner, scopes = [], limits = {}, config, dailyQuota }: NewKey<unknown>,
   expiresAt: number | null,
   now: number,
 ): void {
-  if (owner.length < 1 || owner.length > 256) throw new ConfigError('owner', 'must have 1 to 256 characters');
+  if (typeof owner !== 'string' || owner.length < 1 || owner.length > 256)
+    throw new ConfigError('owner', 'must have 1 to 256 characters');
   if (!isReadable(owner)) throw new ConfigError('owner', 'must be well-formed Unicode');
-  if (scopes.length > 64 || scopes.some((scope) => !/^[\w:.*-]{1,64}$/.test(scope))) {
+  if (!Array.isArray(scopes) || scopes.length > 64 || !scopes.every(isScope)) {
     throw new ConfigError('scopes', 'must be at most 64 names of letters, digits and _ : . * -');
+  }
+  if (typeof limits !== 'object' || limits === null || Array.isArray(limits)) {
+    throw new ConfigError('limits', 'must be by names of policies');
   }
   for (const [policy, quota] of Object.entries(limits)) {
     if (!/^[a-z][a-z0-9-]{0,31}$/i.test(policy)) throw new ConfigError('limits', 'must be by names of policies');
-    if (!isCountable(quota)) {
+    if (typeof quota !== 'object' || quota === null || !isCountable(quota)) {
       throw new ConfigError(
         `limits.${policy}`,
         'must have a whole limit, windowMs and burst of at least 1, within bounds',
       );
     }
   }
-  if (!isReadable(JSON.parse(JSON.stringify(config ?? null) ?? 'null'))) {
+  if (!isReadable(plainConfig(config))) {
     throw new ConfigError('config', `must be well-formed Unicode, nested at most ${MAX_DEPTH} deep`);
+  }
+  // It would stand in the store, in answers and in lists, as it is.
+  for (const [field, value] of Object.entries({ owner, scopes, config })) {
+    if (holdsKey(JSON.stringify(value) ?? '')) throw new ConfigError(field, 'must not hold an API key');
+  }
+  if (dailyQuota !== undefined && !(Number.isSafeInteger(dailyQuota) && dailyQuota >= 1 && dailyQuota <= MAX_PERMITS)) {
+    throw new ConfigError('dailyQuota', `must be a whole number from 1 to ${MAX_PERMITS}`);
   }
   if (expiresAt !== null && !(Number.isSafeInteger(expiresAt) && expiresAt > now)) {
     throw new ConfigError('expiresAt', 'must be whole milliseconds in the future');
   }
+}
+
+/** What JSON keeps of `config`, with nothing in it that the caller could change later. @throws ConfigError */
+export function plainConfig<Config>(config: Config): Config | null {
+  try {
+    return JSON.parse(JSON.stringify(config ?? null) ?? 'null') as Config | null;
+  } catch {
+    // A cycle, a bigint, nesting deeper than the stack; the error would quote names in it.
+    throw new ConfigError('config', 'must be plain JSON');
+  }
+}
+
+function isScope(scope: unknown): boolean {
+  return typeof scope === 'string' && /^[\w:.*-]{1,64}$/.test(scope);
 }
 
 /** The bounds of a limiter's policy: other numbers are ignored there, and the key would pass under no plan of its own. */

@@ -1,19 +1,12 @@
 import { randomBase62 } from '../client/crypto.ts';
-import type { KvClient } from '../client/kv-client.ts';
+import { type Clock, type Instant, instant } from '../clock.ts';
 import { StoreError } from '../errors.ts';
-import { commit, type Write } from './commit.ts';
 import type { Digester, KeyDigest } from './digest.ts';
 import { displayOf, type KeyFormat } from './key-format.ts';
-import type { KeyNames } from './key-names.ts';
-import { checkNewKey, type NewKey } from './new-key.ts';
-import {
-  type ApiKey,
-  type DigestRecord,
-  type IdRecord,
-  type IssuedDigest,
-  readDigestRecord,
-  readIdRecord,
-} from './record.ts';
+import { checkNewKey, type NewKey, plainConfig } from './new-key.ts';
+import { type ApiKey, type Carried, type IdRecord, type IssuedDigest, isSameDigest } from './record.ts';
+import type { ApiKeyStore } from './source/source.ts';
+import { USAGE_TTL_MS } from './usage.ts';
 
 export interface IssuedKey<Config> {
   /** The key itself. Shown here once, and stored nowhere. */
@@ -21,168 +14,168 @@ export interface IssuedKey<Config> {
   readonly record: ApiKey<Config>;
 }
 
-/** The store of record of keys, in Redis. Every change is one script; with Redis away all of it rejects. */
+/** A key as management sees it. */
+export type ManagedKey<Config = unknown> = ApiKey<Config> & { readonly status: 'active' | 'revoked' };
+
+/** What a change has made of a key: what stood there, and what stands there now. */
+export interface Change<Config> {
+  readonly previous: IdRecord<Config> | undefined;
+  readonly next: IdRecord<Config>;
+  /** Before it was made: for how long `next` may be cached is counted from then. */
+  readonly at: Instant;
+}
+
+export type CarriedOf<Config> = (record: IdRecord<Config>) => Promise<Carried | undefined>;
+
+export interface Rotation<Config> {
+  /** How long the old keys go on working. */
+  readonly graceMs: number;
+  /** What has been used of the day's quota so far. */
+  readonly carriedOf: CarriedOf<Config>;
+}
+
+/** Issues and ends keys in a store of record. With the store away all of it rejects. */
 export interface Registry<Config> {
-  create(key: NewKey<Config>): Promise<IssuedKey<Config> & { readonly digest: KeyDigest }>;
-  /** The digests that no longer work; none when there is no such key. */
-  revoke(id: string): Promise<readonly KeyDigest[]>;
-  /** A new key under the same id. The old ones work for `graceMs` more. */
+  create(key: NewKey<Config>): Promise<{ readonly key: string; readonly change: Change<Config> }>;
+  /** `undefined` when there is no such key. */
+  revoke(id: string): Promise<Change<Config> | undefined>;
+  /** A new key under the same id. `undefined` when there is no active key. */
   rotate(
     id: string,
-    graceMs: number,
-  ): Promise<(IssuedKey<Config> & { readonly retired: readonly KeyDigest[] }) | undefined>;
-  get(id: string): Promise<(ApiKey<Config> & { readonly status: 'active' | 'revoked' }) | undefined>;
-  list(limit: number): Promise<readonly ApiKey<Config>[]>;
+    rotation: Rotation<Config>,
+  ): Promise<{ readonly key: string; readonly change: Change<Config> } | undefined>;
+  /** Lets the digest `next` lead where `found` leads, which it then does as well. `undefined` where nothing is to be done. */
+  adopt(
+    id: string,
+    found: KeyDigest,
+    next: KeyDigest,
+    carriedOf: CarriedOf<Config>,
+  ): Promise<Change<Config> | undefined>;
+  get(id: string): Promise<ManagedKey<Config> | undefined>;
+  record(id: string): Promise<IdRecord<Config> | undefined>;
+  list(page: { readonly limit: number; readonly after: string | undefined }): Promise<readonly ApiKey<Config>[]>;
   /** The id of the key with this digest. */
   idOf(digest: KeyDigest): Promise<string | undefined>;
 }
 
-export interface RegistryOptions {
-  readonly kv: KvClient;
-  readonly names: KeyNames;
+export interface RegistryOptions<Config> {
+  readonly store: ApiKeyStore<Config>;
+  readonly clock: Clock;
   readonly format: KeyFormat;
   readonly digest: Digester;
-  readonly entryTtlMs: number;
-  readonly tombstoneMs: number;
 }
 
-/** Attempts at a change that somebody else keeps overtaking. */
-const MAX_ATTEMPTS = 8;
+/** Attempts at a change that somebody else keeps overtaking: each time it fails, another change has been made. */
+const MAX_ATTEMPTS = 32;
+/** Digests whose uses are still found by the id: one rotation a day for as long as uses are kept. */
+const MAX_RETIRED = 32;
 const ID = /^key_[0-9A-Za-z]{16}$/;
-/** How long the record of a revoked digest says so. Afterwards the digest is unknown, which is a 401 as well. */
-const REVOKED_RECORD_MS = 24 * 3_600_000;
 
 /** Whether `text` can be the id of a key. What is none is never sent anywhere: it may be a key with a typing error. */
 export function isKeyId(text: string): boolean {
   return ID.test(text);
 }
 
-export function createRegistry<Config>(options: RegistryOptions): Registry<Config> {
-  const { kv, names, format, digest: toDigest, entryTtlMs, tombstoneMs } = options;
+export function createRegistry<Config>(options: RegistryOptions<Config>): Registry<Config> {
+  const { store, clock, format, digest: toDigest } = options;
 
-  const read = async (id: string): Promise<{ text: string; record: IdRecord<Config> } | undefined> => {
-    const text = await kv.command(['GET', names.id(id)]);
-    if (text === null) return undefined;
-    const record = readIdRecord<Config>(text);
-    if (typeof text !== 'string' || !record)
-      throw new StoreError('protocol', 'The record of an API key cannot be read');
-    return { text, record };
+  const issue = async () => {
+    const key = format.generate();
+    const issued: IssuedDigest = { ...(await toDigest(key)), until: null, display: displayOf(key, format) };
+    return { key, issued };
   };
 
   /** Works a change out from what stands there, until nobody comes between. */
-  const change = async <T>(
+  const change = async (
     id: string,
-    work: (
-      record: IdRecord<Config>,
-    ) => Promise<{ next: IdRecord<Config>; writes: readonly Write[]; result: T } | undefined>,
-  ): Promise<T | undefined> => {
+    work: (record: IdRecord<Config>) => IdRecord<Config> | undefined | Promise<IdRecord<Config> | undefined>,
+  ): Promise<Change<Config> | undefined> => {
     for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt += 1) {
-      const found = await read(id);
-      const worked = found && (await work(found.record));
-      if (!found || !worked) return undefined;
-      const { next, writes, result } = worked;
-      const indexedAt = next.status === 'active' ? next.createdAt : undefined;
-      if (await commit(kv, names, { id, expected: found.text, next, indexedAt, writes })) return result;
+      const previous = await store.get(id);
+      const next = previous && (await work(previous));
+      if (!previous || !next) return undefined;
+      const at = instant(clock);
+      if (await store.replace(next, previous)) return { previous, next, at };
     }
-    throw new StoreError('local', 'The API key is being changed by others');
-  };
-
-  const write = (digest: KeyDigest, record: DigestRecord<Config>, ttlMs?: number): Write[] => [
-    { key: names.record(digest), value: record, ttlMs },
-    { key: names.entry(digest), value: record, ttlMs: Math.min(ttlMs ?? entryTtlMs, entryTtlMs) },
-  ];
-
-  const bury = (digest: KeyDigest, { id, generation }: ApiKey<Config>): Write[] => {
-    const tombstone: DigestRecord<Config> = { v: 1, status: 'revoked', id, generation };
-    return [
-      { key: names.record(digest), value: tombstone, ttlMs: REVOKED_RECORD_MS },
-      { key: names.entry(digest), value: tombstone, ttlMs: tombstoneMs },
-    ];
+    throw new StoreError('local', 'The API key is being changed by others', { mayHaveRun: false });
   };
 
   return {
-    async create({ owner, scopes = [], limits = {}, config = null, expiresAt = null }) {
-      checkNewKey({ owner, scopes, limits, config }, expiresAt, kv.clock.now());
-      const key = format.generate();
-      const digest = await toDigest(key);
+    async create({ owner, dailyQuota = null, expiresAt = null, ...asked }) {
+      const createdAt = clock.now();
+      checkNewKey({ owner, ...asked, dailyQuota: dailyQuota ?? undefined }, expiresAt, createdAt);
+      // Copies: what the caller does to its own meanwhile has been checked by nobody.
+      const scopes = [...(asked.scopes ?? [])];
+      const limits = Object.fromEntries(
+        Object.entries(asked.limits ?? {}).map(([name, quota]) => [name, { ...quota }]),
+      );
+      const config = asked.config === undefined ? null : plainConfig(asked.config);
+      const { key, issued } = await issue();
       const id = `key_${randomBase62(16)}`;
-      const createdAt = kv.clock.now();
-      const display = displayOf(key);
+      const { display } = issued;
       const record: ApiKey<Config> = {
-        id,
-        owner,
-        scopes,
-        limits,
-        config,
-        generation: 1,
-        createdAt,
-        expiresAt,
-        display,
+        ...{ id, owner, scopes, limits, config, dailyQuota, generation: 1, createdAt, expiresAt, display },
       };
-      const next: IdRecord<Config> = { v: 1, status: 'active', ...record, digests: [{ ...digest, until: null }] };
-      const writes = write(digest, { v: 1, status: 'active', ...record });
-      if (!(await commit(kv, names, { id, expected: '', next, indexedAt: createdAt, writes }))) {
-        throw new StoreError('local', 'The id of the new API key is taken');
-      }
-      return { key, record, digest };
+      const next: IdRecord<Config> = { v: 1, status: 'active', ...record, digests: [issued], retired: [] };
+      const at = instant(clock);
+      if (!(await store.insert(next))) throw new StoreError('local', 'The id of the new API key is taken');
+      return { key, change: { previous: undefined, next, at } };
     },
 
-    async revoke(id) {
-      const retired = await change(id, async (record) => {
-        const next: IdRecord<Config> = { ...record, status: 'revoked', generation: record.generation + 1 };
-        return { next, writes: record.digests.flatMap((digest) => bury(digest, next)), result: record.digests };
+    revoke: (id) => change(id, (record) => ({ ...record, status: 'revoked', generation: record.generation + 1 })),
+
+    async rotate(id, { graceMs, carriedOf }) {
+      const { key, issued } = await issue();
+      const changed = await change(id, async (record) => {
+        if (record.status === 'revoked') return undefined;
+        const carried = record.dailyQuota === null ? undefined : await carriedOf(record);
+        const now = clock.now();
+        // Grace is counted from the digest's own retirement: another rotation never gives it more.
+        const old = record.digests.map((one) => ({
+          ...one,
+          until: Math.min(one.until ?? Number.POSITIVE_INFINITY, now + graceMs),
+        }));
+        const kept = old.filter(({ until }) => until > now);
+        const ended = old.filter(({ until }) => until <= now).map(({ kid, digest }) => ({ kid, digest, at: now }));
+        const retired = [...ended, ...record.retired].filter(({ at }) => now - at < USAGE_TTL_MS);
+        return {
+          ...record,
+          generation: record.generation + 1,
+          display: issued.display,
+          digests: [{ ...issued, carried }, ...kept],
+          retired: retired.slice(0, MAX_RETIRED),
+        };
       });
-      return retired ?? [];
+      return changed && { key, change: changed };
     },
 
-    async rotate(id, graceMs) {
-      const key = format.generate();
-      const digest = await toDigest(key);
-      return change(id, async ({ v, status, digests, ...old }) => {
-        if (status === 'revoked') return undefined;
-        const now = kv.clock.now();
-        const record: ApiKey<Config> = { ...old, generation: old.generation + 1, display: displayOf(key) };
-        const ended: Write[] = [];
-        const kept: IssuedDigest[] = [];
-        for (const { until, ...retired } of digests) {
-          // Grace is counted from the digest's own retirement: another rotation never gives it more.
-          const endsAt = Math.min(until ?? Number.POSITIVE_INFINITY, now + graceMs);
-          if (endsAt <= now) ended.push(...bury(retired, record));
-          else {
-            kept.push({ ...retired, until: endsAt });
-            const expiresAt = Math.min(old.expiresAt ?? endsAt, endsAt);
-            ended.push(
-              ...write(retired, { v: 1, status: 'active', ...old, expiresAt }, endsAt - now + REVOKED_RECORD_MS),
-            );
-          }
-        }
-        const next: IdRecord<Config> = { v, status, ...record, digests: [{ ...digest, until: null }, ...kept] };
-        const writes = [...write(digest, { v: 1, status: 'active', ...record }), ...ended];
-        return { next, writes, result: { key, record, retired: digests } };
-      });
-    },
+    adopt: (id, found, digest, carriedOf) =>
+      change(id, async (record) => {
+        const old = record.digests.find(isSameDigest(found));
+        if (record.status === 'revoked' || !old || record.digests.some(isSameDigest(digest))) return undefined;
+        const { generation, digests } = record;
+        const carried = record.dailyQuota === null ? undefined : await carriedOf(record);
+        return { ...record, generation: generation + 1, digests: [...digests, { ...old, ...digest, carried }] };
+      }),
 
     async get(id) {
-      const found = await read(id);
-      if (!found) return undefined;
-      const { v: _version, digests: _digests, ...record } = found.record;
-      return record;
+      const record = await store.get(id);
+      return record && { ...keyOf(record), status: record.status };
     },
 
-    async list(limit) {
-      const ids = await kv.command(['ZRANGE', names.index, 0, limit - 1]);
-      if (!Array.isArray(ids) || ids.length === 0) return [];
-      const texts = await kv.command(['MGET', ...ids.map((id) => names.id(String(id)))]);
-      const records = (Array.isArray(texts) ? texts : []).map((text) => readIdRecord<Config>(text));
-      return records.flatMap((record) => {
-        if (record?.status !== 'active') return [];
-        const { v: _version, status: _status, digests: _digests, ...key } = record;
-        return [key];
-      });
-    },
+    record: (id) => store.get(id),
+
+    list: async (page) => (await store.list(page)).map(keyOf),
 
     async idOf(digest) {
-      return readDigestRecord<Config>(await kv.command(['GET', names.record(digest)]))?.id;
+      const found = await store.findByDigest(digest, { signal: new AbortController().signal });
+      return found?.id;
     },
   };
+}
+
+/** `record` without what leads to it. */
+export function keyOf<Config>(record: IdRecord<Config>): ApiKey<Config> {
+  const { v: _version, status: _status, digests: _digests, retired: _retired, ...key } = record;
+  return key;
 }

@@ -1,24 +1,13 @@
-import type { CallOptions, Value } from '../client/call.ts';
-import type { KvClient } from '../client/kv-client.ts';
-import { defineScript, runScript, type Script } from '../client/script.ts';
+import type { Value } from '../client/call.ts';
+import { type Instant, instant } from '../clock.ts';
 import { isKvError, isUnavailable } from '../errors.ts';
-import type { Digester, KeyDigest } from './digest.ts';
-import type { KeyFormat } from './key-format.ts';
+import { type Consult, type ConsultOptions, consult, retryAfterOf } from './consultation.ts';
+import type { KeyDigest } from './digest.ts';
+import { createJudgement, type JudgementOptions, RETRY_MS } from './judgement.ts';
 import type { KeyNames } from './key-names.ts';
-import type { KnownKeys } from './known-keys.ts';
-import { LOOKUP_LUA, lookup } from './lookup.ts';
-import { type ApiKey, type DigestRecord, readDigestRecord } from './record.ts';
-
-/** One of three: yes, no, or nobody can say. Only a definite answer is ever a no. */
-export type Validation<Config = unknown> =
-  | {
-      readonly status: 'VALID';
-      readonly key: ApiKey<Config>;
-      /** Answered from an old answer because nobody could be asked. */
-      readonly degraded: boolean;
-    }
-  | { readonly status: 'INVALID'; readonly reason: 'malformed' | 'unknown' | 'revoked' | 'expired' }
-  | { readonly status: 'UNAVAILABLE'; readonly retryAfterMs: number };
+import type { Ask, Fill, Finding, Question } from './question.ts';
+import { readDigestRecord } from './record.ts';
+import type { Validation } from './validation.ts';
 
 export interface VerifierStats {
   hits: number;
@@ -26,120 +15,136 @@ export interface VerifierStats {
   negativeHits: number;
 }
 
-/** Tells whether a digest is that of a valid key, from Redis and from what this process knows. */
+/** Tells whether a digest is that of a valid key, from what this process knows, from Redis, and from the source. */
 export interface Verifier<Config> {
-  /** 0 requests for a key known to this process, else 1. */
-  validate(key: string, options?: CallOptions): Promise<Validation<Config>>;
-  /** Entry, record and sentinel: the keys that the lookup reads. */
-  lookupKeys(digest: KeyDigest): readonly [string, string, string];
   /** What this process knows well enough not to ask. */
-  recent(digest: KeyDigest): Validation<Config> | undefined;
-  /** Makes an answer, and a memory, of what the lookup found. */
-  learn(digest: KeyDigest, status: Value | undefined, raw: Value | undefined): Validation<Config>;
+  recent(question: Question): Validation<Config> | undefined;
   /** The id of a key that this process has seen within the last `staleIfErrorMs`. No I/O. */
-  idOf(digest: KeyDigest): string | undefined;
+  idOf(question: Question): string | undefined;
+  /** The digest that a key which this process knows was found by. */
+  foundBy(question: Question): KeyDigest;
+  /** What the script of the lookup takes. */
+  lookup(
+    question: Question,
+    fill?: Fill,
+  ): { readonly keys: readonly string[]; readonly args: readonly (string | number)[] };
+  /** Makes an answer, and a memory, of what the lookup found. */
+  learn(question: Question, status: Value | undefined, text: Value | undefined, askedAt: Instant): Finding<Config>;
   /** The answer without Redis, for an `error` that says so; any other error is thrown. */
-  without(digest: KeyDigest, error: unknown): Validation<Config>;
+  without(question: Question, error: unknown): Finding<Config>;
+  readonly consult: Consult<Config>;
+  /** Whether the store of record has been seen with its sentinel. */
+  readonly hasSeenStore: () => boolean;
   readonly stats: Readonly<VerifierStats>;
 }
 
-export interface VerifierOptions<Config> {
-  readonly kv: KvClient;
-  readonly format: KeyFormat;
-  readonly digest: Digester;
+export interface VerifierOptions<Config> extends JudgementOptions<Config>, ConsultOptions<Config> {
   readonly names: KeyNames;
-  readonly known: KnownKeys<Config>;
-  /** Life of the entries in Redis. */
-  readonly entryTtlMs: number;
+  /** Told of each answer of Redis. */
+  readonly onReached: () => void;
 }
 
-/** KEYS: entry, record, sentinel. ARGV: life of an entry in ms. */
-const lookupScript: Script = defineScript({
-  name: 'key-lookup',
-  lua: `${LOOKUP_LUA}
-local t = redis.call('TIME')
-local status, raw = lookup(KEYS[1], KEYS[2], KEYS[3], tonumber(t[1]) * 1000, tonumber(ARGV[1]))
-return {status, raw or ''}
-`,
-  memory(redis, keys, [ttlMs]) {
-    const time = redis.call('TIME');
-    const found = lookup(redis, keys, Number(Array.isArray(time) ? time[0] : 0) * 1000, Number(ttlMs));
-    return [found.status, found.raw];
-  },
-});
-
 export function createVerifier<Config>(options: VerifierOptions<Config>): Verifier<Config> {
-  const { kv, format, digest: toDigest, names, known, entryTtlMs } = options;
+  const { kv, names, known, misses, source, entryTtlMs, onReached } = options;
+  const { clock } = kv;
   const stats: VerifierStats = { hits: 0, misses: 0, negativeHits: 0 };
+  const judgement = createJudgement<Config>(options);
+  const { judge, remember, forget, recall, unreadable } = judgement;
+  let hasSeenStore = false;
 
-  const judge = (record: DigestRecord<Config>, degraded: boolean): Validation<Config> => {
-    if (record.status === 'revoked') return { status: 'INVALID', reason: 'revoked' };
-    if (record.expiresAt !== null && record.expiresAt <= kv.clock.now())
-      return { status: 'INVALID', reason: 'expired' };
-    return { status: 'VALID', key: record, degraded };
-  };
+  const nameOf = ({ digests: [{ digest }] }: Question): string => digest;
 
-  const recall = (digest: KeyDigest, retryAfterMs: number): Validation<Config> => {
-    const record = known.stale(digest.digest);
-    return record ? judge(record, true) : { status: 'UNAVAILABLE', retryAfterMs };
-  };
+  const waiting = (reason: 'busy' | 'locked', text: Value | undefined): Validation<Config> => ({
+    ...{ status: 'UNAVAILABLE', reason },
+    retryAfterMs: Math.max(1, Number(text) || RETRY_MS),
+  });
 
-  const unreadable = (problem: string) =>
-    kv.notify({ type: 'unreadable', at: kv.clock.now(), feature: 'keys', problem });
-
-  const verifier: Verifier<Config> = {
+  return {
     stats,
-    idOf: ({ digest }) => known.stale(digest)?.id,
-    lookupKeys: (digest) => [names.entry(digest), names.record(digest), names.sentinel],
-    recent(digest) {
-      const record = known.fresh(digest.digest);
-      if (record === undefined) return undefined;
-      return record === 'absent' ? { status: 'INVALID', reason: 'unknown' } : judge(record, false);
+    hasSeenStore: () => hasSeenStore,
+    idOf: (question) => known.stale(nameOf(question))?.id,
+    foundBy({ digests }) {
+      const [first] = digests;
+      const record = digests.length > 1 ? known.stale(first.digest) : undefined;
+      const kid = record?.status === 'active' ? record.kid : first.kid;
+      return digests.find((one) => one.kid === kid) ?? first;
     },
-    learn(digest, status, raw) {
+    lookup(question, fill) {
+      const { digests, client } = question;
+      if (!fill) stats.misses += 1;
+      const other = source ? names.seen : names.record;
+      // No look is going to be made, so there is nothing to be counted, and nothing to be refused for.
+      const isShut = source !== undefined && !fill && !source.closed;
+      return {
+        keys: [
+          names.sentinel,
+          client === undefined ? names.budget : names.misses(client),
+          names.budget,
+          ...digests.flatMap((digest) => [names.entry(digest), other(digest)]),
+        ],
+        args: [
+          source ? 'source' : 'record',
+          digests.length,
+          entryTtlMs,
+          fill?.text ?? '',
+          fill?.place ?? '',
+          client === undefined || isShut ? '' : misses.clientRule,
+          isShut ? '' : misses.budgetRule,
+          fill?.endsAt ?? '',
+        ],
+      };
+    },
+    recent(question) {
+      const record = known.fresh(nameOf(question));
+      if (record === undefined) return undefined;
+      if (record !== 'absent') {
+        stats.hits += 1;
+        return judge(record, false);
+      }
+      stats.negativeHits += 1;
+      return { status: 'INVALID', reason: 'unknown' };
+    },
+    learn(question, status, text, askedAt) {
+      onReached();
+      if (status === 'active' || status === 'revoked') {
+        hasSeenStore = true;
+        const record = readDigestRecord<Config>(text);
+        if (record) return remember(question, record, askedAt);
+      }
+      if (status === 'ask') return asked(text, instant(clock));
+      if (status === 'locked' || status === 'busy') return waiting(status, text);
       if (status === 'absent') {
-        known.noteAbsent(digest.digest);
-        return { status: 'INVALID', reason: 'unknown' };
+        hasSeenStore = true;
+        return forget(question, askedAt);
       }
       if (status === 'expired') {
-        known.forget(digest.digest);
+        known.forget(nameOf(question));
         return { status: 'INVALID', reason: 'expired' };
       }
-      const record = status === 'active' || status === 'revoked' ? readDigestRecord<Config>(raw) : undefined;
-      if (record) {
-        known.note(digest.digest, record);
-        // What this process revoked a moment ago outlives an answer that was already under way.
-        return judge(known.stale(digest.digest) ?? record, false);
-      }
-      if (status === 'lost') kv.notify({ type: 'keys-lost', at: kv.clock.now() });
+      if (status === 'forgiven') return { status: 'ASK', missed: undefined, saidAt: undefined };
+      if (status === 'lost') kv.notify({ type: 'keys-lost', at: clock.now() });
       else unreadable('record of another kind or version');
-      return recall(digest, 1_000);
+      return source ? { status: 'ASK', missed: undefined, saidAt: undefined } : recall(question);
     },
-    without(digest, error) {
+    without(question, error) {
       if (isKvError(error) && error.code === 'COMMAND') unreadable(error.replyCode);
       else if (!isUnavailable(error)) throw error;
-      else if (error.code === 'CIRCUIT_OPEN') return recall(digest, error.retryAfterMs);
-      return recall(digest, 1_000);
+      const name = nameOf(question);
+      if (!source) return recall(question, retryAfterOf(error));
+      const record = known.fresh(name);
+      if (record !== undefined)
+        return record === 'absent' ? { status: 'INVALID', reason: 'unknown' } : judge(record, false);
+      if (known.hasSeen(name)) return { status: 'ASK', missed: undefined, saidAt: undefined };
+      const answer = misses.admit(question.client);
+      if (answer.verdict === 'admitted') return { status: 'ASK', missed: 'here', saidAt: undefined };
+      return { status: 'UNAVAILABLE', reason: answer.verdict, retryAfterMs: answer.retryAfterMs };
     },
-    async validate(key, call) {
-      if (!format.accepts(key)) return { status: 'INVALID', reason: 'malformed' };
-      const digest = await toDigest(key);
-      const answer = verifier.recent(digest);
-      if (answer) {
-        if (answer.status === 'INVALID' && answer.reason === 'unknown') stats.negativeHits += 1;
-        else stats.hits += 1;
-        return answer;
-      }
-      stats.misses += 1;
-      try {
-        const keys = verifier.lookupKeys(digest);
-        const reply = await runScript(kv, { script: lookupScript, keys, args: [entryTtlMs] }, call);
-        const [status, raw] = Array.isArray(reply) ? reply : [];
-        return verifier.learn(digest, status, raw);
-      } catch (error) {
-        return verifier.without(digest, error);
-      }
-    },
+    consult: consult(options, judgement),
   };
-  return verifier;
+}
+
+function asked(text: Value | undefined, here: Instant): Ask {
+  const [missed, redisMs] = String(text).split(':').map(Number);
+  const saidAt = redisMs ? { redisMs, here } : undefined;
+  return { status: 'ASK', missed: missed === 1 ? 'store' : undefined, saidAt };
 }

@@ -1,0 +1,176 @@
+import type { CallOptions, Value } from '../client/call.ts';
+import type { KvClient } from '../client/kv-client.ts';
+import { runScriptWith, type ScriptCall } from '../client/script.ts';
+import { type Instant, instant } from '../clock.ts';
+import type { Fill, Finding, Question } from '../keys/question.ts';
+import type { ApiKey } from '../keys/record.ts';
+import type { Usage } from '../keys/usage.ts';
+import type { Verifier } from '../keys/verifier.ts';
+import type { ChargeCall } from '../limit/charge.ts';
+import { orThrow } from '../limit/ledger.ts';
+import type { Limiter } from '../limit/limiter.ts';
+import { type Charge, withQuota } from '../limit/policy.ts';
+import { type LimitResult, summarise } from '../limit/result.ts';
+import type { Command } from '../store/store.ts';
+import { dailyQuotaResult } from './daily-quota.ts';
+import { frontDoorScript, quotaIn } from './front-door-script.ts';
+
+/** A charge, and whether it goes to the key's account. */
+export interface DoorCharge extends Charge {
+  readonly byKey: boolean;
+}
+
+/** One question on its way. */
+export interface Asking {
+  readonly question: Question;
+  /** Monotonic milliseconds. */
+  readonly endsAt: number;
+  /** What the source has said. */
+  readonly fill?: Fill;
+  readonly counting: Counting;
+}
+
+/**
+ * What is done about the uses of the key: they are counted if it passes, and its day's quota is checked; or one of the two;
+ * or nothing, where the use has been counted already.
+ */
+export type Counting = 'all' | 'check' | 'count' | 'none';
+
+const COUNTING: Readonly<Record<Counting, number | ''>> = { all: 1, check: 0, count: 2, none: '' };
+
+/** What came of one request. */
+export interface Reached {
+  readonly validation: Finding<unknown>;
+  readonly limits: LimitResult | undefined;
+  /** Whether the key's use was counted. */
+  readonly isCounted: boolean;
+}
+
+export interface DoorRequestOptions {
+  readonly kv: KvClient;
+  readonly verifier: Verifier<unknown>;
+  readonly limiter: Limiter;
+  /** `undefined` where uses are not counted. */
+  readonly usage: Usage | undefined;
+}
+
+const COUNTED: ReadonlySet<Counting> = new Set(['all', 'count']);
+
+/** Permits that a request takes. */
+export const COST = 1;
+export const TAKE: ChargeCall = { mode: 'take', cost: COST, need: COST, id: '' };
+
+/** Sends one front-door script, and reads what it answers. */
+export type DoorRequest = (asking: Asking, charges: readonly DoorCharge[]) => Promise<Reached>;
+
+export function createDoorRequest({ kv, verifier, limiter, usage }: DoorRequestOptions): DoorRequest {
+  const { ledger, leases } = limiter;
+  const { clock } = kv;
+  let wentWell = true;
+
+  const countedBy = (
+    status: Value | undefined,
+    reply: Value | undefined,
+    charges: readonly DoorCharge[],
+    validation: Finding<unknown>,
+    sentAt: Instant,
+  ): LimitResult | undefined => {
+    const active = activeCharges(charges, validation);
+    // A key that Redis finds active was charged, even if this process knows better.
+    const there = status !== 'active' ? active.filter(isByAddress) : validation.status === 'VALID' ? active : charges;
+    const limits = there.length > 0 ? conclude(there, reply, sentAt) : undefined;
+    // A key that passes on an old answer, because its record cannot be read, is counted here. Not all or none.
+    const left = status === 'active' ? [] : active.filter((charge) => !isByAddress(charge));
+    if (left.length === 0 || limits?.allowed === false) return limits;
+    const here = ledger.here(left, TAKE);
+    return summarise([...(limits?.policies ?? []), ...here.policies], here.basis, clock.now());
+  };
+
+  const conclude = (charges: readonly DoorCharge[], reply: Value | undefined, sentAt: Instant): LimitResult => {
+    const answer = ledger.read(charges, reply);
+    if (answer) leases.learn(charges, COST, answer, sentAt, answer.granted ? COST : 0);
+    return ledger.conclude(charges, answer, TAKE);
+  };
+
+  /** `limits` with what is left of the key's day. */
+  const withDay = (limits: LimitResult | undefined, validation: Finding<unknown>, used: Value | undefined) => {
+    const quota = validation.status === 'VALID' ? validation.key.dailyQuota : null;
+    if (quota === null || typeof used !== 'number' || used < 0 || limits?.allowed === false) return limits;
+    const day = dailyQuotaResult(quota, used, true, clock.now());
+    return summarise([...(limits?.policies ?? []), day], limits?.basis ?? 'store', clock.now());
+  };
+
+  const send: DoorRequest = async (asking, charges) => {
+    const { question, fill, endsAt, counting } = asking;
+    const query = charges.length > 0 ? ledger.epoch.query() : undefined;
+    const found = verifier.lookup(question, fill);
+    const rules = ledger.rules(charges, leases.wants(charges));
+    const policies = charges.flatMap(({ rule, byKey }, index) => [rule.name, byKey ? 1 : 0, rules[index] ?? '']);
+    const counters = usage && counting !== 'none' ? question.digests.map(usage.keyOf) : [];
+    const keys = [...found.keys, ...counters, ...ledger.keys(charges)];
+    const args = ['', ...found.args, COST, usage ? COUNTING[counting] : '', usage?.today() ?? '', ...policies];
+    const sentAt = instant(clock);
+    const timeoutMs = endsAt - sentAt.monotonic;
+    const options = timeoutMs < kv.requestTimeoutMs ? { timeoutMs: Math.max(1, timeoutMs) } : {};
+    const [reply, epoch] = await deliver({ script: frontDoorScript, keys, args }, query?.commands ?? [], options);
+    const [status, text, charged, used] = asArray(orThrow(reply));
+    const isRefused = charged === '';
+    const isCounted = COUNTED.has(counting) && status === 'active' && used !== -2 && asArray(charged)[0] === 1;
+    if (query?.learn(epoch) && !isRefused) {
+      const again = await send({ ...asking, counting: isCounted ? 'none' : counting }, charges);
+      if (!isCounted) return again;
+      return { ...again, limits: withDay(again.limits, again.validation, used), isCounted };
+    }
+    const validation = verifier.learn(question, status, text, sentAt);
+    if (isRefused) return { validation, limits: overQuota(validation, used), isCounted: true };
+    if (used === -2) {
+      kv.notify({ type: 'unreadable', at: clock.now(), feature: 'keys', problem: 'counter of uses of another kind' });
+    }
+    const limits = countedBy(status, charged, charges, validation, sentAt);
+    const withUses = counting === 'count' ? limits : withDay(limits, validation, used);
+    return { validation, limits: withUses, isCounted: isCounted || used === -2 };
+  };
+
+  /** The script, with uses that Redis has not been told of in the same request. */
+  const deliver = async (call: ScriptCall, others: readonly Command[], options: CallOptions) => {
+    // What fails may have run: nothing is sent along with a request that may be the next to fail.
+    const arrears = wentWell ? usage?.take() : undefined;
+    try {
+      const results = await runScriptWith(kv, call, [...others, ...(arrears?.commands ?? [])], options);
+      wentWell = true;
+      return results;
+    } catch (error) {
+      wentWell = false;
+      arrears?.putBack(error);
+      throw error;
+    }
+  };
+
+  const overQuota = (validation: Finding<unknown>, used: Value | undefined): LimitResult | undefined => {
+    const quota = validation.status === 'VALID' ? validation.key.dailyQuota : null;
+    if (quota === null) return undefined;
+    return summarise([dailyQuotaResult(quota, Number(used), false, clock.now())], 'store', clock.now());
+  };
+
+  return send;
+}
+
+/** All charges, under the key's own numbers, when the key is valid; else those to the address. */
+export function activeCharges(charges: readonly DoorCharge[], validation: Finding<unknown>): readonly DoorCharge[] {
+  if (validation.status !== 'VALID') return charges.filter(isByAddress);
+  return charges.map((one) => withPlan(one, validation.key));
+}
+
+/** `one` under the key's own numbers, as the script applies them. */
+function withPlan(one: DoorCharge, key: ApiKey): DoorCharge {
+  const quota = one.byKey ? quotaIn(key, one.rule.name, one.rule.kind) : undefined;
+  return quota ? { ...one, rule: withQuota(one.rule, quota) } : one;
+}
+
+export function isByAddress({ byKey }: DoorCharge): boolean {
+  return !byKey;
+}
+
+function asArray(reply: Value | undefined): readonly Value[] {
+  return Array.isArray(reply) ? reply : [];
+}

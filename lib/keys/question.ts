@@ -1,0 +1,36 @@
+import type { Instant } from '../clock.ts';
+import type { KeyDigest } from './digest.ts';
+import type { Validation } from './validation.ts';
+
+/** A key that somebody has sent. */
+export interface Question {
+  /** Under each pepper. The first names the key in this process's memory and in accounts. */
+  readonly digests: readonly [KeyDigest, ...KeyDigest[]];
+  /** Whose misses are counted; `undefined` where nobody vouches for an address. */
+  readonly client: string | undefined;
+}
+
+/** Redis has nothing on it: the source has to be asked. `missed` when that was counted as a miss, in Redis or here. */
+export interface Ask {
+  readonly status: 'ASK';
+  readonly missed: 'store' | 'here' | undefined;
+  /** When Redis said so, by its clock and by ours; `undefined` when it did not. */
+  readonly saidAt: { readonly redisMs: number; readonly here: Instant } | undefined;
+}
+
+export type Finding<Config> = Validation<Config> | Ask;
+
+/** What the source said, for the entry of one digest. */
+export interface Fill {
+  readonly text: string;
+  /** When the entry ends, in milliseconds of the clock of Redis. */
+  readonly endsAt: number;
+  /** Which digest, from 1; negative when looking for it was counted as a miss in Redis. */
+  readonly place: number;
+}
+
+export interface Consultation<Config> {
+  readonly validation: Validation<Config>;
+  /** What Redis is to hear of it. */
+  readonly fill: Fill | undefined;
+}

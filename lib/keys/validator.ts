@@ -1,0 +1,75 @@
+import type { CallOptions } from '../client/call.ts';
+import { boundPart } from '../client/keys.ts';
+import type { KvClient } from '../client/kv-client.ts';
+import { defineScript, runScript, type Script } from '../client/script.ts';
+import { instant } from '../clock.ts';
+import type { Digester } from './digest.ts';
+import type { KeyFormat } from './key-format.ts';
+import { LOOKUP_LUA, lookup } from './lookup.ts';
+import type { Fill, Finding, Question } from './question.ts';
+import type { Validation } from './validation.ts';
+import type { Verifier } from './verifier.ts';
+
+export interface ValidateOptions extends CallOptions {
+  /** The client's address: too many unknown keys lock it out, from unknown keys. @default nobody's misses are counted */
+  readonly client?: string | undefined;
+}
+
+export interface ValidatorOptions<Config> {
+  readonly kv: KvClient;
+  readonly format: KeyFormat;
+  readonly digest: Digester;
+  readonly verifier: Verifier<Config>;
+  readonly budgetMs: number;
+}
+
+/** As {@link LOOKUP_LUA} says; answers status and text. */
+const lookupScript: Script = defineScript({
+  name: 'key-lookup',
+  lua: `${LOOKUP_LUA}
+local status, text = lookup(tonumber(redis.call('TIME')[1]) * 1000)
+return {status, text or ''}
+`,
+  memory(redis, keys, args) {
+    const time = redis.call('TIME');
+    const found = lookup(redis, keys, args, Number(Array.isArray(time) ? time[0] : 0) * 1000);
+    return [found.status, found.text];
+  },
+});
+
+/** Who a key is, by itself: without limits. */
+export type Validate<Config> = (key: string, options?: ValidateOptions) => Promise<Validation<Config>>;
+
+export function createValidator<Config>(options: ValidatorOptions<Config>): Validate<Config> {
+  const { kv, format, digest: toDigest, verifier, budgetMs } = options;
+
+  const askRedis = async (question: Question, call: CallOptions, fill?: Fill): Promise<Finding<Config>> => {
+    const { keys, args } = verifier.lookup(question, fill);
+    const askedAt = instant(kv.clock);
+    const reply = await runScript(kv, { script: lookupScript, keys, args: ['', ...args] }, call);
+    const [status, text] = Array.isArray(reply) ? reply : [];
+    return verifier.learn(question, status, text, askedAt);
+  };
+
+  return async (key, { client, signal, timeoutMs = budgetMs } = {}) => {
+    if (!format.accepts(key)) return { status: 'INVALID', reason: 'malformed' };
+    const endsAt = kv.clock.monotonic() + Math.min(timeoutMs, budgetMs);
+    const call = () => ({ signal, timeoutMs: Math.max(1, endsAt - kv.clock.monotonic()) });
+    const question = {
+      digests: await toDigest.all(key),
+      client: client === undefined ? undefined : await boundPart(client),
+    };
+    const recent = verifier.recent(question);
+    if (recent) return recent;
+    let away = false;
+    const finding = await askRedis(question, call()).catch((error: unknown) => {
+      away = true;
+      return verifier.without(question, error);
+    });
+    if (finding.status !== 'ASK') return finding;
+    const { validation, fill } = await verifier.consult(question, finding, endsAt - kv.clock.monotonic(), signal);
+    if (!fill || away || endsAt - kv.clock.monotonic() < 1) return validation;
+    const settled = await askRedis(question, call(), fill).catch(() => validation);
+    return settled.status === 'ASK' ? validation : settled;
+  };
+}
