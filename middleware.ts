@@ -8,6 +8,7 @@ export const middleware = createEdgeMiddleware({
   ],
   protect: [
     { path: '/api/health/*', auth: 'none' },
+    { path: '/api/keys/*', scopes: ['admin'], limits: { ip: 'ip', key: 'key' } },
     { path: '/api/*', limits: { ip: 'ip', key: 'key' } },
   ],
 });

@@ -1,12 +1,29 @@
-import { getDefaults } from './default-client.ts';
-import type { IdentityCheck } from './guard/identity.ts';
-import type { AuthCacheStats, RotateOptions } from './keys/api-keys.ts';
+import { type ApiKeysConfiguration, configureKeys, getDefaults } from './default-client.ts';
+import { type IdentityCheck, withScopes } from './guard/identity-check.ts';
+import { checkScopes } from './guard/scopes.ts';
+import type { AuthCacheStats, ListOptions, Revocation, RotateOptions } from './keys/api-keys.ts';
 import type { NewKey } from './keys/new-key.ts';
 import type { ApiKey } from './keys/record.ts';
-import type { IssuedKey } from './keys/registry.ts';
-import type { Validation } from './keys/verifier.ts';
+import type { IssuedKey, ManagedKey } from './keys/registry.ts';
+import type { DayUsage } from './keys/usage.ts';
+import type { Validation } from './keys/validation.ts';
 
+export { type IdentityCheck, identityProblem } from './guard/identity-check.ts';
 export { createApiKeys } from './keys/api-keys.ts';
+
+/**
+ * Where the functions of this module, and the middleware, have their keys on record, and whatever else the environment does
+ * not say. To be called where a module is loaded that all bundles import, middleware and handlers alike: they are
+ * different processes, or memories. No I/O.
+ *
+ * @throws ConfigError naming the option.
+ *
+ * @example
+ * configureApiKeys({ source: sqlKeyStore({ query: (text, params) => pool.query(text, params) }) });
+ */
+export function configureApiKeys(configuration: ApiKeysConfiguration): void {
+  configureKeys(configuration);
+}
 
 /** A {@link Validation} with the answer to the plain question. */
 export type ApiKeyResult<Config = unknown> = Validation<Config> & {
@@ -32,7 +49,7 @@ export function createApiKey<Config = unknown>(key: NewKey<Config>): Promise<Iss
 }
 
 /** Ends a key, given itself or its id. @throws when Redis is away; the key then still works */
-export function revokeApiKey(keyOrId: string): Promise<{ readonly revoked: boolean; readonly propagated: boolean }> {
+export function revokeApiKey(keyOrId: string): Promise<Revocation> {
   return getDefaults().keys.revoke(keyOrId);
 }
 
@@ -41,13 +58,21 @@ export function rotateApiKey(keyOrId: string, options?: RotateOptions): Promise<
   return getDefaults().keys.rotate(keyOrId, options);
 }
 
-/** Active keys, oldest first. */
-export function listApiKeys(): Promise<readonly ApiKey[]> {
-  return getDefaults().keys.list();
+/** Active keys, oldest first; at most 1,000 at a time. */
+export function listApiKeys(options?: ListOptions): Promise<readonly ApiKey[]> {
+  return getDefaults().keys.list(options);
 }
 
-export function getApiKey(id: string): Promise<(ApiKey & { readonly status: 'active' | 'revoked' }) | undefined> {
+export function getApiKey(id: string): Promise<ManagedKey | undefined> {
   return getDefaults().keys.get(id);
+}
+
+/**
+ * How often a key passed the front door on each of the last days of UTC, today first. `undefined` when there is no such
+ * key. Two requests. @throws when Redis, or where the key is on record, is away
+ */
+export function getApiKeyUsage(id: string, days?: number): Promise<readonly DayUsage[] | undefined> {
+  return getDefaults().keys.usage(id, { days });
 }
 
 /** Drops what is cached of a key, here and in Redis. A revoked key stays revoked. */
@@ -66,4 +91,19 @@ export function getAuthCacheStats(): AuthCacheStats {
 export async function verifyIdentity(request: Request): Promise<IdentityCheck> {
   const { seal } = getDefaults();
   return seal ? seal.verify(request) : { ok: false, reason: 'missing' };
+}
+
+/**
+ * {@link verifyIdentity}, and whether the identity has all of `scopes`; see `coversScopes`. A handler that asks is safe also
+ * where the middleware was stepped around, or its routes do not ask for scopes. No I/O.
+ *
+ * @throws ConfigError for a name that no scope can have.
+ *
+ * @example
+ * const check = await requireScopes(request, 'reports:read');
+ * if (!check.ok) return identityProblem(check);
+ */
+export async function requireScopes(request: Request, ...scopes: readonly string[]): Promise<IdentityCheck> {
+  checkScopes('scopes', scopes);
+  return withScopes(await verifyIdentity(request), scopes);
 }

@@ -3,7 +3,8 @@ import { registeredOpenTelemetry } from './client/opentelemetry.ts';
 import { openStore, readSettings, type Settings } from './config.ts';
 import { type ClientIp, createClientIp } from './guard/client-ip.ts';
 import { createIdentitySeal, type IdentitySeal } from './guard/identity.ts';
-import { type ApiKeys, createApiKeys } from './keys/api-keys.ts';
+import { type ApiKeys, type ApiKeysOptions, createApiKeys } from './keys/api-keys.ts';
+import { staticKeySource } from './keys/source/static-key-source.ts';
 import { createLimiter, type Limiter } from './limit/limiter.ts';
 import { createEventLog, createFailureLog, warn } from './log.ts';
 
@@ -41,9 +42,13 @@ const HANDLER_POLICIES = HANDLER_POLICY_NAMES.map((name) => ({
   windowMs: DEFAULT_WINDOW_MS,
 }));
 
+/** What an application says of its keys beside the environment. */
+export type ApiKeysConfiguration = Omit<ApiKeysOptions<unknown>, 'kv' | 'pepper' | 'prefix' | 'env'>;
+
 /** Bundlers give routes copies of a module; the breaker and the local counts must be one per process all the same. */
 const SLOT: unique symbol = Symbol.for('breakwater.defaults.1');
-const home = globalThis as typeof globalThis & { [SLOT]?: Defaults };
+const CONFIGURATION: unique symbol = Symbol.for('breakwater.api-keys.1');
+const home = globalThis as typeof globalThis & { [SLOT]?: Defaults; [CONFIGURATION]?: ApiKeysConfiguration };
 
 /** @throws ConfigError naming the variable that is wrong; again at each use until it is mended. */
 export function getDefaults(): Defaults {
@@ -51,12 +56,26 @@ export function getDefaults(): Defaults {
   return home[SLOT];
 }
 
+/** From now on in this process; also for what has been made already. What that remembered of keys is forgotten. */
+export function configureKeys(configuration: ApiKeysConfiguration): void {
+  home[CONFIGURATION] = configuration;
+  const made = home[SLOT];
+  if (made) home[SLOT] = { ...made, keys: createKeys(made.kv, made.settings) };
+}
+
+function createKeys(kv: KvClient, { keys }: Settings): ApiKeys<unknown> {
+  const { pepper, prefix, env, list } = keys;
+  const source = list && staticKeySource(list);
+  return createApiKeys({ kv, pepper, prefix, env, source, ...home[CONFIGURATION] });
+}
+
 export function createDefaults(settings: Settings): Defaults {
-  const { store, namespace, requestTimeoutMs, circuitOpenMs, pepper, identitySecret, clientIp, production } = settings;
+  const { store, namespace, requestTimeoutMs, circuitOpenMs, identitySecret, clientIp, production } = settings;
   if (production && store.kind === 'memory') {
     warn('[KV] No Redis is configured: limits, keys and caches are kept in memory, separately in each process');
   }
-  if (production && !pepper) warn('[KV] BREAKWATER_KEY_PEPPER is not set: API keys are stored as plain SHA-256');
+  if (production && !settings.keys.pepper)
+    warn('[KV] BREAKWATER_KEY_PEPPER is not set: API keys are stored as plain SHA-256');
   const kv = createKv({
     store: openStore(store),
     namespace,
@@ -68,7 +87,7 @@ export function createDefaults(settings: Settings): Defaults {
   return {
     settings,
     kv,
-    keys: createApiKeys({ kv, pepper }),
+    keys: createKeys(kv, settings),
     clientIp: clientIp === undefined ? () => undefined : createClientIp({ source: clientIp }),
     seal: identitySecret === undefined ? undefined : createIdentitySeal({ secret: identitySecret }),
     limiter: createLimiter({ kv, policies: HANDLER_POLICIES, localOnly: !settings.redisCache }),

@@ -1,9 +1,13 @@
 export {
   clearAuthCache,
+  configureApiKeys,
   createApiKey,
   getApiKey,
+  getApiKeyUsage,
   getAuthCacheStats,
+  identityProblem,
   listApiKeys,
+  requireScopes,
   revokeApiKey,
   rotateApiKey,
   validateApiKey,

@@ -10,17 +10,20 @@ import type { Route } from '../guard/routes.ts';
 import { createLimiter, type LimiterOptions } from '../limit/limiter.ts';
 import type { Policy } from '../limit/policy.ts';
 import { logMisconfiguration } from '../log.ts';
+import { basePathOf, pathWithin } from './base-path.ts';
 import { CIRCUIT_HEADER, forward } from './forward.ts';
 
 export interface EdgeMiddlewareOptions
   extends Pick<RateHeaderOptions, 'headers' | 'retryJitter'>,
     Pick<LimiterOptions, 'onUnavailable' | 'expectedProcesses' | 'refusalTtlMs' | 'prefetch'> {
-  /** The first route that fits decides; a request that fits none passes. */
+  /** The first route that fits decides; a request that fits none passes. Paths stand without Next's `basePath`. */
   readonly protect: readonly Route[];
   /** The policies that the routes name. */
   readonly policies: readonly Policy[];
   /** Beside those of BREAKWATER_ALLOW and BREAKWATER_DENY. See `GuardOptions.lists`. @default nobody */
   readonly lists?: AccessListOptions | undefined;
+  /** See `GuardOptions.budgetMs`. @default 1_500 */
+  readonly budgetMs?: number | undefined;
   /** Paths to whose handlers the state of this runtime's circuit breaker is passed on. @default ['/api/health'] */
   readonly statusPaths?: readonly string[] | undefined;
 }
@@ -50,7 +53,7 @@ interface Built {
  * });
  */
 export function createEdgeMiddleware(options: EdgeMiddlewareOptions): EdgeMiddleware {
-  const { protect, policies, lists, headers, retryJitter, statusPaths = ['/api/health'] } = options;
+  const { protect, policies, lists, headers, retryJitter, budgetMs, statusPaths = ['/api/health'] } = options;
   const { onUnavailable, expectedProcesses, refusalTtlMs, prefetch } = options;
   let built: Built | undefined;
 
@@ -70,13 +73,16 @@ export function createEdgeMiddleware(options: EdgeMiddlewareOptions): EdgeMiddle
     const telling = { headers, retryJitter };
     checkRateHeaderOptions(telling);
     const both = joinAccessLists(settings.lists, lists);
-    return { defaults, guard: createGuard({ kv, keys, limiter, routes: protect, clientIp, lists: both }), telling };
+    const guard = createGuard({ kv, keys, limiter, routes: protect, clientIp, lists: both, budgetMs });
+    return { defaults, guard, telling };
   };
 
   const pass = async (request: Request, decision: Allowance, { defaults: { kv, seal }, telling }: Built) => {
     const set = new Map<string, string>();
-    if (decision.identity && seal) set.set(IDENTITY_HEADER, await seal.seal(decision.identity, request));
-    if (statusPaths.includes(new URL(request.url).pathname)) {
+    if (decision.identity && seal) {
+      set.set(IDENTITY_HEADER, await seal.seal(decision.identity, request, basePathOf(request)));
+    }
+    if (statusPaths.includes(pathWithin(request))) {
       set.set(CIRCUIT_HEADER, JSON.stringify(kv.circuit.state()));
     }
     return forward(request, set, decisionHeaders(decision, telling));
@@ -85,7 +91,7 @@ export function createEdgeMiddleware(options: EdgeMiddlewareOptions): EdgeMiddle
   return async function edgeMiddleware(request, event) {
     try {
       built = build();
-      const decision = await built.guard.check(request);
+      const decision = await built.guard.check(request, pathWithin(request));
       if (decision.limits?.pending) event?.waitUntil(decision.limits.pending);
       return decision.outcome === 'deny' ? toResponse(decision, built.telling) : await pass(request, decision, built);
     } catch (error) {

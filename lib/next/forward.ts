@@ -26,6 +26,11 @@ export function forward(
     names.push(name);
     headers.set(`x-middleware-request-${name}`, value);
   }
+  // Next takes an empty list for none, and would delete nothing: it gets a header to empty instead.
+  if (names.length === 0) {
+    names.push(IDENTITY_HEADER);
+    headers.set(`x-middleware-request-${IDENTITY_HEADER}`, '');
+  }
   headers.set('x-middleware-override-headers', names.join(','));
   return new Response(null, { headers });
 }
