@@ -1,7 +1,10 @@
 import type { CliCommand, CommandIo } from './command.ts';
 import { dev } from './dev.ts';
+import { keys } from './keys.ts';
 
-const COMMANDS: Readonly<Record<string, CliCommand>> = { dev };
+const COMMANDS: Readonly<Record<string, CliCommand>> = { dev, keys };
+/** What is longer may be anything, a key too, and is not repeated. */
+const MAX_NAME = 32;
 
 /** Runs the subcommand that the first argument names. Answers the exit status. */
 export async function dispatch([name, ...args]: readonly string[], io: CommandIo): Promise<number> {
@@ -11,7 +14,8 @@ export async function dispatch([name, ...args]: readonly string[], io: CommandIo
   }
   const command = name !== undefined && Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined;
   if (command === undefined) {
-    io.complain(name === undefined ? usage() : `Unknown command: ${name}\n\n${usage()}`);
+    const said = name === undefined || name.length > MAX_NAME ? 'Unknown command' : `Unknown command: ${name}`;
+    io.complain(name === undefined ? usage() : `${said}\n\n${usage()}`);
     return 2;
   }
   if (!args.includes('--help') && !args.includes('-h')) return command.run(args, io);

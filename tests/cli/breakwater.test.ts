@@ -23,6 +23,8 @@ async function breakwater(...args: string[]): Promise<Outcome> {
   const status = await dispatch(args, {
     print: (line) => printed.push(line),
     complain: (line) => complaints.push(line),
+    readLine: async () => '',
+    env: {},
     stop: AbortSignal.abort(),
   });
   return { status, printed: printed.join('\n'), complaints: complaints.join('\n') };
@@ -39,6 +41,12 @@ describe('the command line', () => {
     const { status, printed, complaints } = await breakwater(word);
     expect([status, complaints]).toEqual([0, '']);
     expect(printed).toMatch(/^ {2}dev /m);
+  });
+
+  it('does not repeat a name that may be a key', async () => {
+    const { status, complaints } = await breakwater(`bw_live_${'x'.repeat(38)}`);
+    expect([status, complaints.split('\n')[0]]).toEqual([2, 'Unknown command']);
+    expect(complaints).not.toContain('xxx');
   });
 
   it.each(['devv', 'constructor', '--version'])('refuses the unknown command %s by name', async (name) => {
@@ -79,7 +87,7 @@ describe('the command line', () => {
   });
 });
 
-describe('breakwater dev as a process', () => {
+describe('breakwater as a process', () => {
   let folder = '';
   beforeAll(async () => {
     // Inside the project, so that it finds the packages.
@@ -118,7 +126,7 @@ describe('breakwater dev as a process', () => {
     return { child, url, token };
   }
 
-  it.each(['SIGINT', 'SIGTERM'] as const)('serves from memory with what it printed, until %s', async (signal) => {
+  it.each(['SIGINT', 'SIGTERM'] as const)('dev serves from memory with what it printed, until %s', async (signal) => {
     const { child, url, token } = await start();
     const store = upstashStore({ url, token });
     const script = `#!lua flags=allow-key-locking\nreturn redis.call('INCR', KEYS[1])`;
@@ -134,7 +142,7 @@ describe('breakwater dev as a process', () => {
     await expect(store.execute([['GET', 'k']])).rejects.toMatchObject({ kind: 'network' });
   });
 
-  it('serves from the Redis and with the token that it was given', async () => {
+  it('dev serves from the Redis and with the token that it was given', async () => {
     redis = await startRedis();
     const { child, url, token } = await start('--redis', redis.url, '--token', 'mine');
     expect(token).toBe('mine');
@@ -143,5 +151,56 @@ describe('breakwater dev as a process', () => {
     const ended = once(child, 'exit');
     child.kill('SIGTERM');
     expect(await ended).toEqual([0, null]);
+  });
+
+  interface Ended {
+    readonly status: number | null;
+    readonly out: string;
+    readonly err: string;
+  }
+
+  /** Standard input stays open unless there is some: nothing may wait for it. */
+  async function end(args: readonly string[], env: Readonly<Record<string, string>>, input?: string): Promise<Ended> {
+    const child = spawn(process.execPath, [join(folder, 'cli/breakwater.js'), 'keys', ...args], {
+      env: { NODE_ENV: 'test', ...env },
+    });
+    children.push(child);
+    let [out, err] = ['', ''];
+    child.stdout.on('data', (chunk: Buffer) => {
+      out += chunk.toString();
+    });
+    child.stderr.on('data', (chunk: Buffer) => {
+      err += chunk.toString();
+    });
+    // With the line the pipe is not closed.
+    if (input !== undefined) child.stdin.write(`${input}\n`);
+    const [status] = await once(child, 'close');
+    return { status, out, err };
+  }
+
+  it('keys issues a key that a shell can take, takes it back by standard input, and ends by itself', async () => {
+    redis = await startRedis();
+    const env = { REDIS_URL: redis.url, BREAKWATER_KEY_PEPPER: 'k1:pepper-of-the-command-line' };
+    const created = await end(['create', '--owner', 'acme', '--init'], env);
+    expect([created.status, created.out]).toEqual([0, expect.stringMatching(/^bw_live_[0-9A-Za-z]{38}\n$/)]);
+    const key = created.out.trim();
+    expect(created.err).not.toContain(key);
+    const revoked = await end(['revoke', '-', '--json'], env, key);
+    expect(revoked.status).toBe(0);
+    expect(JSON.parse(revoked.out)).toMatchObject({ revoked: true, propagated: true });
+    expect((await end(['show', '--from-env', '--json'], { ...env, BREAKWATER_API_KEY: key })).out).toContain(
+      '"revoked"',
+    );
+    expect((await end(['show', 'key_0000000000000000'], env)).status).toBe(3);
+    const asArgument = await end(['revoke', key], env);
+    expect([asArgument.status, asArgument.out]).toEqual([2, '']);
+    expect(asArgument.err).not.toContain(key);
+  });
+
+  it('keys says in one line that Redis is away', async () => {
+    redis = await startRedis();
+    await redis.kill();
+    const { status, out, err } = await end(['create', '--owner', 'acme'], { REDIS_URL: redis.url });
+    expect([status, out, err]).toEqual([1, '', expect.stringMatching(/^Redis did not serve \(network\): .*\n$/)]);
   });
 });

@@ -1,6 +1,10 @@
 import * as echo from '../../../api/echo.ts';
 import * as redis from '../../../api/health/redis.ts';
 import * as health from '../../../api/health.ts';
+import * as key from '../../../api/keys/[id]/index.ts';
+import * as rotate from '../../../api/keys/[id]/rotate.ts';
+import * as usage from '../../../api/keys/[id]/usage.ts';
+import * as keys from '../../../api/keys/index.ts';
 import * as whoami from '../../../api/whoami.ts';
 import { ConfigError } from '../../../lib/errors.ts';
 import { problem } from '../../../lib/guard/problem.ts';
@@ -11,17 +15,21 @@ type Methods = Partial<Record<string, Handler>>;
 
 /**
  * Next's door to `api/*`. One catch-all, and never a second route with the path of an `api/` file: on Vercel those are
- * functions of their own, and two of one name overwrite each other without an error.
+ * functions of their own, and two of one name overwrite each other without an error. `:` is a free second segment.
  */
 const routes = new Map<string, Methods>([
   ['echo', { POST: echo.POST }],
   ['health', { GET: health.GET }],
   ['health/redis', { GET: redis.GET }],
+  ['keys', { GET: keys.GET, POST: keys.POST }],
+  ['keys/:', { DELETE: key.DELETE, GET: key.GET }],
+  ['keys/:/rotate', { POST: rotate.POST }],
+  ['keys/:/usage', { GET: usage.GET }],
   ['whoami', { GET: whoami.GET }],
 ]);
 
 async function dispatch(request: Request, context: { params: Promise<{ path: string[] }> }): Promise<Response> {
-  const methods = routes.get((await context.params).path.join('/'));
+  const methods = methodsAt((await context.params).path);
   if (!methods) return problem(404, 'not-found', 'There is nothing here.');
   const handler = methods[request.method === 'HEAD' ? 'GET' : request.method];
   if (!handler) {
@@ -39,6 +47,13 @@ async function dispatch(request: Request, context: { params: Promise<{ path: str
     logDefect(error);
     return problem(500, 'internal', 'Something went wrong.');
   }
+}
+
+/** A slash inside a segment is none between two, so nobody writes himself another path than the guard has seen. */
+function methodsAt(path: readonly string[]): Methods | undefined {
+  const segments = path.map(encodeURIComponent);
+  const free = segments.map((segment, index) => (index === 1 ? ':' : segment));
+  return routes.get(segments.join('/')) ?? routes.get(free.join('/'));
 }
 
 export { dispatch as DELETE, dispatch as GET, dispatch as HEAD, dispatch as PATCH, dispatch as POST, dispatch as PUT };

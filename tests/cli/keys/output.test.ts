@@ -1,0 +1,13 @@
+import { describe, expect, it } from 'vitest';
+import { revocationBound } from '../../../cli/keys/output.ts';
+
+describe('what is said of a revocation', () => {
+  const bounds = { entryTtlMs: 300_000, freshMs: 10_000 };
+
+  it.each([
+    [true, 'Other processes refuse it as soon as they ask Redis, within 10 s'],
+    [false, 'Redis could not be told: other processes may let it pass on what is cached, for at most 310 s'],
+  ])('is its bound, whether it was propagated (%s) or not', (propagated, said) => {
+    expect(revocationBound({ revoked: true, propagated }, bounds)).toBe(said);
+  });
+});
