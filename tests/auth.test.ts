@@ -1,8 +1,10 @@
 import { describe, expect, it, vi } from 'vitest';
 import {
   clearAuthCache,
+  configureApiKeys,
   createApiKey,
   getApiKey,
+  getApiKeyUsage,
   getAuthCacheStats,
   listApiKeys,
   revokeApiKey,
@@ -11,6 +13,7 @@ import {
   verifyIdentity,
 } from '../lib/auth.ts';
 import { getDefaults } from '../lib/default-client.ts';
+import { functionKeySource } from '../lib/keys/source/function-key-source.ts';
 import { forgetDefaults, useDefaultEnvironment } from './support/default-environment.ts';
 
 interface ProjectConfig {
@@ -41,7 +44,12 @@ describe('the functions for API keys', () => {
     await getDefaults().kv.command(['FLUSHALL']);
     vi.spyOn(console, 'warn').mockImplementation(() => undefined);
     const other = getDefaults().keys.format.generate();
-    expect(await validateApiKey(other)).toEqual({ valid: false, status: 'UNAVAILABLE', retryAfterMs: 1_000 });
+    expect(await validateApiKey(other)).toEqual({
+      valid: false,
+      status: 'UNAVAILABLE',
+      reason: 'away',
+      retryAfterMs: 1_000,
+    });
   });
 
   it('revoke at once, by key and by id', async () => {
@@ -99,5 +107,45 @@ describe('the functions for API keys', () => {
     forgetDefaults();
     expect(await validateApiKey(key)).toMatchObject({ valid: false, status: 'UNAVAILABLE' });
     await expect(createApiKey({ owner: 'a' })).rejects.toMatchObject({ code: 'STORE' });
+  });
+
+  it('find keys where the application says, also when it says so after their first use', async () => {
+    const digests: string[] = [];
+    const source = functionKeySource(async ({ digest }) => {
+      digests.push(digest);
+      return { id: 'their-id', owner: 'theirs', config: { plan: 'gold' } };
+    });
+    const { key } = await createApiKey({ owner: 'ours' });
+    expect(await validateApiKey(key)).toMatchObject({ valid: true, key: { owner: 'ours' } });
+    configureApiKeys({ source, entryTtlMs: 1_000 });
+    await getDefaults().kv.command(['FLUSHALL']);
+    expect(await validateApiKey(key)).toMatchObject({
+      valid: true,
+      key: { owner: 'theirs', config: { plan: 'gold' } },
+    });
+    expect(digests).toEqual([(await getDefaults().keys.digest(key)).digest]);
+    await expect(createApiKey({ owner: 'a' })).rejects.toMatchObject({ setting: 'source' });
+  });
+
+  it('have the keys of the environment, where it lists them', async () => {
+    const { keys } = getDefaults();
+    const key = keys.format.generate();
+    const { kid, digest } = await keys.digest(key);
+    forgetDefaults();
+    vi.stubEnv('BREAKWATER_STATIC_KEYS', JSON.stringify([{ id: 'ci', owner: 'ci', digest: `${kid}:${digest}` }]));
+    expect(await validateApiKey(key)).toMatchObject({ valid: true, key: { id: 'ci' } });
+    expect(await validateApiKey(keys.format.generate())).toMatchObject({ status: 'INVALID', reason: 'unknown' });
+    forgetDefaults();
+    vi.stubEnv('BREAKWATER_STATIC_KEYS', `[{"id":"ci","owner":"ci","digest":"${key}"}]`);
+    await expect(validateApiKey(key)).rejects.toThrow(/^BREAKWATER_STATIC_KEYS at \[0\]\.digest must be [^_]*$/);
+  });
+
+  it('tell how often a key was used', async () => {
+    const { record } = await createApiKey({ owner: 'a' });
+    expect(await getApiKeyUsage(record.id, 2)).toEqual([
+      { day: expect.any(String), count: 0 },
+      { day: expect.any(String), count: 0 },
+    ]);
+    expect(await getApiKeyUsage('key_0000000000000000')).toBeUndefined();
   });
 });

@@ -10,6 +10,8 @@ const CLUSTER = {
   BREAKWATER_NAMESPACE: '{app}:',
 };
 const SENTINELS = { REDIS_SENTINELS: 'six.example,[::1]:26380', REDIS_SENTINEL_NAME: 'main' };
+const PEPPER = { BREAKWATER_KEY_PEPPER: `k1:${'x'.repeat(16)}` };
+const older = (number: number) => `k${number}:${'o'.repeat(16)}`;
 const CREDENTIALS = { REDIS_USERNAME: 'ann', REDIS_PASSWORD: 'p@ss' };
 
 const storeOf = (env: Readonly<Record<string, string>>) => readSettings(env).store;
@@ -31,7 +33,7 @@ describe('an empty environment', () => {
       namespace: '',
       requestTimeoutMs: undefined,
       circuitOpenMs: undefined,
-      pepper: undefined,
+      keys: { prefix: undefined, env: undefined, pepper: undefined, list: undefined },
       identitySecret: undefined,
       clientIp: undefined,
       lists: { allow: [], deny: [] },
@@ -45,6 +47,7 @@ describe('an empty environment', () => {
       ...['BREAKWATER_IDENTITY_SECRET', 'KV_REQUEST_TIMEOUT_MS', 'KV_CIRCUIT_OPEN_MS', 'ENABLE_REDIS_CACHE'],
       ...['CLIENT_IP_SOURCE', 'TRUSTED_PROXIES', 'VERCEL', 'CF_PAGES', 'NODE_ENV'],
       ...['BREAKWATER_ALLOW', 'BREAKWATER_DENY'],
+      ...['BREAKWATER_KEY_PREFIX', 'BREAKWATER_KEY_ENV', 'BREAKWATER_KEY_PEPPER_PREVIOUS'],
     ];
     for (const empty of ['', ' ', '\t\n']) {
       expect(readSettings(Object.fromEntries(names.map((name) => [name, empty])))).toMatchObject(nothing);
@@ -116,6 +119,8 @@ describe('the store', () => {
     ['KV_REST_API_TOKEN', { ...TCP, KV_REST_API_URL: 'https://one.example' }],
     ['KV_REST_API_TOKEN', { KV_STORE: 'memory', KV_REST_API_URL: 'https://one.example' }],
     ['KV_REST_API_TOKEN', { KV_REST_API_URL: 'https://one.example', KV_REST_API_TOKEN: ' ' }],
+    ['BREAKWATER_KEY_PEPPER', { BREAKWATER_KEY_PEPPER_PREVIOUS: 'plain' }],
+    ['BREAKWATER_KEY_PEPPER', { BREAKWATER_KEY_PEPPER: ' ', BREAKWATER_KEY_PEPPER_PREVIOUS: older(2) }],
     ['REDIS_SENTINEL_NAME', { REDIS_SENTINELS: 'six.example' }],
     ['REDIS_SENTINELS', { REDIS_SENTINEL_NAME: 'main' }],
     ['REDIS_SENTINEL_NAME', { ...TCP, REDIS_SENTINELS: 'six.example' }],
@@ -195,7 +200,32 @@ describe('what is malformed', () => {
       `:${'x'.repeat(20)}`,
       `k_1:${'x'.repeat(20)}`,
       `${'k'.repeat(17)}:${'x'.repeat(20)}`,
+      `plain:${SECRET}${'x'.repeat(20)}`,
+      'plain',
     ].map((text) => ['BREAKWATER_KEY_PEPPER', { BREAKWATER_KEY_PEPPER: text }] as const),
+    ...[
+      SECRET,
+      `k2:${SECRET}`,
+      `k2:${'x'.repeat(15)}`,
+      `plain:${SECRET}${'x'.repeat(20)}`,
+      'PLAIN',
+      `plain ${SECRET}`,
+      `k2:${'x'.repeat(16)},k3:${SECRET}${'x'.repeat(16)} k4`,
+      `k2:${'x'.repeat(16)} ${SECRET}`,
+      // The one of new keys again, one of them twice, and one too many.
+      `${PEPPER.BREAKWATER_KEY_PEPPER}`,
+      `k1:${SECRET}${'y'.repeat(16)}`,
+      'plain plain',
+      `k2:${SECRET}${'x'.repeat(16)} k2:${SECRET}${'y'.repeat(16)}`,
+      `${older(2)} ${older(3)} ${older(4)} ${older(5)}`,
+      `${older(2)} ${older(3)} ${older(4)} plain`,
+    ].map((text) => ['BREAKWATER_KEY_PEPPER_PREVIOUS', { ...PEPPER, BREAKWATER_KEY_PEPPER_PREVIOUS: text }] as const),
+    ...['A', '1a', 'a_b', 'a-b', 'a b', 'x'.repeat(17), `${SECRET}!`, 'ü'].flatMap((text) => [
+      ['BREAKWATER_KEY_PREFIX', { BREAKWATER_KEY_PREFIX: text }] as const,
+      ['BREAKWATER_KEY_ENV', { BREAKWATER_KEY_ENV: text }] as const,
+      // The one of them that is wrong.
+      ['BREAKWATER_KEY_ENV', { BREAKWATER_KEY_PREFIX: 'acme', BREAKWATER_KEY_ENV: text }] as const,
+    ]),
     ...[SECRET, 'x'.repeat(31)].map(
       (text) => ['BREAKWATER_IDENTITY_SECRET', { BREAKWATER_IDENTITY_SECRET: text }] as const,
     ),
@@ -229,8 +259,28 @@ describe('what is well-formed', () => {
       { KV_REQUEST_TIMEOUT_MS: '1', KV_CIRCUIT_OPEN_MS: '999999999' },
       { requestTimeoutMs: 1, circuitOpenMs: 999_999_999 },
     ],
-    [{ BREAKWATER_KEY_PEPPER: `k1:${'x'.repeat(16)}` }, { pepper: { kid: 'k1', secret: 'x'.repeat(16) } }],
-    [{ BREAKWATER_KEY_PEPPER: `K:${':'.repeat(16)}` }, { pepper: { kid: 'K', secret: ':'.repeat(16) } }],
+    [{ BREAKWATER_KEY_PEPPER: `k1:${'x'.repeat(16)}` }, { keys: { pepper: [{ kid: 'k1', secret: 'x'.repeat(16) }] } }],
+    [{ BREAKWATER_KEY_PEPPER: `K:${':'.repeat(16)}` }, { keys: { pepper: [{ kid: 'K', secret: ':'.repeat(16) }] } }],
+    [
+      { ...PEPPER, BREAKWATER_KEY_PEPPER_PREVIOUS: ` \n${older(2)}\t\n ${older(3)} plain\n` },
+      {
+        keys: {
+          pepper: [
+            { kid: 'k1', secret: 'x'.repeat(16) },
+            { kid: 'k2', secret: 'o'.repeat(16) },
+            { kid: 'k3', secret: 'o'.repeat(16) },
+            'plain',
+          ],
+        },
+      },
+    ],
+    [
+      { ...PEPPER, BREAKWATER_KEY_PEPPER_PREVIOUS: 'plain' },
+      { keys: { pepper: [{ kid: 'k1', secret: 'x'.repeat(16) }, 'plain'] } },
+    ],
+    [{ BREAKWATER_KEY_PREFIX: ' acme ', BREAKWATER_KEY_ENV: 't1' }, { keys: { prefix: 'acme', env: 't1' } }],
+    [{ BREAKWATER_KEY_PREFIX: 'x'.repeat(16) }, { keys: { prefix: 'x'.repeat(16), env: undefined } }],
+    [{ BREAKWATER_KEY_ENV: 'a' }, { keys: { prefix: undefined, env: 'a' } }],
     [{ BREAKWATER_IDENTITY_SECRET: 'x'.repeat(32) }, { identitySecret: 'x'.repeat(32) }],
     [{ ENABLE_REDIS_CACHE: 'false' }, { redisCache: false }],
     [{ ENABLE_REDIS_CACHE: ' FALSE ' }, { redisCache: false }],

@@ -38,7 +38,7 @@ beforeEach(() => {
     namespace: '',
     requestTimeoutMs: undefined,
     circuitOpenMs: undefined,
-    pepper: undefined,
+    keys: { prefix: undefined, env: undefined, pepper: undefined, list: undefined },
     identitySecret: undefined,
     clientIp: undefined,
     lists: {},

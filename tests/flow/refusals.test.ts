@@ -180,6 +180,7 @@ describe.each(Object.entries(PATHS))('over %s', (name, path) => {
       }
       // A refusal writes nothing, so Redis can say it: of what was counted here it is told.
       expect(await limiter.check({ ip: '192.0.2.1' })).toMatchObject({ allowed: false, basis: 'store' });
+      await path.ask('ACL', 'SETUSER', 'default', '-get');
       const keys = createApiKeys({ kv });
       expect(await keys.validate(keys.format.generate())).toMatchObject({ status: 'UNAVAILABLE' });
       expect(kv.circuit.state()).toMatchObject({ state: 'CLOSED', totals: { failures: 0 } });

@@ -17,7 +17,9 @@ const [ENTRY, RECORD, SENTINEL, IP, KEY] = [
   'ratelimit:ip:i',
   'ratelimit:key:d',
 ];
+const [MISSES, BUDGET] = ['auth:misses:i', 'auth:budget'];
 const ALL = [ENTRY, RECORD, SENTINEL, IP, KEY];
+const KEYS = [SENTINEL, MISSES, BUDGET, ENTRY, RECORD, IP, KEY];
 const NOW_MS = 1_700_000_000_123;
 /** Real time passes in Redis, so nothing may be about to expire there. */
 const HOUR_MS = 3_600_000;
@@ -30,6 +32,7 @@ const ACTIVE = {
   scopes: [],
   limits: {},
   config: null,
+  dailyQuota: null,
   generation: 1,
   createdAt: 1,
   expiresAt: null,
@@ -76,11 +79,11 @@ describe('the front-door script', () => {
     const script: Command = [
       'EVAL',
       lua,
-      ALL.length,
-      ...ALL,
+      KEYS.length,
+      ...KEYS,
       NOW_MS * 1_000,
-      cost,
-      300_000,
+      ...['record', 1, 300_000, '', '', '', '', ''],
+      ...[cost, '', ''],
       ...['ip', 0, rule('g', 5)],
       ...['key', 1, rule(kind, 3)],
     ];
@@ -103,7 +106,7 @@ describe('the front-door script', () => {
   it('finds an active key, fills its entry and charges address and key', async () => {
     const [first, second] = await answersOfBoth({ state: { [RECORD]: record({}), [SENTINEL]: '1' } });
     const period = HOUR_MS * 24_000;
-    expect(first?.[0]).toEqual(['active', record({}), [1, 1, 4, period, 0, 1, 2, period, 0]]);
+    expect(first?.[0]).toEqual(['active', record({}), [1, 1, 4, period, 0, 1, 2, period, 0], -1]);
     expect(first?.[1]).toEqual([
       record({}),
       record({}),
@@ -111,7 +114,7 @@ describe('the front-door script', () => {
       `${NOW_MS * 1_000 + period}:${period}:5`,
       `${NOW_MS * 1_000 + period}:${period}:3`,
     ]);
-    expect(second?.[0]).toEqual(['active', record({}), [1, 1, 3, 2 * period, 0, 1, 1, 2 * period, 0]]);
+    expect(second?.[0]).toEqual(['active', record({}), [1, 1, 3, 2 * period, 0, 1, 1, 2 * period, 0], -1]);
   });
 
   it.each<[string, Record<string, string>]>([

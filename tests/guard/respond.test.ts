@@ -51,6 +51,20 @@ describe('a refusal', () => {
     expect(await response.json()).toMatchObject({ status: 401, code, type: 'about:blank' });
   });
 
+  it.each<[string, readonly string[] | undefined, string]>([
+    ['one scope', ['admin'], ', scope="admin"'],
+    ['several', ['keys:read', 'a.b-c_d:*'], ', scope="keys:read a.b-c_d:*"'],
+    ['what would end the quoted string, or the header', ['a"b\\c', 'd\r\ne', 'é f'], ', scope="a_b_c d__e __f"'],
+    ['none', [], ''],
+    ['none that are known', undefined, ''],
+  ])('for a missing scope is a 403 whose challenge names %s', async (_what, scopes, attribute) => {
+    const response = toResponse(deny(403, 'scope-missing', { scopes }));
+    expect(response.status).toBe(403);
+    expect(response.headers.get('www-authenticate')).toBe(`Bearer realm="api", error="insufficient_scope"${attribute}`);
+    expect(response.headers.get('cache-control')).toBe('no-store');
+    expect(await response.json()).toMatchObject({ status: 403, code: 'scope-missing', title: 'Forbidden' });
+  });
+
   it.each<[RefusalCode]>([['address-denied'], ['key-denied']])('for %s is a 403 without a challenge', async (code) => {
     const response = toResponse(deny(403, code));
     expect(response.status).toBe(403);

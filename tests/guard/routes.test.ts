@@ -55,10 +55,12 @@ describe('a route', () => {
   it('decides before all routes behind it', () => {
     const match = createRouteMatcher([
       { path: '/api/health', auth: 'none' },
+      { path: '/api/keys/*', scopes: ['admin', 'keys:*'] },
       { path: '/api/*', limits: { ip: 'ip' } },
     ]);
-    expect(match('GET', '/api/health')).toEqual({ auth: 'none', limits: [] });
-    expect(match('GET', '/api/other')).toEqual({ auth: 'api-key', limits: [['ip', 'ip']] });
+    expect(match('GET', '/api/health')).toEqual({ auth: 'none', scopes: [], limits: [] });
+    expect(match('GET', '/api/keys')).toEqual({ auth: 'api-key', scopes: ['admin', 'keys:*'], limits: [] });
+    expect(match('GET', '/api/other')).toEqual({ auth: 'api-key', scopes: [], limits: [['ip', 'ip']] });
     expect(match('GET', '/other')).toBeUndefined();
   });
 
@@ -66,8 +68,25 @@ describe('a route', () => {
     ['routes', { path: 'api' }],
     ['route /x: limits.p', { path: '/x', limits: { p: 'user' as 'ip' } }],
     ['route /x: limits.p', { path: '/x', auth: 'none', limits: { p: 'key' } }],
+    ['route /x: scopes', { path: '/x', auth: 'none', scopes: ['a'] }],
+    ['route /x: scopes', { path: '/x', scopes: [''] }],
+    ['route /x: scopes', { path: '/x', scopes: ['a b'] }],
+    ['route /x: scopes', { path: '/x', scopes: ['a"'] }],
+    ['route /x: scopes', { path: '/x', scopes: ['a\n'] }],
+    ['route /x: scopes', { path: '/x', scopes: ['x'.repeat(65)] }],
+    ['route /x: scopes', { path: '/x', scopes: Array.from({ length: 65 }, () => 'a') }],
+    ['route /x: scopes', { path: '/x', scopes: 'admin' as unknown as string[] }],
+    ['route /x: scopes', { path: '/x', scopes: [7 as unknown as string] }],
   ])('is refused with the name of what is wrong: %s', (setting, route) => {
     expect(() => createRouteMatcher([route])).toThrow(expect.objectContaining({ code: 'CONFIG', setting }));
+  });
+
+  it('asks for the scopes that it was made with, whatever becomes of the list', () => {
+    const scopes = ['x'.repeat(64), 'a-b.c:d_*'];
+    const match = createRouteMatcher([{ path: '/x', scopes }]);
+    scopes.length = 0;
+    expect(match('GET', '/x')?.scopes).toEqual(['x'.repeat(64), 'a-b.c:d_*']);
+    expect(createRouteMatcher([{ path: '/x', auth: 'none', scopes: [] }])('GET', '/x')?.scopes).toEqual([]);
   });
 
   it('takes no longer than its path for a path of slashes', () => {

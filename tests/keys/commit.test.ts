@@ -1,8 +1,8 @@
 import { expect, it } from 'vitest';
 import { createKv } from '../../lib/client/kv-client.ts';
 import { createApiKeys } from '../../lib/keys/api-keys.ts';
-import { commit } from '../../lib/keys/commit.ts';
 import { createKeyNames } from '../../lib/keys/key-names.ts';
+import { commit } from '../../lib/keys/source/commit.ts';
 import { contentsOf, onEveryStore } from '../support/every-store.ts';
 
 onEveryStore('a change of a key', (store) => {
@@ -20,8 +20,11 @@ onEveryStore('a change of a key', (store) => {
         { key: 'w', value: 1 },
         { key: 't', value: 2, ttlMs: 60_000 },
       ],
+      mayBegin: true,
     };
-    expect(await commit(kv, names, change)).toBe(true);
+    expect(await commit(kv, names, { ...change, mayBegin: false })).toBe('lost');
+    expect(await contentsOf(store())).toEqual(new Map());
+    expect(await commit(kv, names, change)).toBe('made');
     const before = await contentsOf(store());
     expect(Object.fromEntries([...before].map(([key, { value }]) => [key, value]))).toEqual({
       'apikey:id:k': '{"n":1}',
@@ -31,12 +34,12 @@ onEveryStore('a change of a key', (store) => {
       t: '2',
     });
     expect(before.get('t')?.ttlMs).toBeGreaterThan(0);
-    expect(await commit(kv, names, { ...change, next: { n: 2 }, writes: [{ key: 'w', value: 9 }] })).toBe(false);
+    expect(await commit(kv, names, { ...change, next: { n: 2 }, writes: [{ key: 'w', value: 9 }] })).toBe('overtaken');
     const after = await contentsOf(store());
     expect([...after].map(([key, { value }]) => [key, value]).sort()).toEqual(
       [...before].map(([key, { value }]) => [key, value]).sort(),
     );
-    expect(await commit(kv, names, { ...change, expected: '{"n":1}', indexedAt: undefined, writes: [] })).toBe(true);
+    expect(await commit(kv, names, { ...change, expected: '{"n":1}', indexedAt: undefined, writes: [] })).toBe('made');
     expect((await contentsOf(store())).has('apikey:index')).toBe(false);
   });
 

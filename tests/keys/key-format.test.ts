@@ -1,7 +1,10 @@
 import { crc32 } from 'node:zlib';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { createKeyFormat, displayOf, MAX_KEY_LENGTH } from '../../lib/keys/key-format.ts';
+import { createKv } from '../../lib/client/kv-client.ts';
+import { createApiKeys } from '../../lib/keys/api-keys.ts';
+import { createKeyFormat, displayOf, holdsKey, type KeyFormat, MAX_KEY_LENGTH } from '../../lib/keys/key-format.ts';
+import { memoryStore } from '../../lib/store/memory/memory-store.ts';
 
 const BASE62 = '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz';
 const format = createKeyFormat('bw', 'live');
@@ -71,8 +74,49 @@ describe('the format of keys', () => {
     expect(() => createKeyFormat('bw', label)).toThrow(expect.objectContaining({ setting: 'env' }));
   });
 
+  it('is found in the middle of a text, whatever its labels, and nothing else that looks like it', () => {
+    const [key, other] = [format.generate(), createKeyFormat('other', 'test').generate()];
+    for (const text of [key, `of ${key}.`, `my_${key}`, `"${other}"`, `${key.slice(0, -1)} ${other}`]) {
+      expect(holdsKey(text)).toBe(true);
+    }
+    const wrong = `${key.slice(0, -1)}${key.endsWith('0') ? '1' : '0'}`;
+    for (const text of ['', 'bw_live_', key.slice(0, -1), wrong, `bw_live_${'0'.repeat(38)}`, displayOf(key, format)]) {
+      expect(holdsKey(text)).toBe(false);
+    }
+  });
+
   it('shows its prefix and its last four characters, and no more', () => {
     const key = format.generate();
-    expect(displayOf(key)).toBe(`bw_live_…${key.slice(-4)}`);
+    expect(displayOf(key, format)).toBe(`bw_live_…${key.slice(-4)}`);
+  });
+});
+
+describe("a format of one's own", () => {
+  const seen: string[] = [];
+  const legacy: KeyFormat = {
+    generate: () => `sk_${crypto.randomUUID()}_${crypto.randomUUID()}`,
+    accepts(text) {
+      seen.push(text);
+      return text.startsWith('sk_');
+    },
+  };
+
+  it('issues and accepts keys as it says, and shows nothing of them but their end', async () => {
+    const keys = createApiKeys({ kv: createKv({ store: memoryStore() }), format: legacy });
+    const { key, record } = await keys.create({ owner: 'a' });
+    expect(key).toMatch(/^sk_/);
+    expect(record.display).toBe(`…${key.slice(-4)}`);
+    expect(await keys.validate(key)).toMatchObject({ status: 'VALID' });
+    expect(await keys.validate('bw_live_x')).toEqual({ status: 'INVALID', reason: 'malformed' });
+    expect((await keys.rotate(key))?.record.display).toMatch(/^….{4}$/);
+  });
+
+  it('is shown no text that is too long for a key', async () => {
+    const keys = createApiKeys({ kv: createKv({ store: memoryStore() }), format: legacy });
+    seen.length = 0;
+    expect(await keys.validate(`sk_${'x'.repeat(510)}`)).toEqual({ status: 'INVALID', reason: 'malformed' });
+    expect(seen).toEqual([]);
+    await keys.validate(`sk_${'x'.repeat(509)}`);
+    expect(seen).toHaveLength(1);
   });
 });

@@ -11,6 +11,8 @@ const ACTIVE: DigestRecord = {
   scopes: [],
   limits: {},
   config: null,
+  dailyQuota: null,
+  kid: 'k1',
   generation: 1,
   createdAt: 1,
   expiresAt: null,

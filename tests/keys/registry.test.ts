@@ -28,7 +28,7 @@ onEveryStore('the registry of keys', (store) => {
     expect(record).toMatchObject({ id: expect.stringMatching(/^key_\w{16}$/), generation: 1, limits, expiresAt: null });
     expect(await keysOn(store()).validate(key)).toEqual({
       status: 'VALID',
-      key: { v: 1, status: 'active', ...record },
+      key: { v: 1, status: 'active', kid: 'k1', ...record },
       degraded: false,
     });
   });

@@ -11,6 +11,7 @@ import {
 import { CIRCUIT_HEADER } from '../../lib/next/forward.ts';
 import { clearAllRateLimits } from '../../lib/rate-limit.ts';
 import { useDefaultEnvironment } from '../support/default-environment.ts';
+import { handedBy } from '../support/handed-by-next.ts';
 
 const SECRET = 'an identity secret of more than 32 characters';
 
@@ -28,17 +29,6 @@ const OPTIONS: EdgeMiddlewareOptions = {
 const request = (path = '/api/echo', headers: Record<string, string> = {}) =>
   new Request(`https://example.test${path}`, { headers: { 'x-real-ip': '192.0.2.1', ...headers } });
 
-/** The request as Next hands it to the handler. */
-function handed(incoming: Request, answer: Response): Request {
-  expect(answer.headers.get('x-middleware-next')).toBe('1');
-  const listed = answer.headers.get('x-middleware-override-headers');
-  if (listed === null) return incoming;
-  const headers = new Headers();
-  for (const name of listed.split(',').filter(Boolean))
-    headers.set(name, answer.headers.get(`x-middleware-request-${name}`) ?? '');
-  return new Request(incoming.url, { method: incoming.method, headers });
-}
-
 describe('the middleware', () => {
   useDefaultEnvironment({ CLIENT_IP_SOURCE: 'vercel', BREAKWATER_IDENTITY_SECRET: SECRET });
 
@@ -47,7 +37,7 @@ describe('the middleware', () => {
     const { key, record } = await createApiKey({ owner: 'acme', scopes: ['read'] });
     const incoming = request('/api/echo', { authorization: `Bearer ${key}` });
     const answer = await middleware(incoming);
-    expect(await verifyIdentity(handed(incoming, answer))).toEqual({
+    expect(await verifyIdentity(handedBy(answer, incoming))).toEqual({
       ok: true,
       identity: { id: record.id, owner: 'acme', scopes: ['read'] },
     });
@@ -86,7 +76,7 @@ describe('the middleware', () => {
     const middleware = createEdgeMiddleware(OPTIONS);
     for (const path of ['/api/health/live', '/elsewhere']) {
       const incoming = request(path, { [IDENTITY_HEADER]: 'forged', [CIRCUIT_HEADER]: 'forged', accept: '*/*' });
-      const { headers } = handed(incoming, await middleware(incoming));
+      const { headers } = handedBy(await middleware(incoming), incoming);
       expect([headers.has(IDENTITY_HEADER), headers.has(CIRCUIT_HEADER), headers.get('accept')]).toEqual([
         false,
         false,
@@ -98,10 +88,22 @@ describe('the middleware', () => {
   it('passes the state of its circuit on to the paths that show it, and to no other', async () => {
     const middleware = createEdgeMiddleware({ ...OPTIONS, protect: [], statusPaths: ['/status'] });
     const incoming = request('/status', { [CIRCUIT_HEADER]: 'forged' });
-    const state = handed(incoming, await middleware(incoming)).headers.get(CIRCUIT_HEADER);
+    const state = handedBy(await middleware(incoming), incoming).headers.get(CIRCUIT_HEADER);
     expect(JSON.parse(state ?? '')).toMatchObject({ state: 'CLOSED' });
     const other = request('/api/health');
-    expect(handed(other, await middleware(other)).headers.has(CIRCUIT_HEADER)).toBe(false);
+    expect(handedBy(await middleware(other), other).headers.has(CIRCUIT_HEADER)).toBe(false);
+  });
+
+  it.each([
+    ['/base/api/echo', '/base', 401],
+    ['/base/api/health/live', '/base', 200],
+    ['/base', '/base', 200],
+    ['/api/echo', '', 401],
+    ['/basement/api/echo', '/base', 200],
+    ['/base/api/echo', '', 200],
+  ])('takes its routes for those under the base path: %s under "%s" is a %d', async (path, basePath, status) => {
+    const incoming = Object.assign(request(path), { nextUrl: { basePath } });
+    expect((await createEdgeMiddleware(OPTIONS)(incoming)).status).toBe(status);
   });
 
   it('answers a refusal as problem details', async () => {
@@ -328,7 +330,7 @@ describe('the middleware without an identity secret', () => {
   it('hands no identity on, and none is accepted', async () => {
     const { key } = await createApiKey({ owner: 'a' });
     const incoming = request('/api/echo', { 'x-api-key': key, [IDENTITY_HEADER]: 'forged' });
-    const inner = handed(incoming, await createEdgeMiddleware(OPTIONS)(incoming));
+    const inner = handedBy(await createEdgeMiddleware(OPTIONS)(incoming), incoming);
     expect(inner.headers.has(IDENTITY_HEADER)).toBe(false);
     expect(await verifyIdentity(inner)).toEqual({ ok: false, reason: 'missing' });
   });

@@ -16,8 +16,11 @@ const RANK_OF_FOLDER: Readonly<Record<string, number>> = {
   cache: 3,
   primitives: 3,
   guard: 4,
+  config: 5,
   next: 6,
 };
+/** The environment is read in one file and checked in the folder of its name. */
+const CONFIG = 'lib/config';
 const RANK_7 = /^(?:middleware|proxy|instrumentation(?:-node)?)\.ts$|^(?:api|app|cli)\//;
 
 interface Place {
@@ -39,7 +42,7 @@ export function placeOf(path: string): Place | undefined {
   }
   if (PURE_ROOTS.has(path)) return { rank: 0, group: 'lib root' };
   if (path === 'lib/index.ts') return { rank: 6, group: path };
-  return { rank: 5, group: path };
+  return { rank: 5, group: path === 'lib/config.ts' ? CONFIG : path };
 }
 
 /** Lower ranks or the own folder only. */
@@ -60,7 +63,7 @@ export const importRanks: Rule = (tree) =>
     if (target.group === 'lib/testing' && from.startsWith('lib/')) return says('which is for tests');
     if (target.rank < place.rank) return [];
     if (place.rank === 5 && (to === 'lib/config.ts' || to === 'lib/default-client.ts')) {
-      return from === 'lib/config.ts' ? says('a face') : [];
+      return place.group === CONFIG ? says('a face') : [];
     }
     if (place.group === 'app' && target.group === 'api') return [];
     return says(`rank ${target.rank} from rank ${place.rank}`);

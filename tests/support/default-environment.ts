@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, vi } from 'vitest';
 
-const SLOT = Symbol.for('breakwater.defaults.1');
+const SLOTS = ['breakwater.defaults.1', 'breakwater.api-keys.1'].map((name) => Symbol.for(name));
 
 /** Gives each test of a file the default client anew, over memory, under this environment and nothing of the machine's. */
 export function useDefaultEnvironment(variables: Readonly<Record<string, string>> = {}): void {
@@ -20,5 +20,5 @@ export function useDefaultEnvironment(variables: Readonly<Record<string, string>
 }
 
 export function forgetDefaults(): void {
-  Reflect.deleteProperty(globalThis, SLOT);
+  for (const slot of SLOTS) Reflect.deleteProperty(globalThis, slot);
 }

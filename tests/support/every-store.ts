@@ -7,7 +7,7 @@ import { upstashStore } from '../../lib/store/upstash.ts';
 import { type RedisServer, startRedis } from './redis-server.ts';
 
 /** A real Redis of the calling suite, emptied before each of its tests. */
-export function realRedis(): { readonly store: Store } {
+export function realRedis(): { readonly store: Store; readonly url: string } {
   let server: RedisServer | undefined;
   let store: Store | undefined;
   const opened = (): Store => {
@@ -28,6 +28,10 @@ export function realRedis(): { readonly store: Store } {
   return {
     get store() {
       return opened();
+    },
+    get url() {
+      if (!server) throw new Error('Redis has not started');
+      return server.url;
     },
   };
 }

@@ -9,8 +9,9 @@ import { type RedisServer, startRedis } from './redis-server.ts';
 
 export const OPEN_MS = 2_000;
 
-const TOKEN = 'token-of-the-end-to-end-tests';
-const PEPPER = { kid: 'e2e', secret: 'pepper-of-the-end-to-end-tests' };
+export const TOKEN = 'token-of-the-end-to-end-tests';
+export const PEPPER = { kid: 'e2e', secret: 'pepper-of-the-end-to-end-tests' };
+export const IDENTITY_SECRET = 'identity-secret-of-the-end-to-end-tests';
 
 /** A real Redis with AOF, the REST endpoint in front of it, and built Next processes on top. */
 export interface Stack {
@@ -35,7 +36,7 @@ export async function startStack(): Promise<Stack> {
     endpoint,
     keys,
     async start(env = {}) {
-      const server = await startNext({ port: await freePort(), env: { ...environment(endpoint), ...env } });
+      const server = await startNext({ port: await freePort(), env: { ...environmentOf(endpoint), ...env } });
       servers.push(server);
       return server;
     },
@@ -48,13 +49,13 @@ export async function startStack(): Promise<Stack> {
   };
 }
 
-function environment(endpoint: RestEndpoint): Record<string, string> {
+export function environmentOf(endpoint: RestEndpoint): Record<string, string> {
   return {
     KV_REST_API_URL: endpoint.url,
     KV_REST_API_TOKEN: TOKEN,
     KV_CIRCUIT_OPEN_MS: String(OPEN_MS),
     BREAKWATER_KEY_PEPPER: `${PEPPER.kid}:${PEPPER.secret}`,
-    BREAKWATER_IDENTITY_SECRET: 'identity-secret-of-the-end-to-end-tests',
+    BREAKWATER_IDENTITY_SECRET: IDENTITY_SECRET,
     TRUSTED_PROXIES: '127.0.0.0/8',
   };
 }

@@ -34,6 +34,22 @@ export const WALL_ONLY_CLOCK: Plant = {
 /** Does not bound its probes. */
 export const UNBOUNDED_PROBES: Plant = { breaker: { halfOpenMaxConcurrent: 1_000, successThreshold: 1_000 } };
 
+/** Loses the tombstones of API keys as soon as they are written. */
+export const LOSING_TOMBSTONES: Plant = {
+  store: (store) => ({
+    ...store,
+    async execute(commands, options) {
+      const replies = await store.execute(commands, options);
+      const [names] = await store.execute([['KEYS', 'auth:1:*']]);
+      for (const name of Array.isArray(names) ? names.map(String) : []) {
+        const [text] = await store.execute([['GET', name]]);
+        if (String(text).includes('"revoked"')) await store.execute([['DEL', name]]);
+      }
+      return replies;
+    },
+  }),
+};
+
 /** Runs a scenario that has to fail, by an expectation of its own. */
 export async function turnsRed(scenario: () => Promise<void>): Promise<void> {
   const error = await scenario().then(

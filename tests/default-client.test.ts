@@ -1,0 +1,81 @@
+import { afterEach, describe, expect, it } from 'vitest';
+import { readSettings } from '../lib/config.ts';
+import { createDefaults, type Defaults } from '../lib/default-client.ts';
+import { ConfigError } from '../lib/errors.ts';
+import { contentsOf, realRedis } from './support/every-store.ts';
+
+const [OLD, NEW] = ['old:pepper-of-the-older-keys', 'new:pepper-of-the-newer-keys'];
+
+describe('the default client', () => {
+  const redis = realRedis();
+  const opened: Defaults[] = [];
+  afterEach(async () => {
+    for (const { kv } of opened.splice(0)) await kv.close();
+  });
+
+  /** As a process that is started with this environment, and knows nothing yet. */
+  const started = (env: Readonly<Record<string, string>>): Defaults => {
+    const defaults = createDefaults(readSettings({ REDIS_URL: redis.url, ...env }));
+    opened.push(defaults);
+    return defaults;
+  };
+
+  const kids = async (): Promise<readonly (string | undefined)[]> => {
+    const names = [...(await contentsOf(redis.store)).keys()];
+    return names.map((name) => /^auth:1:([^:]+):/.exec(name)?.[1]).filter(Boolean);
+  };
+
+  it('goes on with the keys of older peppers, and with those from before there was one', async () => {
+    const plain = await started({}).keys.create({ owner: 'plain' });
+    const old = await started({ BREAKWATER_KEY_PEPPER: OLD }).keys.create({ owner: 'old' });
+    expect((await kids()).toSorted()).toEqual(['old', 'plain']);
+
+    const { keys } = started({ BREAKWATER_KEY_PEPPER: NEW, BREAKWATER_KEY_PEPPER_PREVIOUS: `${OLD} plain` });
+    for (const { key, record } of [plain, old]) {
+      expect(await keys.validate(key)).toMatchObject({ status: 'VALID', key: { id: record.id } });
+    }
+    await redis.store.execute([['FLUSHALL']]);
+    const { key } = await started({ BREAKWATER_KEY_PEPPER: NEW, BREAKWATER_KEY_PEPPER_PREVIOUS: OLD }).keys.create({
+      owner: 'new',
+    });
+    expect(await kids()).toEqual(['new']);
+    expect(await started({ BREAKWATER_KEY_PEPPER: NEW }).keys.validate(key)).toMatchObject({ status: 'VALID' });
+  });
+
+  it('knows a key no more once its pepper is gone', async () => {
+    const { key } = await started({ BREAKWATER_KEY_PEPPER: OLD }).keys.create({ owner: 'old' });
+    const { keys } = started({ BREAKWATER_KEY_PEPPER: NEW, BREAKWATER_KEY_PEPPER_PREVIOUS: 'plain' });
+    expect(await keys.validate(key)).toMatchObject({ status: 'INVALID', reason: 'unknown' });
+  });
+
+  it('rotates a key of an older pepper to the one of new keys', async () => {
+    const old = await started({ BREAKWATER_KEY_PEPPER: OLD }).keys.create({ owner: 'old' });
+    const both = { BREAKWATER_KEY_PEPPER: NEW, BREAKWATER_KEY_PEPPER_PREVIOUS: OLD };
+    const rotated = await started(both).keys.rotate(old.key);
+    const { keys } = started({ BREAKWATER_KEY_PEPPER: NEW });
+    expect(await keys.validate(rotated?.key ?? '')).toMatchObject({ status: 'VALID', key: { id: old.record.id } });
+    expect(await started(both).keys.validate(old.key)).toMatchObject({ status: 'INVALID', reason: 'revoked' });
+  });
+
+  it('issues and accepts keys of the prefix and environment that are set, and no others', async () => {
+    const { key } = await started({ BREAKWATER_KEY_PREFIX: 'acme', BREAKWATER_KEY_ENV: 'test' }).keys.create({
+      owner: 'a',
+    });
+    expect(key).toMatch(/^acme_test_[0-9A-Za-z]{38}$/);
+    expect(await started({ BREAKWATER_KEY_PREFIX: 'acme' }).keys.validate(key)).toMatchObject({ reason: 'malformed' });
+    expect((await started({ BREAKWATER_KEY_PREFIX: 'acme' }).keys.create({ owner: 'a' })).key).toMatch(/^acme_live_/);
+    expect((await started({ BREAKWATER_KEY_ENV: 'test' }).keys.create({ owner: 'a' })).key).toMatch(/^bw_test_/);
+  });
+});
+
+describe('settings that are read', () => {
+  it('are accepted by what they are for: no error of an option is left for the first use', () => {
+    const previous = ['plain', `${OLD} plain`, `${OLD} a:${'x'.repeat(16)} b:${'y'.repeat(16)}`];
+    for (const BREAKWATER_KEY_PEPPER_PREVIOUS of previous) {
+      const settings = readSettings({ BREAKWATER_KEY_PEPPER: NEW, BREAKWATER_KEY_PEPPER_PREVIOUS });
+      expect(() => createDefaults(settings)).not.toThrow();
+    }
+    const plainAsName = { BREAKWATER_KEY_PEPPER: `plain:${'x'.repeat(16)}` };
+    expect(() => readSettings(plainAsName)).toThrow(ConfigError);
+  });
+});
