@@ -87,6 +87,11 @@ const expireGreater = anyKey.map((name): readonly Draft[] => [
   ['EXPIRE', name, '777', 'GT'],
   ['PERSIST', name],
 ]);
+/** What is there takes the name of what may have expired: of two names drawn, both would seldom be such. */
+const renamedOnto = anyKey.map((name): readonly Draft[] => [
+  ['SET', { key: 'num' }, '1'],
+  ['RENAME', { key: 'num' }, name],
+]);
 
 /** Redis counts what has expired until it notices. SCAN makes it. */
 const noticed: fc.Arbitrary<Step> = fc.constant((prefixes) => [
@@ -99,7 +104,7 @@ export function expiringSequencesFor(where: Where): fc.Arbitrary<Sequence> {
   const after = fc.oneof(
     { weight: 6, arbitrary: oneOf(meeting) },
     { weight: 4, arbitrary: stepsFor(where) },
-    { weight: 1, arbitrary: together(expireGreater) },
+    { weight: 1, arbitrary: together(fc.oneof(expireGreater, renamedOnto)) },
     { weight: 1, arbitrary: noticed },
   );
   const round = fc.tuple(

@@ -11,8 +11,8 @@ afterAll(() => paths?.close());
 afterEach(() => paths.mend());
 
 async function lostReply(path: Path, plant: Plant): Promise<void> {
-  const { kv, set, ask } = paths.over(path, plant);
-  await kv.command(['PING']);
+  const { kv, set, warmUp, ask } = paths.over(path, plant);
+  await warmUp();
   await set('drop-replies');
   expect(await ask(() => kv.incr('n', 60))).toBe('DEADLINE true');
   await set('pass');
@@ -28,8 +28,8 @@ async function lostReply(path: Path, plant: Plant): Promise<void> {
 
 /** As `lostReply`, but the connection breaks between the command and its reply. */
 async function brokenOff(path: Path): Promise<void> {
-  const { kv, set, ask } = paths.over(path, SOUND);
-  await kv.command(['PING']);
+  const { kv, set, warmUp, ask } = paths.over(path, SOUND);
+  await warmUp();
   await set({ cutAfter: 1 });
   expect(await ask(() => kv.incr('n', 60))).toBe('network true');
   await set('pass');
@@ -40,7 +40,7 @@ async function brokenOff(path: Path): Promise<void> {
 
 /** A transaction and a script are not sent again either, and what was lost with them is all or nothing. */
 async function lostTogether(path: Path): Promise<void> {
-  const { kv, set, ask } = paths.over(path, SOUND);
+  const { kv, set, warmUp, ask } = paths.over(path, SOUND);
   for (const call of [
     () =>
       kv.execute(
@@ -52,7 +52,7 @@ async function lostTogether(path: Path): Promise<void> {
       ),
     () => kv.command(['EVAL', "redis.call('INCR', KEYS[1]) redis.call('INCR', KEYS[2])", 2, '{n}a', '{n}b']),
   ]) {
-    await kv.command(['PING']);
+    await warmUp();
     await set({ cutAfter: 1 });
     expect(await ask(call)).toBe('network true');
     await set('pass');

@@ -36,8 +36,8 @@ describe.each(PATHS)('the end of an outage, over %s', (path) => {
   ])(
     'fault 02 black hole: the first probe after it succeeds, whatever hangs in a connection %s',
     async (_, connected) => {
-      const { kv, set, ask } = paths.over(path, SOUND, { breaker: { failureThreshold: 2, timeout: OPEN_MS } });
-      if (connected) await kv.command(['PING']);
+      const { kv, set, warmUp, ask } = paths.over(path, SOUND, { breaker: { failureThreshold: 2, timeout: OPEN_MS } });
+      if (connected) await warmUp();
       await set('black-hole');
       for (let failures = 0; failures < 2; failures += 1) expect(await ask()).toBe('DEADLINE true');
       // A probe that meets the black hole as well.

@@ -7,6 +7,7 @@ import { systemClock } from '../../lib/clock.ts';
 import { redisStore } from '../../lib/store/redis.ts';
 import type { Command, Reply, Store } from '../../lib/store/store.ts';
 import { upstashStore } from '../../lib/store/upstash.ts';
+import { eventually } from './eventually.ts';
 import { type FakeRedis, fakeSentinel } from './fake-redis.ts';
 import { type Fault, type FaultProxy, startFaultProxy } from './fault-proxy.ts';
 import type { Plant } from './planted-defects.ts';
@@ -43,6 +44,8 @@ export interface FaultyPaths {
 export interface FaultyClient {
   readonly kv: KvClient;
   readonly set: (fault: Fault) => Promise<void>;
+  /** Waits until the path has carried something: to connect may take a busy machine longer than a deadline. */
+  readonly warmUp: () => Promise<void>;
   /** One call: what it was told, or that it was told nothing. */
   readonly ask: (call?: () => Promise<unknown>) => Promise<string>;
   /** Attempts to reach the other side so far: HTTP requests or, by TCP, connections. */
@@ -101,8 +104,15 @@ export async function startFaultyPaths(): Promise<FaultyPaths> {
     const before = connects.to(port);
     const ask = async (call: () => Promise<unknown> = () => kv.command(['SET', 'a', 1])): Promise<string> =>
       Promise.race([call().then(() => 'ok', told), delay(kv.requestTimeoutMs + HUNG_MS, 'hung')]);
+    const warmUp = (): Promise<void> =>
+      eventually(() =>
+        kv.command(['PING']).then(
+          () => true,
+          () => false,
+        ),
+      );
     const attempts = () => (path === 'REST' ? requests : connects.to(port) - before);
-    return { kv, set: (fault) => proxyOf[path].set(fault), ask, attempts };
+    return { kv, set: (fault) => proxyOf[path].set(fault), warmUp, ask, attempts };
   }
 
   return {
