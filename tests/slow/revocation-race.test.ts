@@ -122,8 +122,8 @@ describe('a revocation that Redis does not hear of', () => {
     const outcome = await racing().apart({ ...TIMES, place: 'source', defect }, { ...SOME, watchMs: boundMs + 100 });
     expect(outcome).toMatchObject({ rounds: SOME.rounds, propagated: 0 });
     expect(outcome.validAfter.own).toBe(0);
-    // A fill lives from when Redis gets it.
-    expect(latest(outcome.sinceRecord)).toBeLessThanOrEqual(boundMs + outcome.slackMs + outcome.slowestMs);
+    // Redis may be held up between reading its clock and writing the fill, and a key is there in the millisecond of its end.
+    expect(latest(outcome.sinceRecord)).toBeLessThanOrEqual(boundMs + 1 + outcome.slackMs + outcome.slowestMs);
     return outcome;
   };
 

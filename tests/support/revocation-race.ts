@@ -71,10 +71,12 @@ export async function startRace(program: string): Promise<Race> {
     for (const process of all) await process.warm(first?.key ?? '');
   };
 
-  const conclude = async (seen: Seen[]): Promise<Outcome> => {
-    const slowestMs = Math.max(...(await Promise.all(all.map((process) => process.slowestMs()))));
-    return judge(seen, { slackMs: await clockSlackMs(all), slowestMs });
-  };
+  /** Of all processes, since they were opened. */
+  const slowestSoFar = async (): Promise<number> =>
+    Math.max(...(await Promise.all(all.map((process) => process.slowestMs()))));
+
+  const conclude = async (seen: Seen[], slowestMs: number): Promise<Outcome> =>
+    judge(seen, { slackMs: await clockSlackMs(all), slowestMs });
 
   const batchesOf = ({ rounds, atOnce }: Rounds): readonly number[] =>
     Array.from({ length: Math.ceil(rounds / atOnce) }, (_, index) => Math.min(atOnce, rounds - index * atOnce));
@@ -88,6 +90,7 @@ export async function startRace(program: string): Promise<Race> {
 
   const raceAtRandom = async (rounds: RandomRounds, { before, rejoin }: Around = {}): Promise<Outcome> => {
     const seen: Seen[] = [];
+    let slowestMs = 0;
     for (const count of batchesOf(rounds)) {
       const issued = await revoker.issue(count, true);
       const keys = issued.map(({ key }) => key);
@@ -101,9 +104,10 @@ export async function startRace(program: string): Promise<Race> {
       );
       await delay(rounds.watchMs);
       seen.push({ revoked, sightings: await watched() });
+      slowestMs = Math.max(slowestMs, await slowestSoFar());
       await rejoin?.();
     }
-    return conclude(seen);
+    return conclude(seen, slowestMs);
   };
 
   return {
@@ -156,7 +160,7 @@ export async function startRace(program: string): Promise<Race> {
         const later = await watched();
         seen.push({ revoked, sightings: later.map((one, index) => [...(answers[index] ?? []), ...one]) });
       }
-      return conclude(seen);
+      return conclude(seen, await slowestSoFar());
     },
 
     async stop() {
