@@ -15,22 +15,21 @@ export function forward(
   set: ReadonlyMap<string, string>,
   answer: readonly (readonly [string, string])[],
 ): Response {
-  const headers = new Headers(answer as [string, string][]);
+  // Straight into the answer's own headers: each further `Headers` would be another copy of all that the client sent.
+  const response = new Response(null);
+  const { headers } = response;
+  for (const [name, value] of answer) headers.append(name, value);
   headers.set('x-middleware-next', '1');
-  if (set.size === 0 && !OWN_HEADERS.some((name) => request.headers.has(name))) return new Response(null, { headers });
-  const outgoing = new Headers(request.headers);
-  for (const name of OWN_HEADERS) outgoing.delete(name);
-  for (const [name, value] of set) outgoing.set(name, value);
-  const names: string[] = [];
-  for (const [name, value] of outgoing) {
-    names.push(name);
+  if (set.size === 0 && !OWN_HEADERS.some((name) => request.headers.has(name))) return response;
+  let names = '';
+  const pass = (name: string, value: string): void => {
+    names += names === '' ? name : `,${name}`;
     headers.set(`x-middleware-request-${name}`, value);
-  }
+  };
+  for (const [name, value] of request.headers) if (!OWN_HEADERS.includes(name)) pass(name, value);
+  for (const [name, value] of set) pass(name, value);
   // Next takes an empty list for none, and would delete nothing: it gets a header to empty instead.
-  if (names.length === 0) {
-    names.push(IDENTITY_HEADER);
-    headers.set(`x-middleware-request-${IDENTITY_HEADER}`, '');
-  }
-  headers.set('x-middleware-override-headers', names.join(','));
-  return new Response(null, { headers });
+  if (names === '') pass(IDENTITY_HEADER, '');
+  headers.set('x-middleware-override-headers', names);
+  return response;
 }
