@@ -45,12 +45,12 @@ export function randomBase62(length: number): string {
   return text;
 }
 
-/** `value` (an unsigned 32-bit integer) as six characters of base62. */
 /** At random from 0 up to, not including, 1; for spreading work, not for secrets. */
 export function randomShare(): number {
   return Math.random();
 }
 
+/** `value` (an unsigned 32-bit integer) as six characters of base62. */
 export function base62OfUint32(value: number): string {
   let text = '';
   for (let rest = value, place = 0; place < 6; place += 1, rest = Math.floor(rest / 62))
@@ -79,8 +79,22 @@ function hex(buffer: ArrayBuffer): string {
   return Array.from(new Uint8Array(buffer), (byte) => byte.toString(16).padStart(2, '0')).join('');
 }
 
-function base64url(bytes: ArrayBuffer | Uint8Array): string {
-  let binary = '';
-  for (const byte of bytes instanceof Uint8Array ? bytes : new Uint8Array(bytes)) binary += String.fromCharCode(byte);
-  return btoa(binary).replaceAll('+', '-').replaceAll('/', '_').replaceAll('=', '');
+const BASE64URL = encoder.encode('ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_');
+const decoder = new TextDecoder();
+
+/** By codes and by index: iterators, and characters added one by one, would make an object for each byte. */
+function base64url(buffer: ArrayBuffer | Uint8Array): string {
+  const bytes = buffer instanceof Uint8Array ? buffer : new Uint8Array(buffer);
+  const codes = new Uint8Array(Math.ceil((bytes.length * 4) / 3));
+  let [bits, held, at] = [0, 0, 0];
+  for (let index = 0; index < bytes.length; index += 1) {
+    held = ((held & 0x3f) << 8) | (bytes[index] ?? 0);
+    bits += 8;
+    for (; bits >= 6; at += 1) {
+      bits -= 6;
+      codes[at] = BASE64URL[(held >> bits) & 0x3f] ?? 0;
+    }
+  }
+  if (bits > 0) codes[at] = BASE64URL[(held << (6 - bits)) & 0x3f] ?? 0;
+  return decoder.decode(codes);
 }
