@@ -80,8 +80,9 @@ export function createGuard(options: GuardOptions): Guard {
   ): Promise<readonly DoorCharge[]> => {
     const charges: DoorCharge[] = [];
     for (const [name, by] of limits) {
-      const charge = await limiter.chargeOf(name, by === 'key' ? account : accountOf(address));
-      charges.push({ ...charge, byKey: by === 'key' });
+      const charge = limiter.chargeOf(name, by === 'key' ? account : accountOf(address));
+      const { rule, subject } = charge instanceof Promise ? await charge : charge;
+      charges.push({ rule, subject, byKey: by === 'key' });
     }
     return charges;
   };

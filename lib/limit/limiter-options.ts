@@ -85,8 +85,8 @@ export interface Limiter {
    * stands. Without it the check has to be made.
    */
   held(charges: readonly Charge[], cost: number): LimitResult | undefined;
-  /** What a check of `subject` would charge. @throws ConfigError */
-  chargeOf(policy: string, subject: string, plan?: Plan): Promise<Charge>;
+  /** What a check of `subject` would charge; later where the subject is long, or its plan is asked for. @throws ConfigError */
+  chargeOf(policy: string, subject: string, plan?: Plan): Charge | Promise<Charge>;
   /** For composing a check with other work in one request. */
   readonly policies: ReadonlyMap<string, CompiledPolicy>;
   readonly ledger: Ledger;

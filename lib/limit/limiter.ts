@@ -11,7 +11,7 @@ import {
   type Subjects,
   withDefaults,
 } from './limiter-options.ts';
-import { type Charge, type CompiledPolicy, compilePolicy, withPlan } from './policy.ts';
+import { type Charge, type CompiledPolicy, compilePolicy, type Plan, withPlan } from './policy.ts';
 import type { LimitResult } from './result.ts';
 import { createSlots } from './slots.ts';
 import { waitUntilReady } from './wait.ts';
@@ -35,15 +35,12 @@ export function createLimiter(options: LimiterOptions): Limiter {
   const pool = createChargePool({ clock, sharesPromises, timeoutMs, ask, ledger, leases });
   const slots = createSlots({ clock, timeoutMs, ask, ledger });
 
-  const chargeOf: Limiter['chargeOf'] = async (name, subject, given) => {
+  const chargeOf: Limiter['chargeOf'] = (name, subject, given) => {
     const policy = policies.get(name);
     if (!policy) throw new ConfigError('subjects', `name a policy that does not exist: ${name}`);
     const bounded = toSubject(subject);
-    const plan = given ?? (await policy.quotaOf?.(subject));
-    return {
-      rule: plan || policy.quotaOf ? withPlan(policy.rule, plan) : policy.rule,
-      subject: typeof bounded === 'string' ? bounded : await bounded,
-    };
+    if (typeof bounded !== 'string' || (!given && policy.quotaOf)) return chargeLater(policy, subject, bounded, given);
+    return { rule: given ? withPlan(policy.rule, given) : policy.rule, subject: bounded };
   };
 
   const toCharges = async (subjects: Subjects, { quotas = {} }: CheckOptions): Promise<readonly Charge[]> => {
@@ -150,4 +147,15 @@ function costOf({ cost = 1 }: CheckOptions): number {
 /** Why a limiter that works locally has no answer from Redis. */
 export function notAsked(): StoreError {
   return new StoreError('local', 'Limits are configured not to ask the store', { mayHaveRun: false });
+}
+
+/** A charge whose subject is hashed, or whose plan is asked for, first. */
+async function chargeLater(
+  { rule, quotaOf }: CompiledPolicy,
+  subject: string,
+  bounded: string | Promise<string>,
+  given: Plan | undefined,
+): Promise<Charge> {
+  const plan = given ?? (await quotaOf?.(subject));
+  return { rule: plan || quotaOf ? withPlan(rule, plan) : rule, subject: await bounded };
 }
