@@ -6,7 +6,7 @@ import type { KeyDigest } from './digest.ts';
 import { createJudgement, type JudgementOptions, RETRY_MS } from './judgement.ts';
 import type { KeyNames } from './key-names.ts';
 import type { Ask, Fill, Finding, Question } from './question.ts';
-import { readDigestRecord } from './record.ts';
+import { createRecordReader } from './record-reader.ts';
 import type { Validation } from './validation.ts';
 
 export interface VerifierStats {
@@ -50,6 +50,7 @@ export function createVerifier<Config>(options: VerifierOptions<Config>): Verifi
   const stats: VerifierStats = { hits: 0, misses: 0, negativeHits: 0 };
   const judgement = createJudgement<Config>(options);
   const { judge, remember, forget, recall, unreadable } = judgement;
+  const read = createRecordReader<Config>();
   let hasSeenStore = false;
 
   const nameOf = ({ digests: [{ digest }] }: Question): string => digest;
@@ -108,7 +109,7 @@ export function createVerifier<Config>(options: VerifierOptions<Config>): Verifi
       onReached();
       if (status === 'active' || status === 'revoked') {
         hasSeenStore = true;
-        const record = readDigestRecord<Config>(text);
+        const record = read(nameOf(question), text);
         if (record) return remember(question, record, askedAt);
       }
       if (status === 'ask') return asked(text, instant(clock));
