@@ -20,7 +20,7 @@ export async function modules() {
 /**
  * A redis-server of its own, and an Upstash REST endpoint on it.
  *
- * @returns {Promise<{ store: object, rest: { url: string, token: string }, requests: () => number, stop: () => Promise<void> }>}
+ * @returns {Promise<{ store: object, url: string, rest: { url: string, token: string }, requests: () => number, stop: () => Promise<void> }>}
  */
 export async function startServers() {
   const { redisStore, startRestEndpoint } = await modules();
@@ -38,6 +38,7 @@ export async function startServers() {
   const endpoint = await startRestEndpoint({ store, token: 'bench' });
   return {
     store,
+    url: `redis://127.0.0.1:${port}`,
     rest: { url: endpoint.url, token: 'bench' },
     requests: () => endpoint.requests(),
     async stop() {
