@@ -38,7 +38,7 @@ export abstract class KvError extends Error {
 /** The circuit breaker refused the request; nothing was sent. */
 export class CircuitOpenError extends KvError {
   readonly code = 'CIRCUIT_OPEN';
-  /** Milliseconds until a probe may be let through; 0 while a probe is already out. */
+  /** Milliseconds until a request may be let through: to the end of OPEN, or of the lease of the probe that is out. */
   readonly retryAfterMs: number;
 
   constructor(retryAfterMs: number) {
