@@ -74,13 +74,20 @@ describe('a part from an untrusted source', () => {
 });
 
 describe('the table of prefixes', () => {
-  it('has a name for each area, none of them twice', () => {
+  it('has the names that applications import, each with its prefix, none of them twice', () => {
     const prefixes = Object.values(KV_PREFIXES);
     expect(new Set(prefixes).size).toBe(prefixes.length);
-    expect(KV_PREFIXES).toMatchObject({
+    expect(KV_PREFIXES).toEqual({
       AUTH: 'auth:',
+      API_KEY: 'apikey:',
       RATE_LIMIT: 'ratelimit:',
+      RATE_LIMIT_USER: 'ratelimit:user',
+      RATE_LIMIT_ADMIN: 'ratelimit:admin',
       CACHE: 'cache:',
+      CACHE_COMPANY: 'cache:company',
+      CACHE_RESUME: 'cache:resume',
+      CACHE_JOB: 'cache:job',
+      CACHE_INTERVIEW: 'cache:interview',
       SESSION: 'session:',
       LOCK: 'lock:',
       DEDUP: 'dedup:',
