@@ -1,7 +1,8 @@
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import { readSettings } from '../lib/config.ts';
 import { createDefaults, type Defaults } from '../lib/default-client.ts';
 import { ConfigError } from '../lib/errors.ts';
+import { useDefaultEnvironment } from './support/default-environment.ts';
 import { contentsOf, realRedis } from './support/every-store.ts';
 
 const [OLD, NEW] = ['old:pepper-of-the-older-keys', 'new:pepper-of-the-newer-keys'];
@@ -57,6 +58,19 @@ describe('the default client', () => {
     expect(await started(both).keys.validate(old.key)).toMatchObject({ status: 'INVALID', reason: 'revoked' });
   });
 
+  it('with ENABLE_REDIS_CACHE=false counts limits in its process alone, and leaves keys where they are', async () => {
+    const off = started({ ENABLE_REDIS_CACHE: 'false' });
+    const { key } = await off.keys.create({ owner: 'a' });
+    expect(await off.limiter.check({ handler: 'u' })).toMatchObject({ allowed: true, basis: 'local' });
+    expect(await started({}).keys.validate(key)).toMatchObject({ status: 'VALID' });
+    await started({}).keys.revoke(key);
+    expect(await started({ ENABLE_REDIS_CACHE: 'false' }).keys.validate(key)).toMatchObject({ reason: 'revoked' });
+    const limits = () => contentsOf(redis.store).then((all) => [...all.keys()].filter((name) => /limit/.test(name)));
+    expect(await limits()).toEqual([]);
+    expect(await started({}).limiter.check({ handler: 'u' })).toMatchObject({ basis: 'store' });
+    expect(await limits()).toHaveLength(1);
+  });
+
   it('issues and accepts keys of the prefix and environment that are set, and no others', async () => {
     const { key } = await started({ BREAKWATER_KEY_PREFIX: 'acme', BREAKWATER_KEY_ENV: 'test' }).keys.create({
       owner: 'a',
@@ -77,5 +91,46 @@ describe('settings that are read', () => {
     }
     const plainAsName = { BREAKWATER_KEY_PEPPER: `plain:${'x'.repeat(16)}` };
     expect(() => readSettings(plainAsName)).toThrow(ConfigError);
+  });
+});
+
+describe('what the environment says', () => {
+  useDefaultEnvironment();
+
+  it('is read at the first use and not again', async () => {
+    vi.resetModules();
+    vi.stubEnv('KV_STORE', 'typo');
+    const { isKVHealthy } = await import('../lib/kv.ts');
+    vi.stubEnv('KV_STORE', 'memory');
+    expect(isKVHealthy()).toBe(true);
+    vi.stubEnv('KV_STORE', 'typo');
+    expect(isKVHealthy()).toBe(true);
+  });
+
+  it('makes one client and one circuit for all copies of the module in a process', async () => {
+    const copy = async () => {
+      vi.resetModules();
+      return import('../lib/kv.ts');
+    };
+    const [one, two] = [await copy(), await copy()];
+    expect(one.resetCircuitBreaker).not.toBe(two.resetCircuitBreaker);
+    const { epoch } = one.getCircuitBreakerState();
+    two.resetCircuitBreaker();
+    expect(one.getCircuitBreakerState().epoch).toBe(epoch + 1);
+    await one.kvSet('k', 'v', 60);
+    expect(await two.kvGet('k')).toBe('v');
+  });
+
+  it.each([
+    [{ NODE_ENV: 'production' }, 1],
+    [{ NODE_ENV: 'production', KV_STORE: 'memory' }, 1],
+    [{ NODE_ENV: 'production', REDIS_URL: 'redis://localhost:1' }, 0],
+    [{ NODE_ENV: 'development' }, 0],
+    [{}, 0],
+  ])('%j warns %d times that limits are per process', (env, times) => {
+    const warn = vi.spyOn(console, 'warn').mockImplementation(() => undefined);
+    createDefaults(readSettings(env));
+    const lines = warn.mock.calls.map(([line]) => String(line)).filter((line) => line.includes('in each process'));
+    expect(lines).toHaveLength(times);
   });
 });

@@ -1,5 +1,5 @@
 import { describe, expect, it, vi } from 'vitest';
-import { createApiKey, verifyIdentity } from '../../lib/auth.ts';
+import { createApiKey, revokeApiKey, verifyIdentity } from '../../lib/auth.ts';
 import type { AccessListOptions } from '../../lib/guard/access-lists.ts';
 import { IDENTITY_HEADER } from '../../lib/guard/identity.ts';
 import type { Policy } from '../../lib/limit/policy.ts';
@@ -273,6 +273,27 @@ describe('the middleware with lists', () => {
     vi.stubEnv('CLIENT_IP_SOURCE', undefined);
     expect(await statusOf(open(), '192.0.2.66')).toBe(200);
     expect(log).toHaveBeenCalledWith(expect.stringContaining('CLIENT_IP_SOURCE'));
+  });
+});
+
+describe('the middleware with Redis switched off for limits', () => {
+  useDefaultEnvironment({ CLIENT_IP_SOURCE: 'vercel', ENABLE_REDIS_CACHE: 'false' });
+
+  it('counts by itself, and goes on asking for keys', async () => {
+    const open = () =>
+      createEdgeMiddleware({
+        policies: [{ name: 'key', limit: 1, windowMs: 3_600_000 }],
+        protect: [{ path: '/api/*', limits: { key: 'key' } }],
+      });
+    const { key } = await createApiKey({ owner: 'a' });
+    const [one, two] = [open(), open()];
+    const ask = async (middleware: EdgeMiddleware, given = key) =>
+      (await middleware(request('/api/x', { 'x-api-key': given }))).status;
+    // Both are on one store, and would share an account there.
+    expect([await ask(one), await ask(two), await ask(one)]).toEqual([200, 200, 429]);
+    expect(await ask(open(), `${key.slice(0, -1)}x`)).toBe(401);
+    await revokeApiKey(key);
+    expect(await ask(open())).toBe(401);
   });
 });
 
