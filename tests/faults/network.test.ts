@@ -1,6 +1,10 @@
+import { once } from 'node:events';
+import type { AddressInfo } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
+import { createServer as createTlsServer } from 'node:tls';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { type FaultyClient, type FaultyPaths, PATHS, type Path, startFaultyPaths, T } from '../support/faulty-paths.ts';
+import { LOCALHOST_CERTIFICATE, LOCALHOST_KEY } from '../support/localhost-certificate.ts';
 import { DEAF_CLOCK, type Plant, RETRYING_STORE, SOUND, turnsRed } from '../support/planted-defects.ts';
 
 let paths: FaultyPaths;
@@ -111,5 +115,20 @@ describe('what the network does to names', () => {
     // Nothing answers to this name. Some resolvers take longer over that than the deadline is.
     const nameless = paths.over('REST', SOUND, { url: 'http://breakwater.invalid' });
     await opensAtTheFifth(nameless, /^(network false|DEADLINE true)$/, 1);
+  });
+});
+
+describe('what the network does to certificates', () => {
+  it('fault 01 TLS failure', async () => {
+    // One that nobody vouches for.
+    const front = createTlsServer({ key: LOCALHOST_KEY, cert: LOCALHOST_CERTIFICATE }).listen(0, '127.0.0.1');
+    await once(front, 'listening');
+    try {
+      const url = `https://127.0.0.1:${(front.address() as AddressInfo).port}`;
+      const distrustful = paths.over('REST', SOUND, { url, requestTimeoutMs: 5_000 });
+      await opensAtTheFifth(distrustful, /^network true$/, 1);
+    } finally {
+      front.close();
+    }
   });
 });
