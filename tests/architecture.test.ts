@@ -4,6 +4,7 @@ import { transform } from 'esbuild';
 import { beforeAll, describe, expect, it } from 'vitest';
 import {
   ambientEffects,
+  featuresWithoutStore,
   fileLengths,
   fileNames,
   importCycles,
@@ -43,6 +44,10 @@ describe('this project', () => {
 
   it('imports lower ranks only', () => {
     expect(importRanks(project)).toEqual([]);
+  });
+
+  it('has no feature that knows a store: the client alone asks one', () => {
+    expect(featuresWithoutStore(project)).toEqual([]);
   });
 
   it('names each imported file as it is on disk', () => {
@@ -138,6 +143,17 @@ describe('the import order', () => {
     ['app/page.tsx', '../cli/doctor.ts'],
   ])('does not let %s import %s', (from, specifier) => {
     expect(onImport(importRanks, from, specifier)).toHaveLength(1);
+  });
+
+  it.each([
+    ['lib/limit/ledger.ts', '../store/memory/memory-store.ts'],
+    ['lib/keys/lookup.ts', '../store/redis.ts'],
+    ['lib/guard/guard.ts', '../store/upstash.ts'],
+    ['lib/next/edge-middleware.ts', '../store/deferred.ts'],
+  ])('sees that %s imports a store, %s', (from, specifier) => {
+    expect(onImport(featuresWithoutStore, from, specifier)).toHaveLength(1);
+    expect(onImport(featuresWithoutStore, from, '../store/store.ts')).toEqual([]);
+    expect(onImport(featuresWithoutStore, 'lib/config.ts', specifier.replace('..', '.'))).toEqual([]);
   });
 
   it('wants a rank for every folder of lib', () => {

@@ -69,6 +69,16 @@ export const importRanks: Rule = (tree) =>
     return says(`rank ${target.rank} from rank ${place.rank}`);
   });
 
+const FEATURE = /^lib\/(?:limit|keys|cache|primitives|guard|next)\//;
+/** What a command and a reply are, and the TypeScript form of a script. */
+const OF_ALL_STORES = new Set(['lib/store/store.ts', 'lib/store/script-twins.ts']);
+
+/** Features know commands, never a store: all that they ask goes through the client. */
+export const featuresWithoutStore: Rule = (tree) =>
+  edges(tree)
+    .filter(({ from, to }) => FEATURE.test(from) && to.startsWith('lib/store/') && !OF_ALL_STORES.has(to))
+    .map(({ from, to, line }) => `${from}:${line}: imports ${to}, a feature knows no store`);
+
 /** A relative import names its file as it is on disk: bundlers and Vercel's compiler disagree about every other form. */
 export const importSpecifiers: Rule = (tree) =>
   edges(tree)
