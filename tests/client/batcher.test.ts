@@ -161,6 +161,15 @@ describe('while all requests are out', () => {
     expect(clock.pending()).toBe(0);
   });
 
+  it('those are four, unless told otherwise', async () => {
+    const { clock, submit, wire } = batching();
+    for (let index = 0; index < 6; index += 1) {
+      void submit([['GET', `${index}`]]).catch(() => {});
+      await clock.run(0);
+    }
+    expect(wire()).toEqual(['GET 0', 'GET 1', 'GET 2', 'GET 3']);
+  });
+
   it('a failed request makes room as well as an answered one', async () => {
     const { clock, submit, wire, request } = await busy();
     void submit([['GET', 'e']]).catch(() => {});
