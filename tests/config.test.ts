@@ -139,6 +139,13 @@ describe('the store', () => {
     expect(refusal({ ...env, KV_STORE: forced })).toMatchObject({ setting });
   });
 
+  it('takes the read-only token, which Vercel sets beside the other, for nothing: one that may not write is of no use', () => {
+    const KV_REST_API_READ_ONLY_TOKEN = 'token-that-reads';
+    expect(readSettings({ ...REST, KV_REST_API_READ_ONLY_TOKEN })).toEqual(readSettings(REST));
+    const { KV_REST_API_URL } = REST;
+    expect(refusal({ KV_REST_API_URL, KV_REST_API_READ_ONLY_TOKEN }).setting).toBe('KV_REST_API_TOKEN');
+  });
+
   it('names both variables of the pair that KV_STORE asks for', () => {
     expect(refusal({ KV_STORE: 'upstash' }).message).toBe(
       'KV_REST_API_URL and KV_REST_API_TOKEN must be set when KV_STORE is upstash',
