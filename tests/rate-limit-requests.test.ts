@@ -83,6 +83,18 @@ describe('a table of operations', () => {
   });
 });
 
+describe('an account', () => {
+  it('is that of one key, whatever limit a call names, and whichever of the functions it is', async () => {
+    expect(await checkRateLimit('u', 10, HOUR_MS)).toBe(true);
+    expect(await rateLimit('u', 10, HOUR_MS)).toMatchObject({ remaining: 8 });
+    expect(await rateLimit(10, { interval: HOUR_MS }).check('u')).toMatchObject({ currentUsage: 3, remaining: 7 });
+    expect(await getRateLimitStatus('u', 5, HOUR_MS)).toMatchObject({ limit: 5, remaining: 2 });
+    expect(await checkRateLimit('u', 3, HOUR_MS)).toBe(false);
+    await resetRateLimit('u');
+    expect(await getRateLimitStatus('u', 5, HOUR_MS)).toMatchObject({ remaining: 5 });
+  });
+});
+
 describe('the prefix of limits', () => {
   it('is ratelimit: for every key that a limiter writes', async () => {
     const { kv } = getDefaults();
