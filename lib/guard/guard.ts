@@ -1,6 +1,7 @@
 import type { KvClient } from '../client/kv-client.ts';
 import { ConfigError } from '../errors.ts';
 import type { ApiKeys } from '../keys/api-keys.ts';
+import { questionOf } from '../keys/question.ts';
 import type { Validation } from '../keys/validation.ts';
 import type { Limiter } from '../limit/limiter.ts';
 import { type LimitResult, summarise } from '../limit/result.ts';
@@ -100,7 +101,7 @@ export function createGuard(options: GuardOptions): Guard {
     if (!format.accepts(credential)) return deny(401, 'api-key-malformed');
     const digests = await toDigest.all(credential);
     const client = clientIp(request.headers);
-    const question = { digests, client };
+    const question = await questionOf(digests, client);
     const known = access.hasKeys ? verifier.idOf(question) : undefined;
     const early = known === undefined ? undefined : access.ofKey(known);
     if (early === 'deny') return deny(403, 'key-denied');

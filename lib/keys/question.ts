@@ -1,3 +1,4 @@
+import { boundPart } from '../client/keys.ts';
 import type { Instant } from '../clock.ts';
 import type { KeyDigest } from './digest.ts';
 import type { Validation } from './validation.ts';
@@ -8,6 +9,14 @@ export interface Question {
   readonly digests: readonly [KeyDigest, ...KeyDigest[]];
   /** Whose misses are counted; `undefined` where nobody vouches for an address. */
   readonly client: string | undefined;
+}
+
+/**
+ * What is asked about the digests of a key. `client` may be any text, and names a counter in Redis: it is bounded, and an
+ * empty one is nobody's.
+ */
+export async function questionOf(digests: Question['digests'], client: string | undefined): Promise<Question> {
+  return { digests, client: client ? await boundPart(client) : undefined };
 }
 
 /** Redis has nothing on it: the source has to be asked. `missed` when that was counted as a miss, in Redis or here. */

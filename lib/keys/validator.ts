@@ -1,12 +1,11 @@
 import type { CallOptions } from '../client/call.ts';
-import { boundPart } from '../client/keys.ts';
 import type { KvClient } from '../client/kv-client.ts';
 import { defineScript, runScript, type Script } from '../client/script.ts';
 import { instant } from '../clock.ts';
 import type { Digester } from './digest.ts';
 import type { KeyFormat } from './key-format.ts';
 import { LOOKUP_LUA, lookup } from './lookup.ts';
-import type { Fill, Finding, Question } from './question.ts';
+import { type Fill, type Finding, type Question, questionOf } from './question.ts';
 import type { Validation } from './validation.ts';
 import type { Verifier } from './verifier.ts';
 
@@ -55,10 +54,7 @@ export function createValidator<Config>(options: ValidatorOptions<Config>): Vali
     if (!format.accepts(key)) return { status: 'INVALID', reason: 'malformed' };
     const endsAt = kv.clock.monotonic() + Math.min(timeoutMs, budgetMs);
     const call = () => ({ signal, timeoutMs: Math.max(1, endsAt - kv.clock.monotonic()) });
-    const question = {
-      digests: await toDigest.all(key),
-      client: client === undefined ? undefined : await boundPart(client),
-    };
+    const question = await questionOf(await toDigest.all(key), client);
     const recent = verifier.recent(question);
     if (recent) return recent;
     let away = false;

@@ -108,3 +108,31 @@ describe('a key that only the source can read', () => {
     expect(await world.redis.execute([['GET', counter]])).toEqual(['2']);
   });
 });
+
+describe('the name of a client, which a function of the application may find anywhere', () => {
+  const missesIn = async (world: ReturnType<typeof keyWorld>) =>
+    [...(await world.redis.execute([['KEYS', 'auth:misses:*']]))].flat().map(String);
+
+  it('makes no key of more than bounded length, by the guard and by validation alike', async () => {
+    const world = keyWorld('function');
+    await world.issue();
+    const { keys, check } = world.start();
+    const name = 'x'.repeat(10_000);
+    expect(await check(world.unknown(), name)).toMatchObject({ status: 401 });
+    await keys.validate(world.unknown(), { client: name });
+    const misses = await missesIn(world);
+    expect(misses.map(({ length }) => length < 200)).toEqual([true]);
+    expect(await world.redis.execute([['GET', misses[0] ?? '']])).toEqual(['2:0']);
+  });
+
+  it('is nobody where it is empty: such clients lock each other out from nothing', async () => {
+    const world = keyWorld('kv');
+    await world.issue();
+    const { keys, check } = world.start();
+    for (let turn = 0; turn < 30; turn += 1) {
+      expect(await check(world.unknown(), '')).toMatchObject({ status: 401 });
+      expect(await keys.validate(world.unknown(), { client: '' })).toMatchObject({ reason: 'unknown' });
+    }
+    expect(await missesIn(world)).toEqual([]);
+  });
+});
