@@ -1,4 +1,5 @@
 import { type ApiKeysConfiguration, configureKeys, getDefaults } from './default-client.ts';
+import { ConfigError } from './errors.ts';
 import { type IdentityCheck, withScopes } from './guard/identity-check.ts';
 import { checkScopes } from './guard/scopes.ts';
 import type { AuthCacheStats, ListOptions, Revocation, RotateOptions } from './keys/api-keys.ts';
@@ -7,6 +8,7 @@ import type { ApiKey } from './keys/record.ts';
 import type { IssuedKey, ManagedKey } from './keys/registry.ts';
 import type { DayUsage } from './keys/usage.ts';
 import type { Validation } from './keys/validation.ts';
+import { logMisconfiguration } from './log.ts';
 
 export { type IdentityCheck, identityProblem } from './guard/identity-check.ts';
 export { createApiKeys } from './keys/api-keys.ts';
@@ -86,11 +88,14 @@ export function getAuthCacheStats(): AuthCacheStats {
 }
 
 /**
- * Whether a request has come through the guard, and as whom. Without BREAKWATER_IDENTITY_SECRET nobody has. No I/O.
+ * Whether a request has come through the guard, and as whom. Without BREAKWATER_IDENTITY_SECRET nobody can say, which
+ * `identityProblem` answers with 503, and is a line in the log. No I/O.
  */
 export async function verifyIdentity(request: Request): Promise<IdentityCheck> {
   const { seal } = getDefaults();
-  return seal ? seal.verify(request) : { ok: false, reason: 'missing' };
+  if (seal) return seal.verify(request);
+  logMisconfiguration(new ConfigError('BREAKWATER_IDENTITY_SECRET', 'must be set: a handler asks who has sent a request'));
+  return { ok: false, reason: 'unconfigured' };
 }
 
 /**

@@ -6,7 +6,9 @@ import {
   getApiKey,
   getApiKeyUsage,
   getAuthCacheStats,
+  identityProblem,
   listApiKeys,
+  requireScopes,
   revokeApiKey,
   rotateApiKey,
   validateApiKey,
@@ -93,9 +95,14 @@ describe('the functions for API keys', () => {
     expect(getAuthCacheStats()).toEqual({ hits: 2, misses: 2, negativeHits: 1, size: 1, revocations: 1 });
   });
 
-  it('accept no identity without a secret', async () => {
+  it('accept no identity without a secret, call nobody unauthorised for it, and say once what to set', async () => {
+    const log = vi.spyOn(console, 'error').mockImplementation(() => undefined);
     const request = new Request('https://example.test/', { headers: { 'x-breakwater-identity': 'e30.e30' } });
-    expect(await verifyIdentity(request)).toEqual({ ok: false, reason: 'missing' });
+    for (const check of [await verifyIdentity(request), await requireScopes(request, 'admin')]) {
+      expect(check).toEqual({ ok: false, reason: 'unconfigured' });
+      if (!check.ok) expect(identityProblem(check).status).toBe(503);
+    }
+    expect(log.mock.calls).toEqual([[expect.stringContaining('BREAKWATER_IDENTITY_SECRET must be set')]]);
   });
 
   it('never throw for an outage, and never call it a no', async () => {

@@ -10,9 +10,10 @@ export type IdentityCheck =
       readonly ok: false;
       /**
        * `missing`: the guard has not let this request through. `altered`: somebody else has made the identity, or changed
-       * it. `old`: it was made too long ago. `foreign`: it was made for another request.
+       * it. `old`: it was made too long ago. `foreign`: it was made for another request. `unconfigured`: there is no secret
+       * to verify identities with, so that nobody can say.
        */
-      readonly reason: 'missing' | 'altered' | 'old' | 'foreign';
+      readonly reason: 'missing' | 'altered' | 'old' | 'foreign' | 'unconfigured';
     }
   /** It is verified, and has not all of `scopes`. */
   | { readonly ok: false; readonly reason: 'scope'; readonly scopes: readonly string[] };
@@ -24,11 +25,14 @@ export function withScopes(check: IdentityCheck, scopes: readonly string[]): Ide
 }
 
 /**
- * The answer to a check that has failed, as problem details: 403 that names the scopes where they are missing, else 401.
- * That one says nothing of the client's key: it may well be valid, the request has only not come through the guard.
+ * The answer to a check that has failed, as problem details: 403 that names the scopes where they are missing, 503 where no
+ * identity can be verified, else 401. That one says nothing of the client's key: it may well be valid, the request has only
+ * not come through the guard.
  */
 export function identityProblem(check: Extract<IdentityCheck, { readonly ok: false }>): Response {
   if (check.reason === 'scope') return toResponse(deny(403, 'scope-missing', { scopes: check.scopes }));
+  // No client can mend it, and a valid key is not to be called none.
+  if (check.reason === 'unconfigured') return toResponse(deny(503, 'misconfigured'));
   const response = problem(401, 'identity-unverified', 'This request did not come through the front door.');
   response.headers.set('www-authenticate', CHALLENGE);
   return response;

@@ -18,7 +18,7 @@ describe('the scopes of an identity', () => {
   });
 
   it('matter to nobody who is not verified', () => {
-    for (const reason of ['missing', 'altered', 'old', 'foreign'] as const) {
+    for (const reason of ['missing', 'altered', 'old', 'foreign', 'unconfigured'] as const) {
       expect(withScopes({ ok: false, reason }, ['admin'])).toEqual({ ok: false, reason });
     }
   });
@@ -44,6 +44,13 @@ describe('the answer to a check that has failed', () => {
       });
     },
   );
+
+  it('is a 503 where there is nothing to verify an identity with', async () => {
+    const response = identityProblem({ ok: false, reason: 'unconfigured' });
+    expect([response.status, response.headers.get('www-authenticate')]).toEqual([503, null]);
+    expect(response.headers.get('retry-after')).toBe('1');
+    expect(await response.json()).toMatchObject({ code: 'misconfigured' });
+  });
 
   it('is a 403 that names the scopes where they are missing', async () => {
     const response = identityProblem({ ok: false, reason: 'scope', scopes: ['admin', 'keys:read'] });

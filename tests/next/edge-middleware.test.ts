@@ -348,12 +348,13 @@ describe('what the middleware says of limits', () => {
 describe('the middleware without an identity secret', () => {
   useDefaultEnvironment({ CLIENT_IP_SOURCE: 'vercel' });
 
-  it('hands no identity on, and none is accepted', async () => {
+  it('hands no identity on, and none is accepted: handlers that ask can say nothing of a valid key', async () => {
+    vi.spyOn(console, 'error').mockImplementation(() => undefined);
     const { key } = await createApiKey({ owner: 'a' });
     const incoming = request('/api/echo', { 'x-api-key': key, [IDENTITY_HEADER]: 'forged' });
     const inner = handedBy(await createEdgeMiddleware(OPTIONS)(incoming), incoming);
     expect(inner.headers.has(IDENTITY_HEADER)).toBe(false);
-    expect(await verifyIdentity(inner)).toEqual({ ok: false, reason: 'missing' });
+    expect(await verifyIdentity(inner)).toEqual({ ok: false, reason: 'unconfigured' });
   });
 });
 
