@@ -6,6 +6,7 @@ import { isUnavailable } from '../errors.ts';
 import type { KeyNames } from './key-names.ts';
 import { SEEN_MS } from './lookup.ts';
 import { type DigestRecord, recordsOf } from './record.ts';
+import { REDIS_TIME_LUA, redisNowMs } from './redis-time.ts';
 import type { Change } from './registry.ts';
 
 /** The cache entries of keys that are on record elsewhere than in this Redis. */
@@ -30,14 +31,14 @@ const MAX_AT_ONCE = 16;
 
 /**
  * Never over a tombstone, nor over a later generation: changes of one key may come here in another order than they were
- * made in. And nothing that comes when it has ended: by then the tombstone that it would meet may have gone. KEYS: for each
- * digest its entry and its mark. ARGV: for each its text, life in ms, when that ends in Unix ms, or none for a tombstone,
+ * made in. And nothing for longer than until it ends, however late it comes: by then the tombstone that it would meet may
+ * have gone, and there may have been none. KEYS: for each digest its entry and its mark. ARGV: for each its text, life in ms, when that ends in Unix ms, or none for a tombstone,
  * and generation.
  */
 const publishScript: Script = defineScript({
   name: 'key-publish',
-  lua: `
-local now_ms = tonumber(redis.call('TIME')[1]) * 1000
+  lua: `${REDIS_TIME_LUA}
+local now_ms = redis_now_ms()
 for i = 1, #KEYS / 2 do
   local text, life, ends, generation = ARGV[4 * i - 3], ARGV[4 * i - 2], ARGV[4 * i - 1], tonumber(ARGV[4 * i])
   local ok, there = pcall(cjson.decode, redis.call('GET', KEYS[2 * i - 1]) or '')
@@ -45,15 +46,15 @@ for i = 1, #KEYS / 2 do
   local final = known and there.status == 'revoked' and ends ~= ''
   local late = ends ~= '' and tonumber(ends) <= now_ms
   if not final and not late and not (known and there.generation > generation) then
-    redis.call('SET', KEYS[2 * i - 1], text, 'PX', life)
+    if ends ~= '' then life = math.min(tonumber(life), tonumber(ends) - now_ms) end
+    redis.call('SET', KEYS[2 * i - 1], text, 'PX', string.format('%.0f', life))
   end
   redis.call('SET', KEYS[2 * i], '1', 'PX', '${SEEN_MS}')
 end
 return 1
 `,
   memory(redis, keys, args) {
-    const time = redis.call('TIME');
-    const nowMs = Number(Array.isArray(time) ? time[0] : 0) * 1_000;
+    const nowMs = redisNowMs(redis);
     for (let at = 0; at < keys.length; at += 2) {
       const [entry = '', seen = ''] = keys.slice(at, at + 2);
       const [text = '', life = '', ends, generation] = args.slice(2 * at, 2 * at + 4);
@@ -61,7 +62,8 @@ return 1
       const isFinal = there?.status === 'revoked' && ends !== '';
       const isLate = ends !== '' && Number(ends) <= nowMs;
       const isOvertaken = there !== undefined && there.generation > Number(generation);
-      if (!isFinal && !isLate && !isOvertaken) redis.call('SET', entry, text, 'PX', life);
+      const leftMs = ends === '' ? life : Math.min(Number(life), Number(ends) - nowMs);
+      if (!isFinal && !isLate && !isOvertaken) redis.call('SET', entry, text, 'PX', leftMs);
       redis.call('SET', seen, '1', 'PX', SEEN_MS);
     }
     return 1;

@@ -6,6 +6,7 @@ import type { Digester } from './digest.ts';
 import type { KeyFormat } from './key-format.ts';
 import { LOOKUP_LUA, lookup } from './lookup.ts';
 import { type Fill, type Finding, type Question, questionOf } from './question.ts';
+import { REDIS_TIME_LUA, redisNowMs } from './redis-time.ts';
 import type { Validation } from './validation.ts';
 import type { Verifier } from './verifier.ts';
 
@@ -25,13 +26,12 @@ export interface ValidatorOptions<Config> {
 /** As {@link LOOKUP_LUA} says; answers status and text. */
 const lookupScript: Script = defineScript({
   name: 'key-lookup',
-  lua: `${LOOKUP_LUA}
-local status, text = lookup(tonumber(redis.call('TIME')[1]) * 1000)
+  lua: `${LOOKUP_LUA}${REDIS_TIME_LUA}
+local status, text = lookup(redis_now_ms())
 return {status, text or ''}
 `,
   memory(redis, keys, args) {
-    const time = redis.call('TIME');
-    const found = lookup(redis, keys, args, Number(Array.isArray(time) ? time[0] : 0) * 1000);
+    const found = lookup(redis, keys, args, redisNowMs(redis));
     return [found.status, found.text];
   },
 });

@@ -54,4 +54,24 @@ describe('what a source says of a key', () => {
     clock.advance(2);
     expect(await start()).toEqual({ status: 'INVALID', reason: 'revoked' });
   });
+
+  it('stays there no longer for all the time that the look took', async () => {
+    const world = keyWorld('other-kv');
+    const key = await world.issue();
+    const [office, process] = [world.start(), world.start()];
+    const [record] = await office.keys.list();
+    const hold = world.source?.hold();
+    const answer = process.keys.validate(key);
+    await eventually(() => hold?.waiting === 1);
+    world.takeAway('redis');
+    expect(await office.keys.revoke(record?.id ?? '')).toEqual({ revoked: true, propagated: false });
+    world.giveBack();
+    world.clock.advance(LOOK_MS);
+    hold?.release();
+    expect(await answer).toMatchObject({ status: 'VALID' });
+    world.clock.advance(300_000 - LOOK_MS - 1);
+    expect(await world.start().keys.validate(key)).toMatchObject({ status: 'VALID' });
+    world.clock.advance(2);
+    expect(await world.start().keys.validate(key)).toEqual({ status: 'INVALID', reason: 'revoked' });
+  });
 });

@@ -66,6 +66,11 @@ onEveryStore('what Redis caches of keys on record elsewhere', (store) => {
     expect(await entry('one')).toMatchObject({ status: 'revoked' });
   });
 
+  it('has what was on its way for long no longer for that', async () => {
+    await publish(first, undefined, 200_000);
+    expect((await entry('one'))?.ttlMs).toBeLessThanOrEqual(100_000);
+  });
+
   it('has an entry in the place of what nobody can read', async () => {
     for (const text of ['', 'x', '[]', '5', 'null', '{"generation":"9"}']) {
       await store().execute([['SET', entryOf('one'), text]]);
