@@ -3,13 +3,16 @@ import { type Clock, elapsedSince, type Instant, instant } from '../clock.ts';
 import { ConfigError } from '../errors.ts';
 import { type ClientMisses, type ClientRule, countMiss, type Misses, NO_MISSES } from './misses.ts';
 
-/** How much guessing is borne. Valid keys that have been seen in the last 30 days are not concerned by any of it. */
+/**
+ * How much guessing is borne. Valid keys that have been seen in the last 30 days are not concerned by any of it; while Redis,
+ * which knows of those, is away, keys that this process has seen.
+ */
 export interface MissSettings {
   /** Unknown keys of one client address; `false` for no bound. */
   readonly perClient?: ClientMisses | false | undefined;
   /**
-   * Looks for unknown keys in a source other than this Redis, of all clients together: what keeps a flood from many
-   * addresses away from the database. `false` for no bound. @default 300 in 10_000 ms
+   * Unknown keys that are looked for in a source other than this Redis, of all clients together, under each pepper: what
+   * keeps a flood from many addresses away from the database. `false` for no bound. @default 300 in 10_000 ms
    */
   readonly budget?: { readonly limit: number; readonly windowMs: number } | false | undefined;
 }

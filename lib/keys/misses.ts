@@ -2,9 +2,9 @@ import type { ScriptContext } from '../store/script-twins.ts';
 
 /** How many unknown keys a client may try, and how long it is locked out then. */
 export interface ClientMisses {
-  /** Within `windowMs`. Each one after that locks out for twice as long as the one before. @default 20 */
+  /** The one that locks out first. Each one after it does for twice as long as the one before. @default 20 */
   readonly limit?: number | undefined;
-  /** @default 60_000 */
+  /** All of them are forgotten so long after the last, or after its lockout, but no sooner than that took. @default 60_000 */
   readonly windowMs?: number | undefined;
   /** The first lockout. @default 1_000 */
   readonly lockoutMs?: number | undefined;

@@ -76,6 +76,13 @@ describe('a route with scopes', () => {
     expect((await limiter.peek({ ip: '192.0.2.1' })).remaining).toBe(97);
   });
 
+  it('counts what it refuses for them as uses of the key, unless a limit refuses before', async () => {
+    const { ask, keys } = guarded();
+    const { key, record } = await keys.create({ owner: 'a', scopes: ['read'] });
+    for (let turn = 0; turn < 5; turn += 1) await ask(key);
+    expect(await keys.usage(record.id, { days: 1 })).toMatchObject([{ count: 3 }]);
+  });
+
   it('says nothing of scopes to a key that is not valid', async () => {
     const { ask, keys, keyWith } = guarded();
     const revoked = await keyWith('read');
