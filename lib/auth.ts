@@ -50,7 +50,10 @@ export function createApiKey<Config = unknown>(key: NewKey<Config>): Promise<Iss
   return getDefaults().keys.create(key) as Promise<IssuedKey<Config>>;
 }
 
-/** Ends a key, given itself or its id. @throws when Redis is away; the key then still works */
+/**
+ * Ends a key, given itself or its id. @throws when the store of record is away: the key still works, unless the error's
+ * `mayHaveRun` is `true`. Ending it again tells.
+ */
 export function revokeApiKey(keyOrId: string): Promise<Revocation> {
   return getDefaults().keys.revoke(keyOrId);
 }
@@ -94,7 +97,9 @@ export function getAuthCacheStats(): AuthCacheStats {
 export async function verifyIdentity(request: Request): Promise<IdentityCheck> {
   const { seal } = getDefaults();
   if (seal) return seal.verify(request);
-  logMisconfiguration(new ConfigError('BREAKWATER_IDENTITY_SECRET', 'must be set: a handler asks who has sent a request'));
+  logMisconfiguration(
+    new ConfigError('BREAKWATER_IDENTITY_SECRET', 'must be set: a handler asks who has sent a request'),
+  );
   return { ok: false, reason: 'unconfigured' };
 }
 

@@ -41,7 +41,8 @@ export interface KeyManagement<Config = unknown> {
   create(key: NewKey<Config>): Promise<IssuedKey<Config>>;
   /**
    * Ends a key, given itself or its id: at once in this process, elsewhere as soon as they ask Redis, which is at most
-   * `freshMs` later. @throws when the store of record is away; the key then still works.
+   * `freshMs` later. @throws when the store of record is away: the key still works, unless the error's `mayHaveRun` is `true`,
+   * for then only the answer may be lost. Ending it again tells.
    */
   revoke(keyOrId: string): Promise<Revocation>;
   /** A new key under the same id; `undefined` when there is no such key. @throws when the store of record is away */

@@ -229,6 +229,27 @@ describe('the registry of keys', () => {
     expect((await keys.validate(key)).status).toBe('VALID');
   });
 
+  it('says of a revocation whose answer is lost that it may have been made, as it was, and makes it again', async () => {
+    const store = memoryStore();
+    const elsewhere = createApiKeys({ kv: createKv({ store }) });
+    const { key, record } = await elsewhere.create({ owner: 'a' });
+    const isLosing = { answers: true };
+    const lossy: Store = {
+      ...store,
+      async execute(commands, options) {
+        const replies = await store.execute(commands, options);
+        if (isLosing.answers && commands.some(([name]) => String(name).startsWith('EVAL'))) throw new Error('reset');
+        return replies;
+      },
+    };
+    const keys = createApiKeys({ kv: createKv({ store: lossy }) });
+    await expect(keys.revoke(record.id)).rejects.toMatchObject({ code: 'STORE', mayHaveRun: true });
+    expect(await elsewhere.validate(key)).toEqual({ status: 'INVALID', reason: 'revoked' });
+    isLosing.answers = false;
+    expect(await keys.revoke(record.id)).toEqual({ revoked: true, propagated: true });
+    expect(await keys.validate(key)).toEqual({ status: 'INVALID', reason: 'revoked' });
+  });
+
   it('says that a record cannot be read instead of writing over it', async () => {
     const store = memoryStore();
     const keys = createApiKeys({ kv: createKv({ store }) });
