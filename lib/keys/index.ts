@@ -12,7 +12,7 @@ export { functionKeySource } from './source/function-key-source.ts';
 export type { SourceSettings } from './source/guarded-source.ts';
 export type { KvKeyStoreOptions } from './source/kv-key-store.ts';
 export { kvKeyStore } from './source/kv-key-store.ts';
-export type { ApiKeySource, ApiKeyStore, FoundKey } from './source/source.ts';
+export type { ApiKeySource, ApiKeyStore, FoundKey, StoredKey } from './source/source.ts';
 export type { StaticKey } from './source/static-key-source.ts';
 export { parseStaticKeys, staticKeySource } from './source/static-key-source.ts';
 export type { DayUsage } from './usage.ts';

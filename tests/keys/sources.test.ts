@@ -1,7 +1,7 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, expectTypeOf, it } from 'vitest';
 import type { KeyDigest } from '../../lib/keys/digest.ts';
 import type { IdRecord } from '../../lib/keys/record.ts';
-import { type ApiKeyStore, isKeyStore } from '../../lib/keys/source/source.ts';
+import { type ApiKeySource, type ApiKeyStore, isKeyStore } from '../../lib/keys/source/source.ts';
 import { changed, idRecord, issued, onEveryKeyStore } from '../support/every-key-store.ts';
 
 const find = (store: ApiKeyStore, digest: KeyDigest) =>
@@ -207,6 +207,12 @@ onEveryKeyStore('a store of keys', (current) => {
     expect(await store.list({ limit: 100 })).toEqual(records);
     expect(await store.list({ limit: 7, after: 'key_unknown' })).toEqual([]);
   });
+});
+
+it('a store of keys has to answer of which generation one is, which a mere source need not', () => {
+  type Answered<Source extends ApiKeySource> = NonNullable<Awaited<ReturnType<Source['findByDigest']>>>;
+  expectTypeOf<Answered<ApiKeyStore>['generation']>().toEqualTypeOf<number>();
+  expectTypeOf<Answered<ApiKeySource>['generation']>().toEqualTypeOf<number | undefined>();
 });
 
 const HOSTILE: readonly (readonly [what: string, text: string])[] = [

@@ -31,9 +31,9 @@ export function watchedSource(inner: ApiKeySource<unknown>): WatchedSource {
     return work();
   };
 
-  const findByDigest: ApiKeySource<unknown>['findByDigest'] = async (digest, options) => {
+  const look = async <Found>(digest: KeyDigest, find: () => Promise<Found>): Promise<Found> => {
     looks.push(digest);
-    const found = await unlessAway(() => inner.findByDigest(digest, options));
+    const found = await unlessAway(find);
     waiting += 1;
     await gate;
     waiting -= 1;
@@ -41,7 +41,7 @@ export function watchedSource(inner: ApiKeySource<unknown>): WatchedSource {
   };
 
   const managed = (store: ApiKeyStore<unknown>): ApiKeyStore<unknown> => ({
-    findByDigest,
+    findByDigest: (digest, options) => look(digest, () => store.findByDigest(digest, options)),
     get: (id) => unlessAway(() => store.get(id)),
     insert: (record) => unlessAway(() => store.insert(record)),
     replace: (next, previous) => unlessAway(() => store.replace(next, previous)),
@@ -50,7 +50,9 @@ export function watchedSource(inner: ApiKeySource<unknown>): WatchedSource {
 
   return {
     looks,
-    source: isKeyStore(inner) ? managed(inner) : { findByDigest },
+    source: isKeyStore(inner)
+      ? managed(inner)
+      : { findByDigest: (digest, options) => look(digest, () => inner.findByDigest(digest, options)) },
     takeAway(error = new Error('the database is gone')) {
       away = { error };
     },

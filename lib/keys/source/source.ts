@@ -25,8 +25,15 @@ export interface ApiKeySource<Config = unknown> {
   ): Promise<FoundKey<Config> | undefined | null>;
 }
 
+/** What a store says of a key: of which generation it is tells answers from before a change from those after it. */
+export type StoredKey<Config = unknown> = FoundKey<Config> & Pick<ApiKey<Config>, 'generation'>;
+
 /** A source that keys can be issued in. Every change is atomic, and rejects when it cannot be made. */
 export interface ApiKeyStore<Config = unknown> extends ApiKeySource<Config> {
+  findByDigest(
+    digest: KeyDigest,
+    options: { readonly signal: AbortSignal },
+  ): Promise<StoredKey<Config> | undefined | null>;
   get(id: string): Promise<IdRecord<Config> | undefined>;
   /** `false` when the id or a digest is taken. */
   insert(record: IdRecord<Config>): Promise<boolean>;
