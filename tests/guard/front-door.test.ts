@@ -96,6 +96,16 @@ describe('the front door', () => {
     expect(redis.requests).toHaveLength(0);
   });
 
+  it('reads no key from a URL, where logs and histories would keep it', async () => {
+    const { keys, ask, redis } = await frontDoor();
+    const { key } = await keys.create({ owner: 'acme' });
+    const before = redis.requests.length;
+    for (const path of [`/api/echo?api_key=${key}`, `/api/echo?x-api-key=${key}&authorization=${key}`, `/api/${key}`]) {
+      expect(await ask(undefined, '192.0.2.1', path)).toMatchObject({ status: 401, code: 'api-key-missing' });
+    }
+    expect(redis.requests).toHaveLength(before);
+  });
+
   it('refuses an unknown key with 401 and charges the address for the try', async () => {
     const { keys, ask } = await frontDoor();
     await keys.create({ owner: 'acme' });
