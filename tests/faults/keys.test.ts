@@ -1,7 +1,9 @@
 import { describe, expect, it } from 'vitest';
+import type { Store } from '../../lib/store/store.ts';
 import { eventually } from '../support/eventually.ts';
 import { keyWorld, type SourceKind } from '../support/key-world.ts';
 import { LOSING_TOMBSTONES, type Plant, SOUND, turnsRed } from '../support/planted-defects.ts';
+import { watchedStore } from '../support/watched-store.ts';
 
 const REVOKED = { status: 'INVALID', reason: 'revoked' };
 const UNKNOWN = { status: 'INVALID', reason: 'unknown' };
@@ -250,12 +252,40 @@ describe('an unknown key', () => {
   );
 });
 
+describe('a rotation', () => {
+  it.each<SourceKind>(['kv', 'other-kv'])(
+    'is unseen for as long as a revocation would be, by a process that can ask nobody, in %s',
+    async (kind) => {
+      const world = keyWorld(kind);
+      const key = await world.issue();
+      const link = watchedStore(world.redis);
+      const apart = world.startOn(link);
+      await apart.keys.validate(key);
+      const [record] = await world.start().keys.list();
+      expect(await world.start().keys.rotate(record?.id ?? '')).toBeDefined();
+      link.takeAway();
+      if (kind === 'other-kv') world.takeAway('source');
+      world.clock.advance(299_999);
+      expect(await apart.keys.validate(key)).toMatchObject({ status: 'VALID', degraded: true });
+      world.clock.advance(1);
+      expect(await apart.keys.validate(key)).toMatchObject({ status: 'UNAVAILABLE' });
+      link.giveBack();
+      world.giveBack();
+      world.clock.advance(10_000);
+      expect(await apart.keys.validate(key)).toEqual(REVOKED);
+    },
+  );
+});
+
 describe('one budget', () => {
+  /** The source would take longer by itself. */
+  const sourceSettings = { timeoutMs: 10_000 };
+
   it('fault 02 black hole: Redis and the source, both silent, take no longer than it says', async () => {
     const world = keyWorld('other-kv');
     const key = await world.issue();
     const silent = { ...world.redis, execute: () => new Promise<never>(() => {}) };
-    const { keys } = world.startOn(silent, { budgetMs: 1_500 });
+    const { keys } = world.startOn(silent, { sourceSettings });
     world.source?.hold();
     const begunAt = world.clock.monotonic();
     const answer = keys.validate(key).then((validation) => ({ validation, tookMs: world.clock.monotonic() - begunAt }));
@@ -268,6 +298,46 @@ describe('one budget', () => {
       validation: { status: 'UNAVAILABLE', reason: 'away', retryAfterMs: expect.any(Number) },
       tookMs: 1_500,
     });
+  });
+
+  it('fault 02 black hole: the guard takes no longer either, limits included', async () => {
+    const world = keyWorld('other-kv');
+    const key = await world.issue();
+    const silent = { ...world.redis, execute: () => new Promise<never>(() => {}) };
+    const { check } = world.startOn(silent, { sourceSettings });
+    world.source?.hold();
+    const begunAt = world.clock.monotonic();
+    const answer = check(key).then((decision) => ({ decision, tookMs: world.clock.monotonic() - begunAt }));
+    await eventually(() => world.clock.pending() > 0);
+    await world.clock.run(1_000);
+    await eventually(() => world.source?.looks.length === 1);
+    await world.clock.run(5_000);
+    expect(await answer).toMatchObject({
+      decision: { status: 503, code: 'key-store-unavailable', limits: { basis: 'local' } },
+      tookMs: 1_500,
+    });
+  });
+
+  it('fault 02 black hole: a Redis that falls silent once the source has answered keeps nobody out', async () => {
+    const world = keyWorld('other-kv');
+    const key = await world.issue();
+    const silent = { is: false };
+    const redis: Store = {
+      ...world.redis,
+      execute: (commands, options) =>
+        silent.is ? new Promise<never>(() => {}) : world.redis.execute(commands, options),
+    };
+    const { keys } = world.startOn(redis, { sourceSettings });
+    const hold = world.source?.hold();
+    const begunAt = world.clock.monotonic();
+    const answer = keys.validate(key).then(({ status }) => ({ status, tookMs: world.clock.monotonic() - begunAt }));
+    await eventually(() => hold?.waiting === 1);
+    silent.is = true;
+    await world.clock.run(1_000);
+    hold?.release();
+    await eventually(() => world.clock.pending() > 0);
+    await world.clock.run(5_000);
+    expect(await answer).toEqual({ status: 'VALID', tookMs: 1_500 });
   });
 
   it('fault 02 black hole: what is asked of a silent store of record ends, and says what is not known', async () => {
