@@ -9,6 +9,21 @@ import { memoryStore } from '../../lib/store/memory/memory-store.ts';
 const names = createKeyNames('');
 
 describe('keys on record in another Redis', () => {
+  it('are unknown there only beside its sentinel: without it the data is lost, which is no 401', async () => {
+    const records = memoryStore();
+    const source = kvKeyStore({ kv: createKv({ store: records }) });
+    const start = () => createApiKeys({ kv: createKv({ store: memoryStore() }), source });
+    const issuing = start();
+    const { key } = await issuing.create({ owner: 'acme' });
+    expect(await start().validate(issuing.format.generate())).toEqual({ status: 'INVALID', reason: 'unknown' });
+    await records.execute([['FLUSHALL']]);
+    for (const one of [key, issuing.format.generate()]) {
+      expect(await start().validate(one)).toMatchObject({ status: 'UNAVAILABLE', reason: 'away' });
+    }
+    await expect(issuing.create({ owner: 'acme' })).rejects.toMatchObject({ code: 'STORE', kind: 'unavailable' });
+    expect(await records.execute([['DBSIZE']])).toEqual([0]);
+  });
+
   it('are not taken for unknown where something else stands in the place of a record', async () => {
     const records = memoryStore();
     const source = kvKeyStore({ kv: createKv({ store: records }) });
