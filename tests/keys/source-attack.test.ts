@@ -37,6 +37,21 @@ describe('what an attack has found of keys in a source', () => {
     },
   );
 
+  it('a key that was found by another digest is none, whatever a database takes for equal', async () => {
+    const world = keyWorld('other-kv');
+    await world.issue();
+    const found = (digest: string) => ({ id: 'x', owner: 'o', digest });
+    for (const [change, status] of [
+      [(digest: string) => digest, 'VALID'],
+      [(digest: string) => digest.toLowerCase(), 'INVALID'],
+      [(digest: string) => `${digest} `, 'INVALID'],
+      [() => '', 'INVALID'],
+    ] as const) {
+      const { keys } = world.start({ source: { findByDigest: async ({ digest }) => found(change(digest)) } });
+      expect(await keys.validate(world.unknown())).toMatchObject({ status });
+    }
+  });
+
   it('that there is no such key is as old as the question', async () => {
     const world = keyWorld('other-kv');
     await world.issue();
