@@ -26,6 +26,17 @@ describe('the default client', () => {
     return names.map((name) => /^auth:1:([^:]+):/.exec(name)?.[1]).filter(Boolean);
   };
 
+  it('warns once, in production, that keys are stored without a pepper, and not where there is one', async () => {
+    const warn = vi.spyOn(console, 'warn').mockImplementation(() => undefined);
+    const { keys } = started({ NODE_ENV: 'production' });
+    for (const owner of ['a', 'b']) await keys.validate((await keys.create({ owner })).key);
+    expect(warn.mock.calls).toEqual([['[KV] BREAKWATER_KEY_PEPPER is not set: API keys are stored as plain SHA-256']]);
+    warn.mockClear();
+    started({ NODE_ENV: 'production', BREAKWATER_KEY_PEPPER: NEW });
+    expect(warn).not.toHaveBeenCalled();
+    warn.mockRestore();
+  });
+
   it('goes on with the keys of older peppers, and with those from before there was one', async () => {
     const plain = await started({}).keys.create({ owner: 'plain' });
     const old = await started({ BREAKWATER_KEY_PEPPER: OLD }).keys.create({ owner: 'old' });
