@@ -84,6 +84,22 @@ describe('a source of API keys', () => {
     expect(guarded.circuit()).toMatchObject({ consecutiveFailures: 1, lastFailure: { kind: 'deadline' } });
   });
 
+  it('has half a second for a look and 32 of them, of which keys never seen use 16, unless told otherwise', async () => {
+    const { clock, looks, find } = rig();
+    const answers = [...Array(17).keys()].map((n) => find(`u${n}`, 10_000, false).catch((error: unknown) => error));
+    expect(looks).toHaveLength(16);
+    answers.push(...[...Array(17).keys()].map((n) => find(`s${n}`, 10_000).catch((error: unknown) => error)));
+    expect(looks).toHaveLength(32);
+    clock.advance(499);
+    expect(looks.every(({ signal }) => !signal.aborted)).toBe(true);
+    clock.advance(1);
+    expect(looks.every(({ signal }) => signal.aborted)).toBe(true);
+    const codes = (await Promise.all(answers)).map((error) => (error as { code?: string }).code);
+    expect(
+      [codes.filter((code) => code === 'DEADLINE'), codes.filter((code) => code === 'STORE')].map((all) => all.length),
+    ).toEqual([32, 2]);
+  });
+
   it('lets a caller with less time leave without a word about the source, whose answer still counts', async () => {
     const { clock, looks, find, guarded } = rig({ timeoutMs: 500 });
     const hurried = find('a', 100);
