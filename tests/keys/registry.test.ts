@@ -229,6 +229,22 @@ describe('the registry of keys', () => {
     expect((await keys.validate(key)).status).toBe('VALID');
   });
 
+  it('begins a store with its first key, unless it may not, or has seen one there before', async () => {
+    const store = memoryStore();
+    const [careful, keys] = [false, undefined].map((mayBegin) => createApiKeys({ kv: createKv({ store }), mayBegin }));
+    await expect(careful?.create({ owner: 'a' })).rejects.toMatchObject({ code: 'STORE', kind: 'unavailable' });
+    expect(await store.execute([['DBSIZE']])).toEqual([0]);
+    const first = await keys?.create({ owner: 'a' });
+    expect(await careful?.create({ owner: 'b' })).toBeDefined();
+    await store.execute([['FLUSHALL']]);
+    for (const one of [careful, keys]) {
+      await expect(one?.create({ owner: 'c' })).rejects.toMatchObject({ code: 'STORE', kind: 'unavailable' });
+    }
+    const fresh = createApiKeys({ kv: createKv({ store }) });
+    await fresh.create({ owner: 'd' });
+    expect(await fresh.validate(first?.key ?? '')).toEqual({ status: 'INVALID', reason: 'unknown' });
+  });
+
   it('says of a revocation whose answer is lost that it may have been made, as it was, and makes it again', async () => {
     const store = memoryStore();
     const elsewhere = createApiKeys({ kv: createKv({ store }) });
