@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { eventually } from '../support/eventually.ts';
+import { heldStore } from '../support/held-store.ts';
 import { keyWorld, PEPPER, type SourceKind } from '../support/key-world.ts';
 
 const DAY_MS = 86_400_000;
@@ -115,6 +116,22 @@ describe.each<SourceKind>(['kv', 'other-kv'])('uses of keys on record in %s', (k
     await check(plain.key);
     expect((await keys.usage(plain.record.id, { days: 1 }))?.[0]?.count).toBe(4);
     expect((await keys.usage(quota.record.id, { days: 1 }))?.[0]?.count).toBe(3);
+  });
+
+  it('are told once: what went along with a request whose answer was lost is not sent again', async () => {
+    const world = keyWorld(kind);
+    const held = heldStore(world.redis);
+    const { keys, check } = world.startOn(held);
+    const { key, record } = await keys.create({ owner: 'a' });
+    await check(key);
+    for (let turn = 0; turn < 4; turn += 1) await check(key, '192.0.2.1', '/unlimited');
+    held.hold();
+    const flushed = keys.flush();
+    await eventually(() => held.held === 1);
+    held.lose();
+    await flushed;
+    await keys.flush();
+    expect((await keys.usage(record.id, { days: 1 }))?.[0]?.count).toBe(5);
   });
 
   it('are told with the rest when a process ends', async () => {
