@@ -75,6 +75,15 @@ describe('the seal of an identity', () => {
     expect(await seal.verify(request(value))).toEqual({ ok: false, reason: 'old' });
   });
 
+  it('is good for less than a minute, unless told otherwise', async () => {
+    const { clock, seal, request, sealed } = sealing();
+    const value = await sealed();
+    clock.advance(59_999);
+    expect((await seal.verify(request(value))).ok).toBe(true);
+    clock.advance(1);
+    expect(await seal.verify(request(value))).toEqual({ ok: false, reason: 'old' });
+  });
+
   it.each([
     ['another path', 'https://example.test/api/keys', 'GET'],
     ['a path below', `${new URL(URL_).origin}/api/echo/x`, 'GET'],

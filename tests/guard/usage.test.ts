@@ -26,14 +26,15 @@ describe.each<SourceKind>(['kv', 'other-kv'])('uses of keys on record in %s', (k
     expect(days?.[1]?.day).toBe(today);
   });
 
-  it('are kept for thirty days', async () => {
+  it('are kept for thirty days, the whole of each of them', async () => {
     const world = keyWorld(kind);
     const { keys, check } = world.start();
     const { key, record } = await keys.create({ owner: 'a' });
+    world.clock.advance(DAY_MS - (world.clock.now() % DAY_MS));
     await check(key);
-    world.clock.advance(29 * DAY_MS);
+    world.clock.advance(30 * DAY_MS - 1);
     expect((await keys.usage(record.id))?.at(-1)).toMatchObject({ count: 1 });
-    world.clock.advance(3 * DAY_MS + 1);
+    world.clock.advance(2 * DAY_MS + 2);
     expect([...(await world.redis.execute([['KEYS', 'usage:*']]))].flat()).toEqual([]);
   });
 
