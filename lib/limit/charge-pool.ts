@@ -219,8 +219,10 @@ function called(cost: number): ChargeCall {
   return { mode: 'take', cost, need: cost, id: '' };
 }
 
+/** With the length of the subject: otherwise one could be written that looks like two accounts. */
 function accountId({ rule, subject }: Charge): string {
-  return `${rule.name}:${rule.kind}:${rule.periodUs}:${rule.capacity}:${rule.limit}:${rule.leaseMs}:${subject}`;
+  const { name, kind, periodUs, capacity, limit, leaseMs } = rule;
+  return `${name}:${kind}:${periodUs}:${capacity}:${limit}:${leaseMs}:${subject.length}:${subject}`;
 }
 
 /** Whether somebody's time was up: that check has been counted in this process. */

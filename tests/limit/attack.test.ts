@@ -1,4 +1,6 @@
 import { describe, expect, it } from 'vitest';
+import { createKv } from '../../lib/client/kv-client.ts';
+import { createLimiter } from '../../lib/limit/limiter.ts';
 import type { LimitResult } from '../../lib/limit/result.ts';
 import { ALGORITHMS, heldRig, limitRig, sharedStore } from '../support/limit-rig.ts';
 import { allowNoUnhandledRejection } from '../support/unhandled-rejections.ts';
@@ -139,3 +141,23 @@ async function outcomeAsResult(check: Promise<LimitResult>): Promise<LimitResult
   if (outcome instanceof Error) throw outcome;
   return outcome;
 }
+
+describe('a subject from outside', () => {
+  it('is no other account, nor two of them, for checks of the same turn', async () => {
+    const { clock, store } = sharedStore();
+    const quota = { limit: LIMIT, windowMs: HOUR_MS };
+    const policies = [
+      { name: 'one', ...quota },
+      { name: 'two', ...quota },
+    ];
+    const limiter = createLimiter({ kv: createKv({ store, clock }), policies, refusalTtlMs: 0 });
+    const { rule } = await limiter.chargeOf('two', 'b');
+    const numbers = `${rule.kind}:${rule.periodUs}:${rule.capacity}:${rule.limit}:${rule.leaseMs}`;
+    for (const hostile of [`a two:${numbers}:b`, `a two:${numbers}:1:b`]) {
+      await Promise.all([limiter.check({ one: hostile }), limiter.check({ one: 'a', two: 'b' })]);
+      expect((await limiter.peek({ one: hostile })).remaining).toBe(LIMIT - 1);
+    }
+    expect((await limiter.peek({ one: 'a' })).remaining).toBe(LIMIT - 2);
+    expect((await limiter.peek({ two: 'b' })).remaining).toBe(LIMIT - 2);
+  });
+});
