@@ -1,10 +1,9 @@
 import type { CallOptions } from '../client/call.ts';
 import { type Clock, elapsedSince, type Instant, instant } from '../clock.ts';
-import { isKvError } from '../errors.ts';
 import type { Ask } from './asking.ts';
 import type { ChargeCall } from './charge.ts';
 import type { Leases } from './leases.ts';
-import { untilCallerLeaves } from './leaving.ts';
+import { isOverdue, untilCallerLeaves } from './leaving.ts';
 import type { Ledger } from './ledger.ts';
 import type { Charge } from './policy.ts';
 import { type Answer, type LimitResult, policyResult, summarise } from './result.ts';
@@ -112,7 +111,8 @@ export function createChargePool({
         served = servedBy(answer, cost, count);
         leases.learn(asked, cost, answer, sentAt, served * cost);
         const late = waiters.slice(0, served).filter(({ left }) => isOverdue(left));
-        if (late.length > 0) ledger.grantedLate(asked, late.length * cost);
+        // All of them: what was held in advance has been charged to Redis before.
+        if (late.length > 0) ledger.grantedLate(charges, late.length * cost);
       }
       const refused = waiters.filter((waiter, index) => {
         const mayAsk = index >= served && !waiter.wasRefused && !waiter.left?.aborted;
@@ -223,11 +223,6 @@ function called(cost: number): ChargeCall {
 function accountId({ rule, subject }: Charge): string {
   const { name, kind, periodUs, capacity, limit, leaseMs } = rule;
   return `${name}:${kind}:${periodUs}:${capacity}:${limit}:${leaseMs}:${subject.length}:${subject}`;
-}
-
-/** Whether somebody's time was up: that check has been counted in this process. */
-function isOverdue(left: AbortSignal | undefined): boolean {
-  return left?.aborted === true && isKvError(left.reason) && left.reason.code === 'DEADLINE';
 }
 
 /** How many of `count` checks were granted. */

@@ -1,6 +1,6 @@
 import type { CallOptions } from '../client/call.ts';
 import type { Clock } from '../clock.ts';
-import { DeadlineError } from '../errors.ts';
+import { DeadlineError, isKvError } from '../errors.ts';
 import { withDeadline } from '../resilience/deadline.ts';
 
 export interface Patience extends CallOptions {
@@ -26,4 +26,9 @@ export function untilCallerLeaves<T>(
   return withDeadline({ clock, timeoutMs: limitMs, controller, expired }, work).finally(() =>
     signal?.removeEventListener('abort', leave),
   );
+}
+
+/** Whether somebody's time was up: that check has been counted in this process. */
+export function isOverdue(left: AbortSignal | undefined): boolean {
+  return left?.aborted === true && isKvError(left.reason) && left.reason.code === 'DEADLINE';
 }

@@ -3,7 +3,7 @@ import { randomBase62 } from '../client/crypto.ts';
 import type { Clock } from '../clock.ts';
 import type { Ask } from './asking.ts';
 import type { ChargeCall } from './charge.ts';
-import { untilCallerLeaves } from './leaving.ts';
+import { isOverdue, untilCallerLeaves } from './leaving.ts';
 import type { Ledger } from './ledger.ts';
 import type { Charge } from './policy.ts';
 import type { LimitResult } from './result.ts';
@@ -53,6 +53,7 @@ export function createSlots({ clock, timeoutMs: longestMs, ask, ledger }: SlotOp
         const result = withRelease(ledger.conclude(charges, await ask(charges, call), call), charges, call);
         // Nobody else can: it would be held to its end.
         if (left.aborted) void result.release?.();
+        if (isOverdue(left) && result.allowed && result.basis === 'store') ledger.grantedLate(charges, cost);
         return result;
       });
     },

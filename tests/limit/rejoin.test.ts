@@ -177,3 +177,36 @@ describe('a limit that is divided while Redis is away', () => {
     expect(admitted).toBeGreaterThanOrEqual(limit * (windows - 1));
   });
 });
+
+describe('a check of two policies that Redis grants after its own deadline', () => {
+  const RATE = { name: 'rate', limit: 100, windowMs: 100 * HOUR_MS } as const;
+
+  const impatient = async ({ clock, held, limiter }: ReturnType<typeof heldRig>) => {
+    held.hold();
+    const check = limiter.check({ rate: 'a', other: 'a' }, { timeoutMs: 50 });
+    await clock.run(50);
+    expect(await check).toMatchObject({ allowed: true, basis: 'local' });
+    held.deliver();
+    await clock.run(0);
+  };
+
+  it('is charged once beside slots', async () => {
+    const slots = { name: 'other', algorithm: 'concurrency', limit: 5, windowMs: HOUR_MS } as const;
+    const rig = heldRig(RATE, { policies: [RATE, slots] });
+    await rig.limiter.peek({ rate: 'a' });
+    await impatient(rig);
+    expect((await rig.limiter.peek({ rate: 'a' })).remaining).toBe(99);
+    expect((await rig.limiter.peek({ other: 'a' })).remaining).toBe(5);
+  });
+
+  it('is charged once to an account of which it was held in advance', async () => {
+    const leased = { name: 'other', limit: 100, windowMs: 100 * HOUR_MS, maxOverAdmission: 0.5 } as const;
+    const rig = heldRig(RATE, { policies: [RATE, leased], prefetch: false });
+    const charge = await rig.limiter.chargeOf('other', 'a');
+    while (rig.limiter.leases.held(charge) === 0) await rig.limiter.check({ other: 'a' });
+    const { remaining } = await rig.limiter.peek({ other: 'a' });
+    await impatient(rig);
+    expect((await rig.limiter.peek({ other: 'a' })).remaining).toBe(remaining);
+    expect((await rig.limiter.peek({ rate: 'a' })).remaining).toBe(99);
+  });
+});
