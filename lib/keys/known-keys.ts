@@ -52,6 +52,8 @@ export function createKnownKeys<Config>(options: KnownKeysOptions): KnownKeys<Co
   const known = createLru<Known<Config>>(maxEntries);
   const absent = createLru<Instant>(maxEntries);
   const superseded = createLru<Superseded>(maxEntries);
+  /** When a change was made that is no longer remembered: nothing that was asked before is believed any more. */
+  let overAt = Number.NEGATIVE_INFINITY;
 
   const within = (at: Instant, ms: number) => elapsedSince(at, clock) < ms;
 
@@ -68,7 +70,7 @@ export function createKnownKeys<Config>(options: KnownKeysOptions): KnownKeys<Co
   };
 
   const younger = (found: Known<Config> | undefined, ms: number): DigestRecord<Config> | undefined => {
-    if (!found || !within(found.at, ms)) return undefined;
+    if (!found || !within(found.at, ms) || found.at.monotonic <= overAt) return undefined;
     return found.record.generation < (supersededOf(found.record)?.outdatedBelow ?? 0) ? undefined : found.record;
   };
 
@@ -103,7 +105,11 @@ export function createKnownKeys<Config>(options: KnownKeysOptions): KnownKeys<Co
       absent.delete(digest);
     },
     supersede(id, generation, as) {
-      const { revokedBelow = 0, outdatedBelow = 0 } = superseded.get(id) ?? {};
+      const before = superseded.get(id);
+      if (!before && superseded.size >= maxEntries) {
+        for (const [, { at }] of superseded.take(1)) overAt = Math.max(overAt, at.monotonic);
+      }
+      const { revokedBelow = 0, outdatedBelow = 0 } = before ?? {};
       superseded.set(id, {
         revokedBelow: as === 'revoked' ? Math.max(generation, revokedBelow) : revokedBelow,
         outdatedBelow: as === 'outdated' ? Math.max(generation, outdatedBelow) : outdatedBelow,

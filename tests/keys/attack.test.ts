@@ -69,6 +69,29 @@ describe('a revocation that this process has made', () => {
       expect(await keys.validate(key)).toEqual(REVOKED);
     },
   );
+
+  it('lets nobody in again after more of them than it remembers', async () => {
+    const world = keyWorld('other-kv');
+    const { keys } = world.start({ maxKnownKeys: 3 });
+    const { key } = await keys.create({ owner: 'a' });
+    expect(await keys.validate(key)).toMatchObject({ status: 'VALID' });
+    const others = await Promise.all(Array.from({ length: 4 }, () => keys.create({ owner: 'b' })));
+    for (const one of [key, ...others.map((other) => other.record.id)]) await keys.revoke(one);
+    expect(await keys.validate(key)).toEqual(REVOKED);
+    world.takeAway('both');
+    expect(await keys.validate(key)).toEqual(REVOKED);
+  });
+
+  it('passes nobody on an old answer after more of them than it remembers', async () => {
+    const world = keyWorld('other-kv');
+    const { keys } = world.start({ maxKnownKeys: 3 });
+    const { key } = await keys.create({ owner: 'a' });
+    await keys.validate(key);
+    const others = await Promise.all(Array.from({ length: 4 }, () => keys.create({ owner: 'b' })));
+    for (const one of [key, ...others.map((other) => other.record.id)]) await keys.revoke(one);
+    world.takeAway('both');
+    expect(await keys.validate(key)).toMatchObject({ status: 'UNAVAILABLE' });
+  });
 });
 
 describe('a key that is created', () => {

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { instant } from '../../lib/clock.ts';
 import { createKnownKeys } from '../../lib/keys/known-keys.ts';
 import type { DigestRecord } from '../../lib/keys/record.ts';
 import { manualClock } from '../../lib/testing/manual-clock.ts';
@@ -89,5 +90,25 @@ describe('what a process knows of keys', () => {
     expect(known.fresh('guess99')).toBe('absent');
     for (let index = 0; index < 100; index += 1) known.note(`d${index}`, ACTIVE);
     expect(known.size).toBe(3);
+  });
+
+  it('believes no answer again that a revocation has ended, however many have been made since', () => {
+    const { clock, known } = knownKeys(3);
+    known.note('d', ACTIVE);
+    clock.advance(1);
+    for (const id of ['k', 'l', 'm', 'n', 'o', 'p']) known.supersede(id, 2, 'revoked');
+    expect([known.fresh('d'), known.stale('d')]).toEqual([undefined, undefined]);
+    clock.advance(1);
+    known.note('e', ACTIVE);
+    expect(known.fresh('e')).toEqual(ACTIVE);
+  });
+
+  it('believes an answer under way that such a revocation has ended no more than one that was there', () => {
+    const { clock, known } = knownKeys(3);
+    const before = instant(clock);
+    clock.advance(1);
+    for (const id of ['k', 'l', 'm', 'n']) known.supersede(id, 2, 'revoked');
+    known.note('d', ACTIVE, before);
+    expect([known.fresh('d'), known.stale('d')]).toEqual([undefined, undefined]);
   });
 });
