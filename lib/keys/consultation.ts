@@ -33,6 +33,12 @@ interface Found {
   readonly askedAt: Instant;
 }
 
+/** It has none of them, and was asked for the first one then. */
+interface NotFound {
+  readonly text?: undefined;
+  readonly askedAt: Instant;
+}
+
 /** Fills nothing in, and takes back what was counted. */
 const FORGIVEN: Fill = { text: '', place: -1, endsAt: 0 };
 
@@ -43,24 +49,27 @@ export function consult<Config>(
 ): Consult<Config> {
   const { clock } = kv;
 
-  /** What the source says of the first digest that it knows. */
+  /** What the source says of the first digest that it knows. A look that is joined may have begun before. */
   const find = async (
     { digests }: Question,
     seen: boolean,
     timeoutMs: number,
     signal: AbortSignal | undefined,
-  ): Promise<Found | undefined> => {
-    const begunAt = clock.monotonic();
+  ): Promise<Found | NotFound> => {
+    const begunAt = instant(clock);
+    let firstAt = begunAt;
     for (const [index, digest] of digests.entries()) {
-      const leftMs = timeoutMs - (clock.monotonic() - begunAt);
+      const leftMs = timeoutMs - (clock.monotonic() - begunAt.monotonic);
       const answer = await source?.find(digest, { timeoutMs: leftMs, signal, seen });
-      if (!answer?.found) continue;
+      if (!answer) continue;
       const { found, askedAt } = answer;
+      if (askedAt.monotonic < firstAt.monotonic) firstAt = askedAt;
+      if (!found) continue;
       // A database may take letters for others; an answer about another digest is none.
       if (found.digest !== undefined && !constantTimeEqual(found.digest, digest.digest)) continue;
       return { text: recordTextOf(found, digest.kid) ?? '', place: index + 1, askedAt };
     }
-    return undefined;
+    return { askedAt: firstAt };
   };
 
   /**
@@ -90,10 +99,9 @@ export function consult<Config>(
   };
 
   return async (question, { missed, saidAt }, timeoutMs, signal) => {
-    const askedAt = instant(clock);
     try {
       const found = await find(question, missed === undefined, timeoutMs, signal);
-      if (!found) return { validation: forget(question, askedAt), fill: undefined };
+      if (found.text === undefined) return { validation: forget(question, found.askedAt), fill: undefined };
       const record = readDigestRecord<Config>(found.text);
       if (!record) {
         unreadable('what the source of API keys answered is no key');

@@ -22,7 +22,10 @@ export interface KnownKeys<Config> {
   stale(digest: string): DigestRecord<Config> | undefined;
   /** Whether a key with this digest has ever been found here, however long ago. */
   hasSeen(digest: string): boolean;
-  /** Notes an answer to a question that was asked at `askedAt`. A revocation noted here is never replaced by an answer that says otherwise. */
+  /**
+   * Notes an answer to a question that was asked at `askedAt`. A revocation noted here is never replaced by an answer that
+   * says otherwise, nor is any answer by one to an earlier question, unless that tells of a revocation or a later generation.
+   */
   note(digest: string, record: DigestRecord<Config>, askedAt?: Instant): void;
   noteAbsent(digest: string, askedAt?: Instant): void;
   /** Forgets an answer, but no revocation. */
@@ -88,13 +91,18 @@ export function createKnownKeys<Config>(options: KnownKeysOptions): KnownKeys<Co
     },
     hasSeen: (digest) => known.get(digest) !== undefined,
     note(digest, record, askedAt = instant(clock)) {
-      absent.delete(digest);
       const found = known.get(digest);
       if (tombstone(found)) return;
+      const isLater = (answered: Instant | undefined) => answered && answered.monotonic > askedAt.monotonic;
+      const isOvertaken = isLater(absent.get(digest)) || (found && isLater(found.at) && !isAfter(record, found.record));
+      if (record.status === 'active' && isOvertaken) return;
+      absent.delete(digest);
       known.set(digest, { record, at: askedAt });
     },
     noteAbsent(digest, askedAt = instant(clock)) {
-      if (!tombstone(known.get(digest))) known.delete(digest);
+      const found = known.get(digest);
+      if (found && found.at.monotonic > askedAt.monotonic) return;
+      if (!tombstone(found)) known.delete(digest);
       absent.set(digest, askedAt);
     },
     forget(digest) {
@@ -120,4 +128,8 @@ export function createKnownKeys<Config>(options: KnownKeysOptions): KnownKeys<Co
       return known.size;
     },
   };
+}
+
+function isAfter(one: DigestRecord<unknown>, other: DigestRecord<unknown>): boolean {
+  return one.generation > other.generation;
 }

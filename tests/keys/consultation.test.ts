@@ -4,6 +4,7 @@ import { keyWorld } from '../support/key-world.ts';
 
 /** A look that is under way while its key is revoked, and that somebody joins `LOOK_MS` after it has begun. */
 const LOOK_MS = 400;
+const UNKNOWN = { status: 'INVALID', reason: 'unknown' };
 
 async function joinedLook(isRedisAway: boolean) {
   const world = keyWorld('other-kv');
@@ -73,5 +74,31 @@ describe('what a source says of a key', () => {
     expect(await world.start().keys.validate(key)).toMatchObject({ status: 'VALID' });
     world.clock.advance(2);
     expect(await world.start().keys.validate(key)).toEqual({ status: 'INVALID', reason: 'revoked' });
+  });
+
+  it('that there is no such key is used for negativeTtlMs from when the look began, by those too who joined it', async () => {
+    const world = keyWorld('other-kv');
+    await world.issue();
+    const settings = { negativeTtlMs: 1_000, budgetMs: 100_000, sourceSettings: { timeoutMs: 60_000 } };
+    const { keys } = world.start(settings);
+    const key = world.unknown();
+    const hold = world.source?.hold();
+    const first = keys.validate(key);
+    await eventually(() => hold?.waiting === 1);
+    world.clock.advance(LOOK_MS);
+    const asked = world.redis.requests.length;
+    const second = keys.validate(key);
+    await eventually(() => world.redis.requests.length > asked);
+    await world.clock.run(0);
+    hold?.release();
+    expect(await Promise.all([first, second])).toEqual([UNKNOWN, UNKNOWN]);
+    const looks = () => world.source?.looks.length;
+    expect(looks()).toBe(1);
+    world.clock.advance(1_000 - LOOK_MS - 1);
+    await keys.validate(key);
+    expect(looks()).toBe(1);
+    world.clock.advance(1);
+    await keys.validate(key);
+    expect(looks()).toBe(2);
   });
 });

@@ -81,6 +81,19 @@ describe('what a process knows of keys', () => {
     expect([known.fresh('d'), known.stale('d')]).toEqual([undefined, undefined]);
   });
 
+  it.each([1, 9_999, 25_000])('lets a key that was ended here pass no more, whatever else is: %i keys', (others) => {
+    const { clock, known } = knownKeys();
+    known.note('d', ACTIVE);
+    known.supersede('k', 2, 'revoked');
+    for (let index = 0; index < others; index += 1) known.supersede(`other ${index}`, 2, 'revoked');
+    expect(known.fresh('d')).not.toEqual(ACTIVE);
+    clock.advance(99);
+    expect(known.stale('d')).not.toEqual(ACTIVE);
+    // An answer that was under way when the last of them was ended.
+    known.note('late', { ...ACTIVE, id: `other ${others - 1}` });
+    expect(known.stale('late')).toMatchObject({ status: 'revoked' });
+  });
+
   it('is bounded, and unknown keys push out none that are valid', () => {
     const { known } = knownKeys(3);
     known.note('valid', ACTIVE);
@@ -110,5 +123,22 @@ describe('what a process knows of keys', () => {
     for (const id of ['k', 'l', 'm', 'n']) known.supersede(id, 2, 'revoked');
     known.note('d', ACTIVE, before);
     expect([known.fresh('d'), known.stale('d')]).toEqual([undefined, undefined]);
+  });
+
+  it('takes no answer to an earlier question for news, unless it is of a revocation or a later generation', () => {
+    const { clock, known } = knownKeys();
+    const before = instant(clock);
+    clock.advance(1);
+    known.noteAbsent('gone');
+    known.note('gone', ACTIVE, before);
+    expect([known.fresh('gone'), known.stale('gone')]).toEqual(['absent', undefined]);
+    known.note('there', ACTIVE);
+    known.noteAbsent('there', before);
+    known.note('there', { ...ACTIVE, owner: 'before' }, before);
+    expect(known.fresh('there')).toEqual(ACTIVE);
+    known.note('there', { ...ACTIVE, generation: 2 }, before);
+    expect(known.fresh('there')).toMatchObject({ generation: 2 });
+    known.note('there', REVOKED, before);
+    expect(known.fresh('there')).toEqual(REVOKED);
   });
 });
