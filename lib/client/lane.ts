@@ -71,8 +71,10 @@ export function createLane(options: LaneOptions): Lane {
   };
 
   return {
-    async ask(commands, given) {
+    async ask(callers, given) {
       given.signal?.throwIfAborted();
+      // The caller's arrays may change under us, and replies would go to the wrong callers.
+      const commands = callers.map(copyCommand);
       const [only] = commands;
       const keys = only && commands.length === 1 && coalesces ? coalescibleKeys(only) : undefined;
       if (only && keys) {
@@ -112,6 +114,10 @@ function withSignal<T>(signal: AbortSignal | undefined, work: (controller: Abort
   const abandon = () => controller.abort(signal.reason);
   signal.addEventListener('abort', abandon);
   return work(controller).finally(() => signal.removeEventListener('abort', abandon));
+}
+
+function copyCommand([name, ...rest]: Command): Command {
+  return [name, ...rest];
 }
 
 function copyReply(reply: Reply): Reply {
