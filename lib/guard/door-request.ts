@@ -7,7 +7,7 @@ import type { ApiKey } from '../keys/record.ts';
 import type { Usage } from '../keys/usage.ts';
 import type { Verifier } from '../keys/verifier.ts';
 import type { ChargeCall } from '../limit/charge.ts';
-import { orThrow } from '../limit/ledger.ts';
+import { type Bill, orThrow } from '../limit/ledger.ts';
 import type { Limiter } from '../limit/limiter.ts';
 import { type Charge, withQuota } from '../limit/policy.ts';
 import { type LimitResult, summarise } from '../limit/result.ts';
@@ -74,11 +74,12 @@ export function createDoorRequest({ kv, verifier, limiter, usage }: DoorRequestO
     charges: readonly DoorCharge[],
     validation: Finding<unknown>,
     sentAt: Instant,
+    bill: Bill,
   ): LimitResult | undefined => {
     const active = activeCharges(charges, validation);
     // A key that Redis finds active was charged, even if this process knows better.
     const there = status !== 'active' ? active.filter(isByAddress) : validation.status === 'VALID' ? active : charges;
-    const limits = there.length > 0 ? conclude(there, reply, sentAt) : undefined;
+    const limits = there.length > 0 ? conclude(there, reply, sentAt, bill) : undefined;
     // A key that passes on an old answer, because its record cannot be read, is counted here. Not all or none.
     const left = status === 'active' ? [] : active.filter((charge) => !isByAddress(charge));
     if (left.length === 0 || limits?.allowed === false) return limits;
@@ -86,8 +87,13 @@ export function createDoorRequest({ kv, verifier, limiter, usage }: DoorRequestO
     return summarise([...(limits?.policies ?? []), ...here.policies], here.basis, clock.now());
   };
 
-  const conclude = (charges: readonly DoorCharge[], reply: Value | undefined, sentAt: Instant): LimitResult => {
-    const answer = ledger.read(charges, reply);
+  const conclude = (
+    charges: readonly DoorCharge[],
+    reply: Value | undefined,
+    sentAt: Instant,
+    bill: Bill,
+  ): LimitResult => {
+    const answer = bill.read(charges, reply);
     if (answer) leases.learn(charges, COST, answer, sentAt, answer.granted ? COST : 0);
     return ledger.conclude(charges, answer, TAKE);
   };
@@ -101,11 +107,19 @@ export function createDoorRequest({ kv, verifier, limiter, usage }: DoorRequestO
   };
 
   const send: DoorRequest = async (asking, charges) => {
+    const bill = ledger.bill(charges, leases.wants(charges));
+    try {
+      return await sendBill(asking, charges, bill);
+    } finally {
+      bill.close();
+    }
+  };
+
+  const sendBill = async (asking: Asking, charges: readonly DoorCharge[], bill: Bill): Promise<Reached> => {
     const { question, fill, endsAt, counting } = asking;
     const query = charges.length > 0 ? ledger.epoch.query() : undefined;
     const found = verifier.lookup(question, fill);
-    const rules = ledger.rules(charges, leases.wants(charges));
-    const policies = charges.flatMap(({ rule, byKey }, index) => [rule.name, byKey ? 1 : 0, rules[index] ?? '']);
+    const policies = charges.flatMap(({ rule, byKey }, index) => [rule.name, byKey ? 1 : 0, bill.rules[index] ?? '']);
     const counters = usage && counting !== 'none' ? question.digests.map(usage.keyOf) : [];
     const keys = [...found.keys, ...counters, ...ledger.keys(charges)];
     const args = ['', ...found.args, COST, usage ? COUNTING[counting] : '', usage?.today() ?? '', ...policies];
@@ -117,6 +131,7 @@ export function createDoorRequest({ kv, verifier, limiter, usage }: DoorRequestO
     const isRefused = charged === '';
     const isCounted = COUNTED.has(counting) && status === 'active' && used !== -2 && asArray(charged)[0] === 1;
     if (query?.learn(epoch) && !isRefused) {
+      bill.close();
       const again = await send({ ...asking, counting: isCounted ? 'none' : counting }, charges);
       if (!isCounted) return again;
       return { ...again, limits: withDay(again.limits, again.validation, used), isCounted };
@@ -126,7 +141,7 @@ export function createDoorRequest({ kv, verifier, limiter, usage }: DoorRequestO
     if (used === -2) {
       kv.notify({ type: 'unreadable', at: clock.now(), feature: 'keys', problem: 'counter of uses of another kind' });
     }
-    const limits = countedBy(status, charged, charges, validation, sentAt);
+    const limits = countedBy(status, charged, charges, validation, sentAt, bill);
     const withUses = counting === 'count' ? limits : withDay(limits, validation, used);
     return { validation, limits: withUses, isCounted: isCounted || used === -2 };
   };

@@ -95,7 +95,7 @@ export function createFrontDoor({ kv, verifier, limiter, usage, budgetMs }: Fron
   /** The charges that apply, counted in this process. */
   const chargeHere = (charges: readonly DoorCharge[], validation: Finding<unknown>, reason: unknown) => {
     const active = activeCharges(charges, validation);
-    return active.length > 0 ? ledger.without(active, TAKE, reason) : undefined;
+    return active.length > 0 ? ledger.fallBack(active, TAKE, reason) : undefined;
   };
 
   /** The key from Redis, its limits in this process, because of `reason`. */

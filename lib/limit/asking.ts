@@ -2,7 +2,7 @@ import type { CallOptions } from '../client/call.ts';
 import type { KvClient } from '../client/kv-client.ts';
 import { runScriptsWith, type ScriptCall } from '../client/script.ts';
 import { type ChargeCall, chargeScript, ruleArgument } from './charge.ts';
-import { type Ledger, orThrow } from './ledger.ts';
+import { type Bill, type Ledger, orThrow } from './ledger.ts';
 import type { Charge } from './policy.ts';
 import type { AccountAnswer, Answer } from './result.ts';
 
@@ -42,27 +42,29 @@ export function createAsk(kv: KvClient, ledger: Ledger): Ask {
     const { wants = [], ...callOptions } = options;
     const groups = groupsOf(charges, wants);
     const query = ledger.epoch.query();
-    const scripts = groups.map((group) => scriptCall(group, call));
+    const bills = groups.map((group) => ledger.bill(group.charges, group.wants, call.mode));
+    const scripts = groups.map((group, index) => scriptCall(group, call, bills[index]));
     const results = await runScriptsWith(kv, scripts, query.commands, callOptions).catch((error: unknown) => {
-      if (call.mode === 'take') ledger.failed(charges, error);
+      for (const bill of bills) bill.close();
       throw error;
     });
-    if (query.learn(results[groups.length])) return ask(charges, call, options);
+    const isOver = query.learn(results[groups.length]);
     const answers = groups.map((group, index) => {
-      const result = results[index];
-      if (!(result instanceof Error)) return ledger.read(group.charges, result, call.mode);
-      if (call.mode === 'take') ledger.failed(group.charges, result);
-      return undefined;
+      const [bill, result] = [bills[index], results[index]];
+      const answer = isOver || result instanceof Error ? undefined : bill?.read(group.charges, result);
+      bill?.close();
+      return answer;
     });
+    if (isOver) return ask(charges, call, options);
     const answer = groups.length === 1 ? answers[0] : await agree(charges, groups, answers, call);
     for (const result of results.slice(0, groups.length)) orThrow(result);
     return answer;
   };
 
-  const scriptCall = ({ charges, wants }: Group, { mode, cost, need, id }: ChargeCall): ScriptCall => ({
+  const scriptCall = ({ charges }: Group, { mode, cost, need, id }: ChargeCall, bill?: Bill): ScriptCall => ({
     script: chargeScript,
     keys: ledger.keys(charges),
-    args: ['', mode, cost, need, id, ...ledger.rules(charges, wants, mode)],
+    args: ['', mode, cost, need, id, ...(bill?.rules ?? [])],
   });
 
   /** One answer of several: as many checks are granted as all of them have granted. */

@@ -12,14 +12,14 @@ export interface LocalAccount {
 
 /** What this process has granted by itself while Redis was away, and what Redis is to hear of once it is back. */
 export interface Debts {
-  /** What a charge of this account carries along. Nothing while another one that carries it is under way. */
-  carry(account: LocalAccount): number;
+  /** What a charge of this account carries along, by the request of this name. Nothing while another one that carries it is under way. */
+  carry(account: LocalAccount, by: symbol): number;
   /** As `carry`, for a look: it carries nothing. */
   owed(account: LocalAccount): number;
   /** Redis has granted a charge: it knows of what that has carried. */
-  paid(account: LocalAccount): void;
-  /** A charge was not granted, or is lost: what it carried is still owed. `wasSent` is false where it never left. */
-  unpaid(account: LocalAccount, wasSent?: boolean): void;
+  paid(account: LocalAccount, by: symbol): void;
+  /** A charge was not granted, or is lost: what it carried is still owed. */
+  unpaid(account: LocalAccount, by: symbol): void;
   /** What is under way went to keys that are no more: it is still owed. */
   allUnpaid(): void;
   /** Redis has granted these permits as well, too late to be heard. */
@@ -34,12 +34,11 @@ export interface DebtOptions {
   readonly longestMs: number;
 }
 
-/** What is under way. Which of the charges that come back has carried it cannot be told in every case. */
+/** What is under way, and by which request. */
 interface Carried {
   readonly permits: number;
   readonly sentAt: Instant;
-  /** Charges that have asked since, and carry nothing. */
-  others: number;
+  readonly by: symbol;
 }
 
 export function createDebts({ clock, local, maxKeys, longestMs }: DebtOptions): Debts {
@@ -69,23 +68,19 @@ export function createDebts({ clock, local, maxKeys, longestMs }: DebtOptions): 
 
   return {
     owed: (account) => (underWay(account) ? 0 : countHere(account)),
-    carry(account) {
-      const earlier = underWay(account);
-      if (earlier) earlier.others += 1;
-      const permits = earlier ? 0 : countHere(account);
-      if (permits > 0) carried.set(account.key, { permits, sentAt: instant(clock), others: 0 });
+    carry(account, by) {
+      const permits = underWay(account) ? 0 : countHere(account);
+      if (permits > 0) carried.set(account.key, { permits, sentAt: instant(clock), by });
       return permits;
     },
-    paid(account) {
-      const { permits } = carried.get(account.key) ?? { permits: 0 };
-      if (permits > 0) forgive(account, permits);
+    paid(account, by) {
+      const found = carried.get(account.key);
+      if (found?.by !== by) return;
+      forgive(account, found.permits);
       carried.delete(account.key);
     },
-    unpaid(account, wasSent = true) {
-      const earlier = underWay(account);
-      // While the circuit lets a probe through, it is the probe that carries, and others that are not let through.
-      if (earlier && earlier.others > 0 && !wasSent) earlier.others -= 1;
-      else carried.delete(account.key);
+    unpaid(account, by) {
+      if (carried.get(account.key)?.by === by) carried.delete(account.key);
     },
     allUnpaid: carried.clear,
     forgive,

@@ -42,24 +42,28 @@ export interface Ledger {
   readonly epoch: Epoch;
   /** Keys of the charges in the current epoch. */
   keys(charges: readonly Charge[]): readonly string[];
-  /** The charges as the script reads them, with what each of them would hold in advance, and owes. */
-  rules(charges: readonly Charge[], wants?: readonly number[] | undefined, mode?: ChargeMode): readonly Argument[];
-  /** What the script answered. `undefined`, and an event, where it cannot be read. */
-  read(charges: readonly Charge[], reply: Value | undefined, mode?: ChargeMode): Answer | undefined;
-  /** Charges that were to be made there have failed with `error`. */
-  failed(charges: readonly Charge[], error: unknown): void;
+  /** Puts charges into one request. Close it when that is over. */
+  bill(charges: readonly Charge[], wants?: readonly number[] | undefined, mode?: ChargeMode): Bill;
   /** Redis has granted these permits to a check that no longer waited, and was counted here. */
   grantedLate(charges: readonly Charge[], permits: number): void;
   /** The result of one check; without an answer that can be read, that of `here`. */
   conclude(charges: readonly Charge[], answer: Answer | undefined, call: ChargeCall): LimitResult;
   /** The answer without Redis, for an `error` that says that it is away or that it cannot read a key; others are thrown. */
   fallBack(charges: readonly Charge[], call: ChargeCall, error: unknown): LimitResult;
-  /** As `failed` and `fallBack`. */
-  without(charges: readonly Charge[], call: ChargeCall, error: unknown): LimitResult;
   /** The answer without Redis, as configured. */
   here(charges: readonly Charge[], call: ChargeCall): LimitResult;
   /** Forgets what was counted here; all of it without `charges`. */
   forgetLocal(charges?: readonly Charge[]): void;
+}
+
+/** Charges of one request. */
+export interface Bill {
+  /** The charges as the script reads them, with what each of them would hold in advance, and owes. */
+  readonly rules: readonly Argument[];
+  /** What the script answered, about some of them at least. `undefined`, and an event, where it cannot be read. */
+  read(charges: readonly Charge[], reply: Value | undefined): Answer | undefined;
+  /** What Redis has not said that it was charged is still owed. */
+  close(): void;
 }
 
 export function createLedger({ kv, onUnavailable, maxLocalKeys, expectedProcesses, leases }: LedgerOptions): Ledger {
@@ -91,16 +95,35 @@ export function createLedger({ kv, onUnavailable, maxLocalKeys, expectedProcesse
   const notifyUnreadable = (problem: string) =>
     kv.notify({ type: 'unreadable', at: kv.clock.now(), feature: 'limit', problem });
 
-  /** Permits granted here that are not back yet: Redis has not heard of them. */
-  const owed = (charge: Charge, mode: ChargeMode): number => {
-    // What is owed goes with what is taken, or it would be written twice.
-    if (local.size === 0 || mode === 'give') return 0;
-    return mode === 'take' ? debts.carry(accountOf(charge)) : debts.owed(accountOf(charge));
-  };
-
-  const failed: Ledger['failed'] = (charges, error) => {
-    const wasSent = !(isKvError(error) && error.code === 'CIRCUIT_OPEN');
-    if (local.size > 0) for (const charge of charges) debts.unpaid(accountOf(charge), wasSent);
+  const bill: Ledger['bill'] = (charges, wants = [], mode = 'take') => {
+    const by = Symbol('bill');
+    const carrying: LocalAccount[] = [];
+    /** Permits granted here that are not back yet: Redis has not heard of them. */
+    const owed = (charge: Charge): number => {
+      // What is owed goes with what is taken, or it would be written twice.
+      if (local.size === 0 || mode === 'give') return 0;
+      const account = accountOf(charge);
+      if (mode === 'peek') return debts.owed(account);
+      carrying.push(account);
+      return debts.carry(account, by);
+    };
+    return {
+      rules: charges.map((charge, index) => ruleArgument(charge.rule, wants[index] ?? 0, owed(charge))),
+      read(answered, reply) {
+        markBack();
+        const answer = readAnswer(reply, answered.length);
+        if (!answer) notifyUnreadable('unexpected reply of the script');
+        if (carrying.length > 0) {
+          answered.forEach((charge, index) => {
+            if (answer?.accounts[index]?.taken) debts.paid(accountOf(charge), by);
+          });
+        }
+        return answer;
+      },
+      close() {
+        for (const account of carrying) debts.unpaid(account, by);
+      },
+    };
   };
 
   const byPolicy = (charges: readonly Charge[], allowed: boolean) =>
@@ -139,30 +162,11 @@ export function createLedger({ kv, onUnavailable, maxLocalKeys, expectedProcesse
       charges.map(({ rule, subject }) =>
         epoch.key(rule.kind === 'g' ? rule.name : `${rule.name}.${rule.kind}`, subject),
       ),
-    rules: (charges, wants = [], mode = 'take') =>
-      charges.map((charge, index) => ruleArgument(charge.rule, wants[index] ?? 0, owed(charge, mode))),
-
-    read(charges, reply, mode = 'take') {
-      markBack();
-      const answer = readAnswer(reply, charges.length);
-      if (!answer) notifyUnreadable('unexpected reply of the script');
-      if (local.size > 0 && mode === 'take') {
-        charges.forEach((charge, index) => {
-          const settle = answer?.accounts[index]?.taken ? debts.paid : debts.unpaid;
-          settle(accountOf(charge));
-        });
-      }
-      return answer;
-    },
-    failed,
+    bill,
     grantedLate(charges, permits) {
       if (local.size > 0) for (const charge of charges) debts.forgive(accountOf(charge), permits);
     },
     fallBack,
-    without(charges, call, error) {
-      failed(charges, error);
-      return fallBack(charges, call, error);
-    },
     forgetLocal(charges) {
       if (charges) for (const charge of charges) local.forget(localKey(charge));
       else local.clear();

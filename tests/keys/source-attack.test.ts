@@ -137,4 +137,20 @@ describe('what an attack has found of keys in a source', () => {
     await Promise.all(flood);
     expect(world.source?.looks).toHaveLength(1);
   });
+
+  it('a key that Redis has forgotten is charged with what was granted to it while Redis was away', async () => {
+    const world = keyWorld('other-kv');
+    const key = await world.issue({ limits: { key: { limit: 6, windowMs: 3_600_000 } } });
+    const { check } = world.start();
+    expect(await check(key)).toMatchObject({ outcome: 'allow' });
+    await world.start().keys.forget(key);
+    world.takeAway('redis');
+    for (let turn = 0; turn < 4; turn += 1) expect(await check(key)).toMatchObject({ outcome: 'allow' });
+    world.giveBack();
+    world.clock.advance(11_000);
+    expect(await check(key)).toMatchObject({ outcome: 'allow' });
+    expect(world.source?.looks).toHaveLength(2);
+    expect(await check(key)).toMatchObject({ outcome: 'deny', status: 429 });
+    expect(await world.start().check(key)).toMatchObject({ outcome: 'deny', status: 429 });
+  });
 });

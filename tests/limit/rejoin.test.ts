@@ -1,6 +1,8 @@
 import { describe, expect, it } from 'vitest';
+import type { Store } from '../../lib/store/store.ts';
 import { ALGORITHMS, heldRig, limitRig, sharedStore } from '../support/limit-rig.ts';
 import { allowNoUnhandledRejection } from '../support/unhandled-rejections.ts';
+import { watchedStore } from '../support/watched-store.ts';
 
 allowNoUnhandledRejection();
 
@@ -71,6 +73,50 @@ describe.each(COUNTING)('after an outage, %s', (algorithm) => {
     expect((await peek()).remaining).toBe(100 - 40 - 1 - 5);
     await take();
     expect((await peek()).remaining).toBe(100 - 40 - 1 - 5 - 1);
+  });
+
+  it('charges a debt once although another check fails while the one that carries it is under way', async () => {
+    const { clock, held, store, take, peek } = heldRig(policy);
+    await peek();
+    store.takeAway();
+    await take(40);
+    store.giveBack();
+    held.hold();
+    const carrier = take(1);
+    await clock.run(0);
+    store.takeAway();
+    expect(await take(2)).toMatchObject({ basis: 'local' });
+    store.giveBack();
+    const later = take(3);
+    await clock.run(0);
+    held.deliver();
+    await Promise.all([carrier, later]);
+    expect((await peek()).remaining).toBe(100 - 40 - 1 - 2 - 3);
+    expect((await take()).remaining).toBe(100 - 40 - 1 - 2 - 3 - 1);
+  });
+
+  it('still owes what left with a check that never got there, though another one that carried nothing was granted', async () => {
+    const shared = sharedStore();
+    let isLost = false;
+    const execute: Store['execute'] = (commands, options) =>
+      isLost ? new Promise(() => {}) : shared.store.execute(commands, options);
+    const { clock, store, take, peek } = limitRig(
+      policy,
+      {},
+      { clock: shared.clock, store: watchedStore({ ...shared.store, execute }) },
+    );
+    await peek();
+    store.takeAway();
+    await take(40);
+    store.giveBack();
+    isLost = true;
+    const carrier = take(1);
+    await clock.run(0);
+    isLost = false;
+    expect(await take(2)).toMatchObject({ allowed: true, basis: 'store' });
+    await clock.run(1_000);
+    expect(await carrier).toMatchObject({ basis: 'local' });
+    expect((await peek()).remaining).toBe(100 - 40 - 1 - 2);
   });
 
   it('still owes what left with a check whose reply was lost, and never more than the account can hold', async () => {

@@ -179,7 +179,7 @@ export async function leaseWorld(options: LeaseWorldOptions): Promise<LeaseWorld
       const names = results.filter(({ allowed }) => !allowed).map(({ policy }) => policy);
       const charges = await Promise.all(names.map((name) => limiter.chargeOf(name, subjects[name] ?? '')));
       const keys = limiter.ledger.keys(charges);
-      const rules = limiter.ledger.rules(charges);
+      const rules = limiter.ledger.bill(charges).rules;
       const peek: Command = ['EVALSHA', String(sha1), keys.length, ...keys, '', 'peek', cost, cost, '', ...rules];
       const [reply] = await store.execute([peek]);
       return names.filter((_, index) => Array.isArray(reply) && reply[4 * index + 4] === 0);
