@@ -51,6 +51,8 @@ export function createLane(options: LaneOptions): Lane {
   };
 
   const bounded = (commands: readonly Command[], { signal, timeoutMs, atomic, within }: AskOptions) => {
+    // Who has left between a failure and the second attempt would not be heard of any more.
+    signal?.throwIfAborted();
     if (timeoutMs === undefined || timeoutMs >= longestMs) return request(commands, { signal, atomic, within });
     let sent = false;
     const onSent = () => {

@@ -31,6 +31,25 @@ describe('a retry of reads', () => {
     expect(clock.pending()).toBe(0);
   });
 
+  it.each([1_000, 500])('is not made for a caller who leaves just then, of %d ms', async (timeoutMs) => {
+    for (let turns = 0; turns < 20; turns += 1) {
+      const { clock, kv, store, request } = scriptedClient({ retry: { reads: true }, coalesce: false });
+      const controller = new AbortController();
+      let left: unknown;
+      kv.command(['GET', 'a'], { signal: controller.signal, timeoutMs }).catch((reason: unknown) => {
+        left = reason;
+      });
+      await clock.run(1);
+      request(0).fail(AWAY);
+      for (let turn = 0; turn < turns; turn += 1) await Promise.resolve();
+      controller.abort('left');
+      await clock.run(0);
+      expect(left).toBe('left');
+      expect(store.sent.slice(1).every(({ signal }) => signal?.aborted)).toBe(true);
+      expect(clock.pending()).toBe(0);
+    }
+  });
+
   it('ends with the second failure', async () => {
     const { clock, kv, store, seen, execute } = scriptedClient({ retry: { reads: true } });
     store.respond(() => AWAY);
