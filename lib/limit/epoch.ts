@@ -66,7 +66,10 @@ export function createEpoch(kv: KvClient, onChange: () => void = () => {}): Epoc
       };
     },
     async raise() {
+      const before = answered;
       const raised = String(await kv.command(['INCR', name]));
+      // Another one, made later, has been answered before this one.
+      if (answered > before && Number(current) > Number(raised)) return;
       asked += 1;
       adopt(asked, raised);
     },

@@ -4,6 +4,7 @@ import { createEpoch } from '../../lib/limit/epoch.ts';
 import { createLimiter } from '../../lib/limit/limiter.ts';
 import { memoryStore } from '../../lib/store/memory/memory-store.ts';
 import { manualClock } from '../../lib/testing/manual-clock.ts';
+import { scriptedStore } from '../../lib/testing/scripted-store.ts';
 import { watchedStore } from '../support/watched-store.ts';
 
 function shared() {
@@ -98,6 +99,21 @@ describe('clearing all limits', () => {
     expect(first.learn('6')).toBe(true);
     expect(epoch.key('p', 'a')).toBe('ratelimit:e7:p:a');
     expect(epoch.query().learn(undefined)).toBe(false);
+  });
+
+  it('is not undone by the answer to an earlier clear that comes after that of a later one', async () => {
+    const clock = manualClock();
+    const store = scriptedStore();
+    const epoch = createEpoch(createKv({ store, clock }));
+    const first = epoch.raise();
+    await clock.run(0);
+    const second = epoch.raise();
+    await clock.run(0);
+    store.sent[1]?.answer([2]);
+    await second;
+    store.sent[0]?.answer([1]);
+    await first;
+    expect(epoch.key('p', 'a')).toBe('ratelimit:e2:p:a');
   });
 
   it('is learnt by all who were under way in the old one, not only by the first whose answer tells of it', () => {
