@@ -132,6 +132,7 @@ describe('creating a key', () => {
       ['owner', { owner: `of ${key}.` }],
       ['scopes', { owner: 'a', scopes: ['read', key] }],
       ['config', { owner: 'a', config: { notes: [`see ${key}`] } }],
+      ['config', { owner: 'a', config: `see\n${key}` }],
       ['config', { owner: 'a', config: { [key]: 1 } }],
     ] as const) {
       const response = await create(body);

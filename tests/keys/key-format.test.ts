@@ -85,6 +85,18 @@ describe('the format of keys', () => {
     }
   });
 
+  it.each([
+    ['a line break', '\n'],
+    ['a tab', '\t'],
+    ['a control character', '\u001b'],
+    ['letters', 'key'],
+    ['more letters than a prefix has', 'x'.repeat(40)],
+    ['the beginning of what looks like another', `a_b_${'0'.repeat(36)}`],
+  ])('is found right behind %s, in JSON too', (_what, before) => {
+    const text = before + format.generate();
+    expect([holdsKey(text), holdsKey(JSON.stringify({ text }))]).toEqual([true, true]);
+  });
+
   it('shows its prefix and its last four characters, and no more', () => {
     const key = format.generate();
     expect(displayOf(key, format)).toBe(`bw_live_…${key.slice(-4)}`);
