@@ -8,6 +8,8 @@ export interface Identity {
 }
 
 export type RefusalCode =
+  /** No two servers agree on what it decodes to. */
+  | 'path-malformed'
   | 'api-key-missing'
   | 'api-key-malformed'
   | 'api-key-invalid'
@@ -38,7 +40,7 @@ export interface Allowance {
 
 export interface Refusal {
   readonly outcome: 'deny';
-  readonly status: 401 | 403 | 429 | 503;
+  readonly status: 400 | 401 | 403 | 429 | 503;
   readonly code: RefusalCode;
   /** What the route asks for, where the key has not all of it. */
   readonly scopes: readonly string[] | undefined;

@@ -11,6 +11,7 @@ import { readCredential } from './credentials.ts';
 import { type Decision, type Degradation, deny, refusalBy, withLimits } from './decision.ts';
 import type { DoorCharge } from './door-request.ts';
 import { createFrontDoor } from './front-door.ts';
+import { isDecodable } from './path.ts';
 import { createRouteMatcher, type MatchedRoute, type Route } from './routes.ts';
 import { coversScopes } from './scopes.ts';
 
@@ -118,6 +119,7 @@ export function createGuard(options: GuardOptions): Guard {
     async check(request, pathname = new URL(request.url).pathname) {
       const route = match(request.method, pathname);
       if (!route) return allow(undefined, undefined);
+      if (!isDecodable(pathname)) return deny(400, 'path-malformed');
       const said = access.ofClient(request.headers, clientIp);
       if (said === 'deny') return deny(403, 'address-denied');
       if (said === 'unknown') notifyUnknown();

@@ -12,6 +12,7 @@ const QUOTA_EXCEEDED = 'https://iana.org/assignments/http-problem-types#quota-ex
 const REDUCED_CAPACITY = 'https://iana.org/assignments/http-problem-types#temporary-reduced-capacity';
 
 const PROBLEMS: Readonly<Record<RefusalCode, { readonly detail: string; readonly type?: string }>> = {
+  'path-malformed': { detail: 'The path is not UTF-8 in percent-encoding.' },
   'api-key-missing': { detail: 'Send an API key as "Authorization: Bearer <key>" or in the header x-api-key.' },
   'api-key-malformed': { detail: 'What was sent is not an API key.' },
   'api-key-invalid': { detail: 'This API key is unknown, revoked or expired.' },

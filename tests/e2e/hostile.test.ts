@@ -59,6 +59,14 @@ describe('hostile input', () => {
     expect(await raw(bytes)).toMatch(/^HTTP\/1\.1 [34]\d\d /);
   });
 
+  it.each(['/api/%ff', '/api/%', '/api/keys/%c3/usage', '/api/health/%ED%A0%80', '/api/whoami/%zz'])(
+    'gets a 400 for the path %s, with a key too, and not what the framework makes of it',
+    async (path) => {
+      const answer = await raw(request(path, `x-api-key: ${key}`));
+      expect(answer).toBe('HTTP/1.1 400 Bad Request');
+    },
+  );
+
   it('is cut off at a header of 64 KB', async () => {
     const answer = await raw(request('/api/whoami', `x-api-key: ${'k'.repeat(65_536)}`));
     expect(['cut off', 'HTTP/1.1 431 Request Header Fields Too Large']).toContain(answer);

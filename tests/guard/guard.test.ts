@@ -199,6 +199,24 @@ describe('the guard', () => {
     },
   );
 
+  it.each(['/api/%ff', '/api/%', '/%61pi/%c3/x', '/api/%ED%A0%80', '/api/echo/%zz'])(
+    'refuses %s, which servers make different things of, with and without a key, and asks nobody',
+    async (path) => {
+      const { ask, keys, store } = guarded(memoryStore());
+      const { key } = await keys.create({ owner: 'a' });
+      const before = store.requests.length;
+      for (const sent of [key, undefined])
+        expect(await ask(sent, { path })).toMatchObject({ status: 400, code: 'path-malformed' });
+      expect(store.requests.length).toBe(before);
+    },
+  );
+
+  it('passes a path that nobody can decode where no route concerns it', async () => {
+    for (const path of ['/elsewhere/100%', '/%ff', '/open/%ff', '/open?%ff']) {
+      expect(await guarded(memoryStore()).ask(undefined, { path })).toMatchObject({ outcome: 'allow' });
+    }
+  });
+
   it('guards HEAD as GET, which answers it', async () => {
     const { ask } = guarded(memoryStore());
     expect(await ask(undefined, { path: '/read', method: 'HEAD' })).toMatchObject({ status: 401 });
@@ -275,7 +293,8 @@ describe('the guard', () => {
       expect(await ask(text)).toMatchObject({ status: 401 });
       expect(await ask(undefined, { headers: { authorization: `Bearer ${text}` } })).toMatchObject({ status: 401 });
       expect(await ask(undefined, { path: '/public', ip: text })).toMatchObject({ outcome: 'allow' });
-      expect(await ask(undefined, { path: `/api/${encodeURIComponent(text)}%zz` })).toMatchObject({ status: 401 });
+      expect(await ask(undefined, { path: `/api/${encodeURIComponent(text)}` })).toMatchObject({ status: 401 });
+      expect(await ask(undefined, { path: `/api/${encodeURIComponent(text)}%zz` })).toMatchObject({ status: 400 });
     }
   });
 

@@ -51,6 +51,15 @@ describe('a refusal', () => {
     expect(await response.json()).toMatchObject({ status: 401, code, type: 'about:blank' });
   });
 
+  it('for a path that nobody can decode is a 400 that does not repeat it', async () => {
+    const response = toResponse(deny(400, 'path-malformed'));
+    expect([response.status, response.headers.has('www-authenticate')]).toEqual([400, false]);
+    expect(await response.json()).toEqual({
+      ...{ type: 'about:blank', title: 'Bad Request', status: 400, code: 'path-malformed' },
+      detail: 'The path is not UTF-8 in percent-encoding.',
+    });
+  });
+
   it.each<[string, readonly string[] | undefined, string]>([
     ['one scope', ['admin'], ', scope="admin"'],
     ['several', ['keys:read', 'a.b-c_d:*'], ', scope="keys:read a.b-c_d:*"'],
