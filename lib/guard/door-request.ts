@@ -101,8 +101,9 @@ export function createDoorRequest({ kv, verifier, limiter, usage }: DoorRequestO
   /** `limits` with what is left of the key's day. */
   const withDay = (limits: LimitResult | undefined, validation: Finding<unknown>, used: Value | undefined) => {
     const quota = validation.status === 'VALID' ? validation.key.dailyQuota : null;
-    if (quota === null || typeof used !== 'number' || used < 0 || limits?.allowed === false) return limits;
-    const day = dailyQuotaResult(quota, used, true, clock.now());
+    const uses = usesIn(used);
+    if (quota === null || uses === undefined || limits?.allowed === false) return limits;
+    const day = dailyQuotaResult(quota, uses, true, clock.now());
     return summarise([...(limits?.policies ?? []), day], limits?.basis ?? 'store', clock.now());
   };
 
@@ -164,7 +165,7 @@ export function createDoorRequest({ kv, verifier, limiter, usage }: DoorRequestO
   const overQuota = (validation: Finding<unknown>, used: Value | undefined): LimitResult | undefined => {
     const quota = validation.status === 'VALID' ? validation.key.dailyQuota : null;
     if (quota === null) return undefined;
-    return summarise([dailyQuotaResult(quota, Number(used), false, clock.now())], 'store', clock.now());
+    return summarise([dailyQuotaResult(quota, usesIn(used), false, clock.now())], 'store', clock.now());
   };
 
   return send;
@@ -180,6 +181,11 @@ export function activeCharges(charges: readonly DoorCharge[], validation: Findin
 function withPlan(one: DoorCharge, key: ApiKey): DoorCharge {
   const quota = one.byKey ? quotaIn(key, one.rule.name, one.rule.kind) : undefined;
   return quota ? { ...one, rule: withQuota(one.rule, quota) } : one;
+}
+
+/** `undefined` where none are counted, and for what is no count. */
+function usesIn(used: Value | undefined): number | undefined {
+  return typeof used === 'number' && Number.isSafeInteger(used) && used >= 0 ? used : undefined;
 }
 
 export function isByAddress({ byKey }: DoorCharge): boolean {

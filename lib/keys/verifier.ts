@@ -9,6 +9,9 @@ import type { Ask, Fill, Finding, Question } from './question.ts';
 import { createRecordReader } from './record-reader.ts';
 import type { Validation } from './validation.ts';
 
+/** No lockout and no budget is for longer than a day. */
+const MAX_WAIT_MS = 86_400_000;
+
 export interface VerifierStats {
   hits: number;
   misses: number;
@@ -57,7 +60,7 @@ export function createVerifier<Config>(options: VerifierOptions<Config>): Verifi
 
   const waiting = (reason: 'busy' | 'locked', text: Value | undefined): Validation<Config> => ({
     ...{ status: 'UNAVAILABLE', reason },
-    retryAfterMs: Math.max(1, Number(text) || RETRY_MS),
+    retryAfterMs: Math.min(Math.max(1, Number(text) || RETRY_MS), MAX_WAIT_MS),
   });
 
   return {
@@ -112,7 +115,8 @@ export function createVerifier<Config>(options: VerifierOptions<Config>): Verifi
         const record = read(nameOf(question), text);
         if (record) return remember(question, record, askedAt);
       }
-      if (status === 'ask') return asked(text, instant(clock));
+      // Without a source there is nobody to ask, and nobody's silence would be a 401.
+      if (source && status === 'ask') return asked(text, instant(clock));
       if (status === 'locked' || status === 'busy') return waiting(status, text);
       if (status === 'absent') {
         hasSeenStore = true;
@@ -122,7 +126,7 @@ export function createVerifier<Config>(options: VerifierOptions<Config>): Verifi
         known.forget(nameOf(question));
         return { status: 'INVALID', reason: 'expired' };
       }
-      if (status === 'forgiven') return { status: 'ASK', missed: undefined, saidAt: undefined };
+      if (source && status === 'forgiven') return { status: 'ASK', missed: undefined, saidAt: undefined };
       if (status === 'lost') kv.notify({ type: 'keys-lost', at: clock.now() });
       else unreadable('record of another kind or version');
       return source ? { status: 'ASK', missed: undefined, saidAt: undefined } : recall(question);

@@ -60,7 +60,7 @@ export interface Answer {
 
 /** Reads the reply of `charge` about `count` accounts. `undefined` when it is not one. */
 export function readAnswer(reply: Value | undefined, count: number): Answer | undefined {
-  if (!Array.isArray(reply) || reply.length !== 1 + 4 * count || !reply.every(Number.isInteger)) return undefined;
+  if (!Array.isArray(reply) || reply.length !== 1 + 4 * count || !reply.every(Number.isSafeInteger)) return undefined;
   const numbers = reply as readonly number[];
   const isPossible = numbers.every((number, at) => (at === 0 ? number === 0 || number === 1 : number >= lowest(at)));
   if (!isPossible) return undefined;
