@@ -78,7 +78,13 @@ function parseCommand(value: unknown): Command {
 }
 
 function argumentText(value: unknown): string {
-  return typeof value === 'string' ? value : JSON.stringify(value);
+  if (typeof value === 'string') return value;
+  try {
+    return JSON.stringify(value);
+  } catch {
+    // What was parsed can only be nested deeper than the stack.
+    throw new Refusal(400, 'ERR failed to parse command: nested too deep');
+  }
 }
 
 function parseJson(body: string): unknown {

@@ -181,6 +181,17 @@ describe('a request that is malformed', () => {
     expect(endpoint.requests()).toBe(before);
   });
 
+  it('by nesting deeper than the stack is told so too', async () => {
+    const deep = `["SET","k",${'['.repeat(100_000)}${']'.repeat(100_000)}]`;
+    for (const [path, body] of [
+      ['/', deep],
+      ['/pipeline', `[["PING"],${deep}]`],
+      ['/multi-exec', `[${deep}]`],
+    ] as const) {
+      expect(await post(path, body)).toEqual(refused(400, 'ERR failed to parse command: nested too deep'));
+    }
+  });
+
   it('by GET of the root is told so too', async () => {
     expect(await call('/')).toEqual(refused(400, 'ERR empty command'));
   });
