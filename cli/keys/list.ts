@@ -1,7 +1,7 @@
 import type { CommandIo } from '../command.ts';
 import { readArguments, wantNoMore } from './arguments.ts';
 import { Failure } from './failure.ts';
-import { tabulateKeys } from './output.ts';
+import { json, tabulateKeys } from './output.ts';
 import { wantKeys, withKeys } from './session.ts';
 
 const OPTIONS = {
@@ -14,7 +14,7 @@ const OPTIONS = {
 export async function listKeys(args: readonly string[], io: CommandIo): Promise<number> {
   const { values, positionals } = readArguments(args, OPTIONS);
   wantNoMore(positionals);
-  const { after, json } = values;
+  const { after } = values;
   if (!/^\d{1,4}$/.test(values.limit)) throw new Failure(2, '--limit must be a whole number from 1 to 1000');
   const limit = Number(values.limit);
   return withKeys(io, { changes: false }, async (session) => {
@@ -24,10 +24,10 @@ export async function listKeys(args: readonly string[], io: CommandIo): Promise<
       throw new Failure(3, 'There is no such key to go on after');
     }
     const next = keys.length === limit ? (keys.at(-1)?.id ?? null) : null;
-    if (json) io.print(JSON.stringify({ keys, next }));
+    if (values.json) io.print(json({ keys, next }));
     else if (keys.length === 0) io.complain(after === undefined ? 'No active keys' : 'No more active keys');
     else for (const line of tabulateKeys(keys)) io.print(line);
-    if (!json && next !== null) io.complain(`There may be more: --after ${next}`);
+    if (!values.json && next !== null) io.complain(`There may be more: --after ${next}`);
     return 0;
   });
 }

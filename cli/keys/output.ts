@@ -12,7 +12,7 @@ export interface Form {
 /** Prints a new key, once, and nothing else on standard output. */
 export function printIssued(issued: IssuedKey<unknown>, form: Form, { io, hasPepper }: KeysSession): void {
   const { key, record } = issued;
-  io.print(form.json ? JSON.stringify(issued) : key);
+  io.print(form.json ? json(issued) : key);
   if (form.quiet) return;
   if (!hasPepper) {
     io.complain(
@@ -87,7 +87,21 @@ function instant(ms: number): string {
   return Number.isNaN(date.getTime()) ? String(ms) : date.toISOString();
 }
 
-/** `text` without what a terminal would obey: an owner may have been named by a stranger. */
+/** What a terminal would obey: an owner may have been named by a stranger. */
+const OBEYED = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/gu;
+
+/** `text` without what a terminal would obey. */
 function visible(text: string): string {
-  return text.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/gu, (found) => `\\u{${found.codePointAt(0)?.toString(16)}}`);
+  return text.replace(OBEYED, (found) => `\\u{${found.codePointAt(0)?.toString(16)}}`);
+}
+
+/** `value` as JSON without what a terminal would obey: of that JSON itself escapes a part only. */
+export function json(value: unknown): string {
+  const escaped = (found: string) =>
+    Array.from({ length: found.length }, (_, at) => unit(found.charCodeAt(at))).join('');
+  return JSON.stringify(value).replace(OBEYED, escaped);
+}
+
+function unit(code: number): string {
+  return `\\u${code.toString(16).padStart(4, '0')}`;
 }

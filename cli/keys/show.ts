@@ -1,6 +1,6 @@
 import type { CommandIo } from '../command.ts';
 import { readArguments } from './arguments.ts';
-import { describeKey } from './output.ts';
+import { describeKey, json } from './output.ts';
 import { withKeys } from './session.ts';
 import { noSuchKey, readTarget, resolveTarget } from './target.ts';
 
@@ -15,7 +15,7 @@ export async function showKey(args: readonly string[], io: CommandIo): Promise<n
   const target = await readTarget(positionals, values['from-env'], io);
   return withKeys(io, { changes: false }, async (session) => {
     const key = (await session.keys.get(await resolveTarget(target, session))) ?? (await noSuchKey(session));
-    for (const line of values.json ? [JSON.stringify(key)] : describeKey(key)) io.print(line);
+    for (const line of values.json ? [json(key)] : describeKey(key)) io.print(line);
     return 0;
   });
 }

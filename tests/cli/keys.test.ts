@@ -265,6 +265,22 @@ describe('breakwater keys, on a real Redis', () => {
         expect(printed.join('')).not.toMatch(/[\p{Cc}\p{Cf}]/u);
       }
     });
+
+    it('shows nothing that a terminal would obey as a document either, which says the same', async () => {
+      await issue();
+      const named = { owner: 'evil\u009b1m\u202e\u007f\n', config: { 'a\u{e0001}\u2028': '\u0085é😀' } };
+      const { record } = await application().create(named);
+      for (const args of [
+        ['show', record.id, '--json'],
+        ['list', '--json'],
+      ]) {
+        const { printed } = await keys(...args);
+        expect(printed.join('')).not.toMatch(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/u);
+        expect(printed.join('')).toContain('é😀');
+        const said = JSON.parse(printed.join('')) as { keys?: readonly unknown[] };
+        expect(said.keys?.at(-1) ?? said).toMatchObject(named);
+      }
+    });
   });
 
   describe('rotate', () => {
