@@ -58,6 +58,8 @@ describe('a credential that is none', () => {
     ['with a byte that is not ASCII', [`${KEY}\xff`], /api-key-malformed/],
     ['with UTF-8', [`${KEY}\xc3\xa9`], /api-key-malformed/],
     ['behind a space that is none', ['Authorization: Bearer \xc2\xa0KEY'], /api-key-malformed/],
+    ['behind a single byte that is a space elsewhere', ['Authorization: Bearer \xa0KEY'], /api-key-malformed/],
+    ['before a single byte that is a space elsewhere', ['x-api-key: KEY\xa0'], /api-key-malformed/],
     ['in quotes', ['Authorization: Bearer "KEY"'], /api-key-malformed/],
     ['twice in one header', ['Authorization: Bearer KEY, Bearer KEY'], /api-key-malformed/],
     ['in two headers of one name', ['x-api-key: KEY', 'x-api-key: KEY'], /api-key-malformed/],
