@@ -113,6 +113,15 @@ describe('whatever Redis answers', () => {
     expect(fields).not.toHaveProperty('ratelimit');
   });
 
+  it('says nothing of a wait beyond all numbers, and counts here instead', async () => {
+    const account = [0, 0, 1e308, 1e308];
+    const ask = facing([
+      ['active', JSON.stringify({ ...RECORD, dailyQuota: null }), [0, ...account, ...account], -1],
+      null,
+    ]);
+    expect(await ask()).toMatchObject({ outcome: 'allow', degraded: ['limit'] });
+  });
+
   it('is no 401 unless it says that there is no such key', async () => {
     const known = new Set<unknown>(['active', 'revoked', 'expired', 'absent']);
     const other = reply.filter((one) => !(Array.isArray(one) && known.has(one[0])));
