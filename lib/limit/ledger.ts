@@ -5,7 +5,7 @@ import { elapsedSince, type Instant, instant } from '../clock.ts';
 import { ConfigError, isKvError, isUnavailable } from '../errors.ts';
 import type { Argument } from '../store/store.ts';
 import { type ChargeCall, type ChargeMode, readRule, ruleArgument } from './charge.ts';
-import { createDebts, type LocalAccount } from './debts.ts';
+import { createDebts } from './debts.ts';
 import { createEpoch, type Epoch } from './epoch.ts';
 import type { Leases } from './leases.ts';
 import { createLocalAccounts } from './local-accounts.ts';
@@ -76,7 +76,6 @@ export function createLedger({ kv, onUnavailable, maxLocalKeys, expectedProcesse
 
   const localKey = ({ rule, subject }: Charge) => `${rule.name}:${rule.kind}:${subject}`;
   const localRule = ({ rule }: Charge) => readRule(String(ruleArgument(divided(rule, expectedProcesses))));
-  const accountOf = (charge: Charge): LocalAccount => ({ key: localKey(charge), rule: localRule(charge) });
   const debts = createDebts({ clock: kv.clock, local, maxKeys: maxLocalKeys, longestMs: kv.requestTimeoutMs });
 
   const markAway = (reason: string) => {
@@ -97,15 +96,15 @@ export function createLedger({ kv, onUnavailable, maxLocalKeys, expectedProcesse
 
   const bill: Ledger['bill'] = (charges, wants = [], mode = 'take') => {
     const by = Symbol('bill');
-    const carrying: LocalAccount[] = [];
+    const carrying: string[] = [];
     /** Permits granted here that are not back yet: Redis has not heard of them. */
     const owed = (charge: Charge): number => {
       // What is owed goes with what is taken, or it would be written twice.
       if (local.size === 0 || mode === 'give') return 0;
-      const account = accountOf(charge);
-      if (mode === 'peek') return debts.owed(account);
-      carrying.push(account);
-      return debts.carry(account, by);
+      const key = localKey(charge);
+      if (mode === 'peek') return debts.owed(key);
+      carrying.push(key);
+      return debts.carry(key, by);
     };
     return {
       rules: charges.map((charge, index) => ruleArgument(charge.rule, wants[index] ?? 0, owed(charge))),
@@ -115,13 +114,13 @@ export function createLedger({ kv, onUnavailable, maxLocalKeys, expectedProcesse
         if (!answer) notifyUnreadable('unexpected reply of the script');
         if (carrying.length > 0) {
           answered.forEach((charge, index) => {
-            if (answer?.accounts[index]?.taken) debts.paid(accountOf(charge), by);
+            if (answer?.accounts[index]?.taken) debts.paid(localKey(charge), by);
           });
         }
         return answer;
       },
       close() {
-        for (const account of carrying) debts.unpaid(account, by);
+        for (const key of carrying) debts.unpaid(key, by);
       },
     };
   };
@@ -164,7 +163,7 @@ export function createLedger({ kv, onUnavailable, maxLocalKeys, expectedProcesse
       ),
     bill,
     grantedLate(charges, permits) {
-      if (local.size > 0) for (const charge of charges) debts.forgive(accountOf(charge), permits);
+      if (local.size > 0) for (const charge of charges) debts.forgive(localKey(charge), permits);
     },
     fallBack,
     forgetLocal(charges) {

@@ -9,6 +9,10 @@ import { type ChargeCall, charge } from './charge.ts';
 export interface LocalAccounts {
   /** As the charge script answers. */
   charge(call: ChargeCall, keys: readonly string[], rules: readonly AccountRule[]): readonly number[];
+  /** The permits that an account has granted and that are not back yet, under the rule that it was last charged by. */
+  taken(key: string): number;
+  /** Gives back `permits` of what an account has granted. */
+  giveBack(key: string, permits: number): void;
   forget(key: string): void;
   clear(): void;
   readonly size: number;
@@ -22,6 +26,8 @@ interface Account {
   /** In order of score, as they were added: time does not go back here. Changed in place, there may be many. */
   readonly entries: Entry[];
   expiresAt: number;
+  /** By which it was last charged: a key's own plan is not known to everybody who asks for what it has used. */
+  rule?: AccountRule;
 }
 
 export function createLocalAccounts(clock: Clock, maxKeys: number): LocalAccounts {
@@ -99,9 +105,40 @@ export function createLocalAccounts(clock: Clock, maxKeys: number): LocalAccount
     },
   };
 
+  // Monotonic time: a wall clock set back must not refuse everybody until it has caught up.
+  const run: LocalAccounts['charge'] = (call, keys, rules) =>
+    charge(redis, Math.floor(clock.monotonic() * 1_000), call, keys, rules);
+
+  const chargeNow: LocalAccounts['charge'] = (call, keys, rules) => {
+    const reply = run(call, keys, rules);
+    if (call.mode === 'peek' || reply[0] !== 1) return reply;
+    keys.forEach((key, index) => {
+      const account = find(key);
+      const rule = rules[index];
+      if (account && rule) account.rule = rule;
+    });
+    return reply;
+  };
+
+  const taken: LocalAccounts['taken'] = (key) => {
+    const rule = accounts.size > 0 ? find(key)?.rule : undefined;
+    // Whose slots those were Redis could not be told; they end by themselves.
+    if (!rule || rule.kind === 'c') return 0;
+    const [, , left = rule.capacity] = run({ mode: 'peek', cost: 0, need: 0, id: '' }, [key], [rule]);
+    return rule.capacity - left;
+  };
+
   return {
-    // Monotonic time: a wall clock set back must not refuse everybody until it has caught up.
-    charge: (call, keys, rules) => charge(redis, Math.floor(clock.monotonic() * 1_000), call, keys, rules),
+    charge: chargeNow,
+    taken,
+    giveBack(key, permits) {
+      const rule = find(key)?.rule;
+      const counted = taken(key);
+      if (!rule || counted === 0) return;
+      const rest = counted - permits;
+      accounts.delete(key);
+      if (rest > 0) chargeNow({ mode: 'take', cost: rest, need: rest, id: '' }, [key], [rule]);
+    },
     forget: accounts.delete,
     clear: accounts.clear,
     get size() {
