@@ -4,9 +4,10 @@ import { abortedError, untilAborted } from './abort.ts';
 import type { RedisAddress } from './redis-url.ts';
 import type { Link } from './shared-link.ts';
 import { type Command, type ErrorReply, isErrorReply, type Reply } from './store.ts';
+import { endOnStrayReply, type ReplyReader } from './stray-replies.ts';
 
 /** As much of an ioredis client as one connection takes. */
-export interface RedisClient {
+export interface RedisClient extends ReplyReader {
   readonly status: string;
   /** `undefined` until the client connects, whatever its own type says. */
   readonly stream: RedisSocket | undefined;
@@ -19,6 +20,7 @@ interface RedisSocket {
   readonly writable: boolean;
   readonly writableLength: number;
   on(event: 'data', heard: () => void): unknown;
+  prependListener(event: 'data', heard: () => void): unknown;
   destroy(): unknown;
 }
 
@@ -45,6 +47,7 @@ export function createRedisLink(client: RedisClient, clock: Clock): RedisLink {
     heard += 1;
     suspect = false;
   });
+  if (client.stream) endOnStrayReply(client, client.stream, () => abandon(client));
 
   /**
    * Silence for as long as the caller waited: a black hole, a stopped Redis, or merely an impatient caller. Others may
