@@ -1,3 +1,4 @@
+import { isKvError } from '../errors.ts';
 import { registerTwin, type ScriptTwin } from '../store/script-twins.ts';
 import type { Argument, Command } from '../store/store.ts';
 import type { CallOptions, Result, Value } from './call.ts';
@@ -60,7 +61,10 @@ export async function runScriptWith(
   return runScriptsWith(kv, [call], others, options);
 }
 
-/** As {@link runScriptWith}, with several calls in one request, each atomic by itself. Their results come first, in order. */
+/**
+ * As {@link runScriptWith}, with several calls in one request, each atomic by itself. Their results come first, in order;
+ * of a script that had to be sent again, and was lost then, that is why.
+ */
 export async function runScriptsWith(
   kv: KvClient,
   calls: readonly ScriptCall[],
@@ -76,7 +80,14 @@ export async function runScriptsWith(
   const limitMs = Math.min(options.timeoutMs ?? kv.requestTimeoutMs, kv.requestTimeoutMs);
   const timeoutMs = Math.max(1, limitMs - (kv.clock.monotonic() - startedAt));
   const texts = unknown.map((call): Command => ['EVAL', call.script.lua, ...tailOf(call)]);
-  const again = [...(await kv.execute(texts, { ...options, timeoutMs }))];
+  const again = await kv.execute(texts, { ...options, timeoutMs }).then(
+    (replies) => [...replies],
+    (error: unknown) => {
+      if (!isKvError(error)) throw error;
+      // What came with them has run all the same.
+      return unknown.map(() => error);
+    },
+  );
   return results.map((result) => (isNoScript(result) ? (again.shift() ?? result) : result));
 }
 

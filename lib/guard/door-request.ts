@@ -2,6 +2,7 @@ import type { CallOptions, Value } from '../client/call.ts';
 import type { KvClient } from '../client/kv-client.ts';
 import { runScriptWith, type ScriptCall } from '../client/script.ts';
 import { type Instant, instant } from '../clock.ts';
+import { isUnavailable } from '../errors.ts';
 import type { Fill, Finding, Question } from '../keys/question.ts';
 import type { ApiKey } from '../keys/record.ts';
 import type { Usage } from '../keys/usage.ts';
@@ -153,7 +154,8 @@ export function createDoorRequest({ kv, verifier, limiter, usage }: DoorRequestO
     const arrears = wentWell ? usage?.take() : undefined;
     try {
       const results = await runScriptWith(kv, call, [...others, ...(arrears?.commands ?? [])], options);
-      wentWell = true;
+      arrears?.told(results.slice(1 + others.length));
+      wentWell = !isUnavailable(results[0]);
       return results;
     } catch (error) {
       wentWell = false;

@@ -1,3 +1,4 @@
+import type { Result } from '../client/call.ts';
 import type { KvClient } from '../client/kv-client.ts';
 import { createLru } from '../client/lru.ts';
 import { isoDay } from '../clock.ts';
@@ -17,6 +18,8 @@ export interface DayUsage {
 /** Commands that bring Redis up to date, and what to do when they may not have got there. */
 export interface Arrears {
   readonly commands: readonly Command[];
+  /** Call it with their results: what Redis refused to count is still to be told. */
+  told(results: readonly Result[]): void;
   /** Call it with the error when the request with them failed. */
   putBack(error: unknown): void;
 }
@@ -45,6 +48,7 @@ export const USAGE_TTL_MS: number = 32 * DAY_MS;
 const MAX_NOTED = 10_000;
 /** Counters that one request brings along. */
 const MAX_ARREARS = 16;
+const COMMANDS_OF_ONE = 2;
 
 /** `20261121`, by UTC. */
 export function dayOf(now: number): string {
@@ -75,6 +79,12 @@ export function createUsage(kv: KvClient, names: KeyNames): Usage {
         ['INCRBY', key, count],
         ['PEXPIRE', key, USAGE_TTL_MS],
       ]),
+      told(results) {
+        taken.forEach(([key, count], index) => {
+          // No memory, a replica, no permission: it was refused, so it has certainly not run.
+          if (isUnavailable(results[COMMANDS_OF_ONE * index])) add(key, count);
+        });
+      },
       putBack(error) {
         // What may have run is never sent again: it would be counted twice.
         const mayHaveRun = !isUnavailable(error) || (error.code !== 'CIRCUIT_OPEN' && error.mayHaveRun);
@@ -91,9 +101,9 @@ export function createUsage(kv: KvClient, names: KeyNames): Usage {
     take,
     async flush() {
       for (let left = noted.size; left > 0; left -= MAX_ARREARS) {
-        const { commands, putBack } = take();
+        const { commands, told, putBack } = take();
         try {
-          await kv.execute(commands);
+          told(await kv.execute(commands));
         } catch (error) {
           putBack(error);
           return;
