@@ -92,7 +92,8 @@ export function createGuard(options: GuardOptions): Guard {
   const withoutKey = async (limits: Limits, request: Request): Promise<Decision> => {
     if (limits.length === 0) return allow(undefined, undefined);
     const address = accountOf(clientIp(request.headers));
-    const counted = await limiter.check(Object.fromEntries(limits.map(([name]) => [name, address])));
+    const subjects = Object.fromEntries(limits.map(([name]) => [name, address]));
+    const counted = await limiter.check(subjects, { timeoutMs: budgetMs });
     return refusalBy(counted) ?? allow(undefined, counted);
   };
 

@@ -2,6 +2,7 @@ import type { CallOptions } from '../client/call.ts';
 import type { KvClient } from '../client/kv-client.ts';
 import { runScriptsWith, type ScriptCall } from '../client/script.ts';
 import { type ChargeCall, chargeScript, ruleArgument } from './charge.ts';
+import { untilCallerLeaves } from './leaving.ts';
 import { type Bill, type Ledger, orThrow } from './ledger.ts';
 import type { Charge } from './policy.ts';
 import type { AccountAnswer, Answer } from './result.ts';
@@ -12,7 +13,7 @@ export interface AskOptions extends CallOptions {
 }
 
 /**
- * Asks Redis about charges. One request, and one more where all limits have been cleared elsewhere.
+ * Asks Redis about charges. One request, and one more where all limits have been cleared elsewhere, within one deadline.
  *
  * On a Cluster whose keys are in several slots there is one script for each slot, all in one request: atomic in each slot
  * only. What the others took where one refuses is given back in a second request, unless it may be held in advance; if
@@ -27,7 +28,7 @@ interface Group {
 }
 
 export function createAsk(kv: KvClient, ledger: Ledger): Ask {
-  const { slotOf } = kv;
+  const { slotOf, clock, requestTimeoutMs } = kv;
 
   const groupsOf = (charges: readonly Charge[], wants: readonly number[]): readonly Group[] => {
     if (!slotOf || charges.length === 1) return [{ charges, wants }];
@@ -40,6 +41,9 @@ export function createAsk(kv: KvClient, ledger: Ledger): Ask {
 
   const ask: Ask = async (charges, call, options = {}) => {
     const { wants = [], ...callOptions } = options;
+    const { timeoutMs = requestTimeoutMs } = options;
+    const endsAt = clock.monotonic() + Math.min(timeoutMs, requestTimeoutMs);
+    const leftMs = () => Math.max(1, endsAt - clock.monotonic());
     const groups = groupsOf(charges, wants);
     const query = ledger.epoch.query();
     const bills = groups.map((group) => ledger.bill(group.charges, group.wants, call.mode));
@@ -55,8 +59,8 @@ export function createAsk(kv: KvClient, ledger: Ledger): Ask {
       bill?.close();
       return answer;
     });
-    if (isOver) return ask(charges, call, options);
-    const answer = groups.length === 1 ? answers[0] : await agree(charges, groups, answers, call);
+    if (isOver) return ask(charges, call, { ...options, timeoutMs: leftMs() });
+    const answer = groups.length === 1 ? answers[0] : await agree(charges, groups, answers, call, leftMs());
     for (const result of results.slice(0, groups.length)) orThrow(result);
     return answer;
   };
@@ -73,6 +77,7 @@ export function createAsk(kv: KvClient, ledger: Ledger): Ask {
     groups: readonly Group[],
     answers: readonly (Answer | undefined)[],
     { cost, id }: ChargeCall,
+    leftMs: number,
   ): Promise<Answer | undefined> => {
     const found = new Map<Charge, AccountAnswer>();
     groups.forEach((group, at) => {
@@ -85,10 +90,9 @@ export function createAsk(kv: KvClient, ledger: Ledger): Ask {
     const taken = [...found.values()].map((account) => account.taken);
     const spent = granted && cost > 0 ? cost * Math.floor(Math.min(...taken) / cost) : 0;
     const excess = (charge: Charge, account: AccountAnswer) => (charge.rule.leaseMs > 0 ? 0 : account.taken - spent);
-    await giveBack(
-      [...found].map(([charge, account]) => [charge, excess(charge, account)] as const),
-      id,
-    );
+    const excesses = [...found].map(([charge, account]) => [charge, excess(charge, account)] as const);
+    // It goes on when the time of whoever asked is up.
+    await untilCallerLeaves({ clock, longestMs: leftMs }, () => giveBack(excesses, id)).catch(() => undefined);
     const accounts = charges.flatMap((charge) => {
       const account = found.get(charge);
       if (!account) return [];

@@ -51,7 +51,7 @@ interface Queue {
   isDue: boolean;
 }
 
-/** Of the longest that a charge can take, how often that: one that is asked again, and then it will never come back. */
+/** Of the longest that a charge can take, how often that: then it will never come back. */
 const LOST_AFTER = 3;
 
 export function createChargePool({

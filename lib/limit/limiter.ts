@@ -129,13 +129,15 @@ export function createLimiter(options: LimiterOptions): Limiter {
     },
   };
 
-  async function erase(charges: readonly Charge[]): Promise<void> {
+  async function erase(charges: readonly Charge[], timeoutMs = kv.requestTimeoutMs): Promise<void> {
+    const startedAt = clock.monotonic();
     const query = ledger.epoch.query();
     // One by one: on a Cluster they may be in several slots.
     const erasing = ledger.keys(charges).map((key): Command => ['DEL', key]);
-    const results = await kv.execute([...erasing, ...query.commands]);
+    const results = await kv.execute([...erasing, ...query.commands], { timeoutMs });
     for (const result of results.slice(0, charges.length)) orThrow(result);
-    if (query.learn(results[charges.length])) await erase(charges);
+    const leftMs = timeoutMs - (clock.monotonic() - startedAt);
+    if (query.learn(results[charges.length])) await erase(charges, Math.max(1, leftMs));
   }
 }
 
