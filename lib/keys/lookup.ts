@@ -37,7 +37,8 @@ export const SEEN_MS: number = 2_592_000_000;
  * keys are on record elsewhere, the mark of one that was found there. ARGV: the script's own; `record` or `source`; number
  * of digests; life of an entry in ms; text to fill an entry with, or none, to take a miss back only; of which digest,
  * negative when looking for it was counted as a miss, or none for neither; rule of the client's misses, or none; rule of the budget, or none; when what is
- * filled in ends, in ms of this Redis's clock: a fill that comes too late, from a process that stood still, fills nothing.
+ * filled in ends, in ms of this Redis's clock: a fill that comes too late, from a process that stood still, fills nothing,
+ * and where that clock was set back none outlives an entry.
  *
  * Answers a status and a text: the record, or how many ms to wait, or for `ask` 1 when it was counted as a miss, and
  * the time here; for `active` also the record as a table, and which digest it was found by.
@@ -59,7 +60,7 @@ local function missing(now_ms, count)
       if redis.call('GET', KEYS[2 * i + 3]) then return 'ask', string.format('0:%.0f', now_ms) end
     end
   end
-  local lockout = ARGV[7] ~= '' and miss_lockout(KEYS[2], now_ms) or 0
+  local lockout = ARGV[7] ~= '' and miss_lockout(KEYS[2], ARGV[7], now_ms) or 0
   if lockout > 0 then return 'locked', string.format('%.0f', lockout) end
   local wait = elsewhere and ARGV[8] ~= '' and over_budget(KEYS[3], ARGV[8]) or 0
   if wait > 0 then return 'busy', string.format('%.0f', wait) end
@@ -69,7 +70,7 @@ local function missing(now_ms, count)
 end
 local function lookup(now_ms)
   local count, ttl_ms = tonumber(ARGV[3]), tonumber(ARGV[4])
-  if ARGV[6] ~= '' then fill(ARGV[5], tonumber(ARGV[6]), math.floor(tonumber(ARGV[9]) - now_ms)) end
+  if ARGV[6] ~= '' then fill(ARGV[5], tonumber(ARGV[6]), math.floor(math.min(tonumber(ARGV[9]) - now_ms, ttl_ms))) end
   if ARGV[6] ~= '' and ARGV[5] == '' then return 'forgiven' end
   local raw, place, cached
   for i = 1, count do
@@ -104,7 +105,8 @@ export function lookup(redis: ScriptContext, keys: readonly string[], args: read
   const [, mode, countText, ttlText = '', filling = '', placeText, , , endsText] = args;
   const count = Number(countText);
   if (placeText !== '') {
-    fill(redis, keys, args, filling, Number(placeText), Math.floor(Number(endsText) - nowMs));
+    const leftMs = Math.min(Number(endsText) - nowMs, Number(ttlText));
+    fill(redis, keys, args, filling, Number(placeText), Math.floor(leftMs));
     if (filling === '') return nothing('forgiven');
   }
   for (let place = 1; place <= count; place += 1) {
@@ -158,7 +160,7 @@ function missing(
       if (redis.call('GET', keys[at] ?? '') !== null) return nothing('ask', `0:${nowMs}`);
     }
   }
-  const lockoutMs = clientRule === '' ? 0 : missLockout(redis, misses, nowMs);
+  const lockoutMs = clientRule === '' ? 0 : missLockout(redis, misses, clientRule, nowMs);
   if (lockoutMs > 0) return nothing('locked', String(lockoutMs));
   const waitMs = elsewhere && budgetRule !== '' ? overBudget(redis, budget, budgetRule) : 0;
   if (waitMs > 0) return nothing('busy', String(waitMs));

@@ -36,7 +36,7 @@ export function countMiss(misses: Misses, rule: ClientRule, nowMs: number): { mi
 }
 
 /**
- * Lua functions about misses: `miss_lockout(key, now)` how long the client is locked out, `count_miss(key, rule, now)`,
+ * Lua functions about misses: `miss_lockout(key, rule, now)` how long the client is locked out, `count_miss(key, rule, now)`,
  * `forgive_miss(key)` takes one back that was none; `over_budget(key, rule)` counts a look in the source for all clients
  * together, and says how long there is none left; `refund_budget(key)`.
  */
@@ -45,9 +45,10 @@ local function miss_account(key)
   local count, untl = string.match(redis.call('GET', key) or '', '^(%d+):(%d+)$')
   return tonumber(count) or 0, tonumber(untl) or 0
 end
-local function miss_lockout(key, now_ms)
+local function miss_lockout(key, rule, now_ms)
   local _, untl = miss_account(key)
-  return math.max(0, untl - now_ms)
+  local left = untl - now_ms
+  return left > tonumber(string.match(rule, '%d+$')) and 0 or math.max(0, left)
 end
 local function count_miss(key, rule, now_ms)
   local limit, window, lockout, max = string.match(rule, '^(%d+):(%d+):(%d+):(%d+)$')
@@ -77,9 +78,13 @@ local function refund_budget(key)
 end
 `;
 
-/** How long the client of this account is locked out, in milliseconds. */
-export function missLockout(redis: ScriptContext, key: string, nowMs: number): number {
-  return Math.max(0, missAccount(redis, key).lockedUntil - nowMs);
+/**
+ * How long the client of this account is locked out, in milliseconds. What is longer than the longest lockout was written
+ * before the clock was set back, and counts as lost.
+ */
+export function missLockout(redis: ScriptContext, key: string, rule: string, nowMs: number): number {
+  const leftMs = missAccount(redis, key).lockedUntil - nowMs;
+  return leftMs > Number(rule.split(':')[3]) ? 0 : Math.max(0, leftMs);
 }
 
 export function recordMiss(redis: ScriptContext, key: string, rule: string, nowMs: number): void {
