@@ -170,8 +170,9 @@ export function createFrontDoor({ kv, verifier, limiter, usage, budgetMs }: Fron
     const asking = { question, endsAt, counting };
     const first = await reachOrNot(asking, planned);
     if (first.validation.status !== 'ASK') return first;
-    if (first.limits?.allowed === false) return { ...first, validation: UNSAID };
-    return consult(asking, planned, first, first.validation);
+    if (first.limits?.allowed !== false) return consult(asking, planned, first, first.validation);
+    verifier.dismiss(question, first.validation);
+    return { ...first, validation: UNSAID };
   };
 
   /** Counts a use that Redis has not been told of; refuses it where this process alone has seen the day's quota used. */

@@ -36,6 +36,8 @@ export interface Verifier<Config> {
   /** The answer without Redis, for an `error` that says so; any other error is thrown. */
   without(question: Question, error: unknown): Finding<Config>;
   readonly consult: Consult<Config>;
+  /** The source is not going to be asked: what was counted here as a miss was none. */
+  dismiss(question: Question, ask: Ask): void;
   /** Whether the store of record has been seen with its sentinel. */
   readonly hasSeenStore: () => boolean;
   readonly stats: Readonly<VerifierStats>;
@@ -145,6 +147,9 @@ export function createVerifier<Config>(options: VerifierOptions<Config>): Verifi
       return { status: 'UNAVAILABLE', reason: answer.verdict, retryAfterMs: answer.retryAfterMs };
     },
     consult: consult(options, judgement),
+    dismiss({ client }, { missed }) {
+      if (missed === 'here') misses.forgive(client);
+    },
   };
 }
 
