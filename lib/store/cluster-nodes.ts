@@ -56,9 +56,15 @@ export function createClusterNodes({ seeds, open, timeoutMs, clock }: ClusterNod
     return made;
   }
 
-  /** Those first to which a connection is open: they live. Another one of them each time: what it knows may be old. */
+  /**
+   * Those first to which a connection is open: they live. Another one of them each time: what it knows may be old. Then seeds
+   * and known nodes by turns: where all that are known are silent, there is no time to ask each of them before a seed.
+   */
   function candidates(): readonly NodeName[] {
-    const nodes = [...new Set([...(known?.primaries ?? []), ...seeds])];
+    const primaries = known?.primaries ?? [];
+    const turns = Array.from({ length: Math.max(primaries.length, seeds.length) }, (_, turn) => turn);
+    const byTurns = turns.flatMap((turn) => [primaries[turn], seeds[turn]]).filter((node) => node !== undefined);
+    const nodes = [...new Set(byTurns)];
     const live = nodes.filter((node) => links.get(node)?.usable());
     const turn = live.length === 0 ? 0 : refreshes % live.length;
     return [...new Set([...live.slice(turn), ...live.slice(0, turn), ...nodes])];

@@ -30,7 +30,7 @@ export default {
   ],
   concurrency: 2,
   // A defect that loops for ever is noticed; a machine that is busy is not one.
-  timeoutMS: 10_000,
-  timeoutFactor: 3,
+  timeoutMS: 5_000,
+  timeoutFactor: 2,
   allowConsoleColors: false,
 };

@@ -4,7 +4,7 @@ const folder = process.env.MUTATED ?? '';
 /** Their thousands of random runs would be repeated for every defect: what they hold, the others must hold too. */
 const LONG = [
   'tests/*/model.test.ts',
-  'tests/limit/{lease-bound,lease-bound-redis,lease-defects,lease-efficiency,many-identifiers,overload,exact-gcra}.test.ts',
+  'tests/limit/{bound-through-outages,lease-bound,lease-bound-redis,lease-defects,lease-efficiency,many-identifiers,overload,exact-gcra}.test.ts',
   'tests/keys/sources.test.ts',
 ];
 /** It watches a module, which the others would see as well. */

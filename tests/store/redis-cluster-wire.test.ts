@@ -39,6 +39,25 @@ function halves(lower: FakeRedis, upper: () => FakeRedis | undefined) {
   return () => `*2\r\n${range(0, 8191, lower.port)}${range(8192, 16_383, upper()?.port ?? 1)}`;
 }
 
+describe('a cluster store of which all nodes have fallen silent', () => {
+  it('asks a seed where they are now, however many they were', async () => {
+    const silent = await Promise.all(Array.from({ length: 12 }, () => fakeRedis(() => undefined)));
+    cleanUps.push(...silent.map(({ stop }) => stop));
+    const span = Math.ceil(16_384 / silent.length);
+    const range = ({ port }: FakeRedis, index: number) =>
+      `*3\r\n:${index * span}\r\n:${Math.min(16_383, (index + 1) * span - 1)}\r\n*2\r\n$9\r\n127.0.0.1\r\n:${port}\r\n`;
+    let isReplaced = false;
+    const seed = await node(
+      () => '$1\r\n1\r\n',
+      (port) => (isReplaced ? allSlotsAt(port) : `*${silent.length}\r\n${silent.map(range).join('')}`),
+    );
+    const store = open(seed);
+    await expect(store.execute([['GET', 'a']])).rejects.toMatchObject({ kind: 'network' });
+    isReplaced = true;
+    expect(await store.execute([['GET', 'a']])).toEqual(['1']);
+  });
+});
+
 describe('what a cluster store writes', () => {
   it('is not written again when the connection is lost before the reply', async () => {
     const fake = await node((_, socket) => {
