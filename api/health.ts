@@ -13,7 +13,7 @@ export async function GET(request: Request): Promise<Response> {
   return Response.json(body, { headers: { 'cache-control': 'no-store' } });
 }
 
-/** `null` where no middleware runs in front: then the header is anybody's. */
+/** Where no middleware runs in front the header is its sender's own, and is told to nobody else. */
 function readSnapshot(header: string | null): CircuitBreakerState | null {
   if (header === null) return null;
   try {

@@ -72,8 +72,8 @@ export interface KvClient extends TypedCommands {
   readonly circuit: KvCircuit;
   /**
    * Runs commands in order in one request, shared with whatever else leaves in the same tick. Requests leave in the order
-   * of their calls, transactions too; two that are under way together may still pass each other on the network, so await
-   * the first where the order matters.
+   * of their calls, transactions too, as long as the circuit is closed: a probe waits for nobody. Two that are under way
+   * together may still pass each other on the network, so await the first where the order matters.
    *
    * @returns one result per command; a command that Redis refused is a `CommandError` in its place.
    * @throws CircuitOpenError without asking; DeadlineError; StoreError. With `mayHaveRun` a write may have taken effect;

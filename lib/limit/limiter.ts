@@ -1,4 +1,5 @@
-import { ConfigError, StoreError } from '../errors.ts';
+import { ConfigError, DeadlineError, StoreError } from '../errors.ts';
+import { withDeadline } from '../resilience/deadline.ts';
 import type { Command } from '../store/store.ts';
 import { createAsk } from './asking.ts';
 import { createChargePool } from './charge-pool.ts';
@@ -11,7 +12,7 @@ import {
   type Subjects,
   withDefaults,
 } from './limiter-options.ts';
-import { type Charge, type CompiledPolicy, compilePolicy, type Plan, withPlan } from './policy.ts';
+import { type Charge, type CompiledPolicy, compilePolicy, type Plan, type QuotaOf, withPlan } from './policy.ts';
 import type { LimitResult } from './result.ts';
 import { createSlots } from './slots.ts';
 import { waitUntilReady } from './wait.ts';
@@ -41,6 +42,24 @@ export function createLimiter(options: LimiterOptions): Limiter {
     const bounded = toSubject(subject);
     if (typeof bounded !== 'string' || (!given && policy.quotaOf)) return chargeLater(policy, subject, bounded, given);
     return { rule: given ? withPlan(policy.rule, given) : policy.rule, subject: bounded };
+  };
+
+  /** A charge whose subject is hashed, or whose plan is asked for, first. */
+  const chargeLater = async (
+    { rule, quotaOf }: CompiledPolicy,
+    subject: string,
+    bounded: string | Promise<string>,
+    given: Plan | undefined,
+  ): Promise<Charge> => {
+    const plan = given ?? (quotaOf && (await planOf(quotaOf, subject)));
+    return { rule: plan || quotaOf ? withPlan(rule, plan) : rule, subject: await bounded };
+  };
+
+  /** Plans may stand in a database: nobody waits for that without an end. */
+  const planOf = (quotaOf: QuotaOf, subject: string): Promise<Plan> => {
+    const expired = () => new DeadlineError(timeoutMs, false);
+    const controller = new AbortController();
+    return withDeadline({ clock, timeoutMs, controller, expired }, async () => quotaOf(subject));
   };
 
   const toCharges = async (subjects: Subjects, { quotas = {} }: CheckOptions): Promise<readonly Charge[]> => {
@@ -149,15 +168,4 @@ function costOf({ cost = 1 }: CheckOptions): number {
 /** Why a limiter that works locally has no answer from Redis. */
 export function notAsked(): StoreError {
   return new StoreError('local', 'Limits are configured not to ask the store', { mayHaveRun: false });
-}
-
-/** A charge whose subject is hashed, or whose plan is asked for, first. */
-async function chargeLater(
-  { rule, quotaOf }: CompiledPolicy,
-  subject: string,
-  bounded: string | Promise<string>,
-  given: Plan | undefined,
-): Promise<Charge> {
-  const plan = given ?? (await quotaOf?.(subject));
-  return { rule: plan || quotaOf ? withPlan(rule, plan) : rule, subject: await bounded };
 }

@@ -32,7 +32,10 @@ interface PolicyBase {
   readonly maxOverAdmission?: number | undefined;
 }
 
-/** What the limit of a subject is, where it is not the same for all: its plan. */
+/**
+ * What the limit of a subject is, where it is not the same for all: its plan. Has `requestTimeoutMs` to say so, else the
+ * check rejects with a DeadlineError; what it throws the check rejects with.
+ */
 export type QuotaOf = (subject: string) => Plan | Promise<Plan>;
 
 /** Numbers of a subject's own, and another algorithm with them if need be. */

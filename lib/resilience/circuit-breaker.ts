@@ -126,7 +126,8 @@ export function createCircuitBreaker(options: CircuitBreakerOptions): CircuitBre
       const wait = retryAfterMs(state);
       if (wait !== undefined) {
         totals.refused += 1;
-        return { refused: true, retryAfterMs: wait };
+        // The clock may have gone on since: nobody is told to come back in the past.
+        return { refused: true, retryAfterMs: Math.max(1, wait) };
       }
       const permit: Permit = { epoch: state.epoch, grantedAt: instant(clock) };
       if (state.name === 'HALF_OPEN') state.probes.add(permit);

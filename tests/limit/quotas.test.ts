@@ -29,7 +29,7 @@ function planned(limit: QuotaOf) {
       },
     ],
   });
-  return { limiter, store, asked, take: (p: string, cost = 1) => limiter.check({ p }, { cost }) };
+  return { limiter, clock, store, asked, take: (p: string, cost = 1) => limiter.check({ p }, { cost }) };
 }
 
 const planOf = (subject: string): Quota => PLANS[subject.split('-')[0] ?? ''] ?? { limit: 1, windowMs: HOUR_MS };
@@ -78,6 +78,14 @@ describe('a limit that depends on the subject', () => {
       await expect(take(subject)).rejects.toThrow('the plans are away');
       await expect(limiter.peek({ p: subject })).rejects.toThrow('the plans are away');
     }
+    expect(store.requests).toEqual([]);
+  });
+
+  it('is waited for no longer than a request may take', async () => {
+    const { clock, store, take } = planned(() => new Promise<Quota>(() => undefined));
+    const told = take('a').catch((error: unknown) => error);
+    await clock.run(1_000);
+    expect(await told).toMatchObject({ code: 'DEADLINE', mayHaveRun: false });
     expect(store.requests).toEqual([]);
   });
 

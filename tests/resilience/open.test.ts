@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { isRefusal, type Outcome } from '../../lib/resilience/circuit.ts';
-import type { CircuitBreakerOptions } from '../../lib/resilience/circuit-breaker.ts';
+import { type CircuitBreakerOptions, createCircuitBreaker } from '../../lib/resilience/circuit-breaker.ts';
+import { manualClock } from '../../lib/testing/manual-clock.ts';
 import { agedBreaker, FAILURE, HOUR_MS } from '../support/aged-breaker.ts';
 
 /** Opened by `trip` in a process that is an hour old. `early` are permits from before that are still out. */
@@ -14,6 +15,24 @@ function opened(trip: Outcome = FAILURE, options: Partial<CircuitBreakerOptions>
 }
 
 describe('an open circuit', () => {
+  it('tells nobody to come back in the past, though time goes on while it is asked', () => {
+    const clock = manualClock();
+    const ticking = {
+      ...clock,
+      monotonic: () => {
+        clock.advance(7);
+        return clock.monotonic();
+      },
+    };
+    const breaker = createCircuitBreaker({ clock: ticking, failureThreshold: 1, timeout: 100 });
+    const first = breaker.acquire();
+    if (!isRefusal(first)) breaker.settle(first, FAILURE);
+    const waits: number[] = [];
+    for (let asked = breaker.acquire(); isRefusal(asked); asked = breaker.acquire()) waits.push(asked.retryAfterMs);
+    expect(waits.length).toBeGreaterThan(2);
+    expect(waits.filter((wait) => wait < 1)).toEqual([]);
+  });
+
   it('refuses at once, and says how long that will last', () => {
     const { clock, breaker, openedAt } = opened();
     expect(breaker.acquire()).toEqual({ refused: true, retryAfterMs: 10_000 });
