@@ -1,8 +1,8 @@
 import type { Redis } from '@upstash/redis';
 import { describe, expect, it } from 'vitest';
 import { createKv, type KvOptions } from '../../lib/client/kv-client.ts';
+import { type CreateRedisOptions, createRedis } from '../../lib/client/redis.ts';
 import { isUnavailable } from '../../lib/errors.ts';
-import { type CreateRedisOptions, createRedis } from '../../lib/redis.ts';
 import { memoryStore } from '../../lib/store/memory/memory-store.ts';
 import { redisStore } from '../../lib/store/redis.ts';
 import type { Command, Reply } from '../../lib/store/store.ts';
