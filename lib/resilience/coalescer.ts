@@ -31,6 +31,7 @@ export interface Coalescer<T> {
 }
 
 interface Entry<T> {
+  readonly name: string;
   readonly promise: Promise<T>;
   readonly controller: AbortController;
   readonly keys: readonly string[];
@@ -50,15 +51,15 @@ const GRACE_MS = 5;
  */
 export function createCoalescer<T>({ clock, timeoutMs }: CoalescerOptions): Coalescer<T> {
   const flights = new Map<string, Entry<T>>();
-  const byKey = new Map<string, Set<string>>();
+  const byKey = new Map<string, Set<Entry<T>>>();
 
-  const remove = (name: string, entry: Entry<T>) => {
-    if (flights.get(name) !== entry) return;
-    flights.delete(name);
+  const remove = (entry: Entry<T>) => {
+    if (flights.get(entry.name) !== entry) return;
+    flights.delete(entry.name);
     for (const key of entry.keys) {
-      const names = byKey.get(key);
-      names?.delete(name);
-      if (names?.size === 0) byKey.delete(key);
+      const entries = byKey.get(key);
+      entries?.delete(entry);
+      if (entries?.size === 0) byKey.delete(key);
     }
   };
 
@@ -66,6 +67,7 @@ export function createCoalescer<T>({ clock, timeoutMs }: CoalescerOptions): Coal
     const controller = new AbortController();
     const promise = flight.load(controller.signal, remainingMs);
     const entry: Entry<T> = {
+      name,
       promise,
       controller,
       keys: flight.keys,
@@ -74,10 +76,10 @@ export function createCoalescer<T>({ clock, timeoutMs }: CoalescerOptions): Coal
     };
     flights.set(name, entry);
     for (const key of flight.keys) {
-      const names = byKey.get(key) ?? new Set();
-      byKey.set(key, names.add(name));
+      const entries = byKey.get(key) ?? new Set();
+      byKey.set(key, entries.add(entry));
     }
-    const done = () => remove(name, entry);
+    const done = () => remove(entry);
     promise.then(done, done);
     return entry;
   };
@@ -99,7 +101,7 @@ export function createCoalescer<T>({ clock, timeoutMs }: CoalescerOptions): Coal
       const giveUp = (reason: unknown) => {
         leave();
         if (entry.waiting === 0) {
-          remove(name, entry);
+          remove(entry);
           // A flight that is at its end ends by itself: aborted, it would not count as the failure that it is.
           if (entry.diesAt - clock.monotonic() >= 1) entry.controller.abort(reason);
         }
@@ -112,7 +114,7 @@ export function createCoalescer<T>({ clock, timeoutMs }: CoalescerOptions): Coal
         const leftMs = endsAt - now;
         if (leftMs < 1) return expire();
         leave();
-        remove(name, entry);
+        remove(entry);
         const joined = flights.get(name);
         const next = joined ?? lead(name, flight, leftMs, now);
         wait(name, flight, next, joined === undefined, endsAt).then(resolve, reject);
@@ -142,10 +144,7 @@ export function createCoalescer<T>({ clock, timeoutMs }: CoalescerOptions): Coal
       return wait(name, flight, joined ?? lead(name, flight, timeoutMs, now), joined === undefined, endsAt);
     },
     forget(key) {
-      for (const name of byKey.get(key) ?? []) {
-        const entry = flights.get(name);
-        if (entry) remove(name, entry);
-      }
+      for (const entry of byKey.get(key) ?? []) remove(entry);
     },
     forgetAll() {
       flights.clear();

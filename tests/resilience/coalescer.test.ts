@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import type { Clock } from '../../lib/clock.ts';
 import { createCoalescer, type Flight } from '../../lib/resilience/coalescer.ts';
 import { manualClock } from '../../lib/testing/manual-clock.ts';
+import { heapGrowth } from '../support/heap.ts';
 import { allowNoUnhandledRejection } from '../support/unhandled-rejections.ts';
 
 interface Box {
@@ -107,6 +108,18 @@ describe('identical reads in flight', () => {
     expect(seen).toEqual(['broken! at once']);
     expect({ size: coalescer.size, timers: clock.pending() }).toEqual({ size: 0, timers: 0 });
   });
+
+  it('leave nothing behind, whatever their keys', async () => {
+    const { coalescer } = joining();
+    const read = async (times: number) => {
+      for (let index = 0; index < times; index += 1) {
+        const keys = [`a${index}`, `b${index}`, `b${index}`];
+        await coalescer.run('GET', { keys, load: async () => ({ text: 'x' }), copy: (value) => value });
+      }
+    };
+    await read(1_000);
+    expect(await heapGrowth(() => read(20_000))).toBeLessThan(1_500_000);
+  });
 });
 
 describe('a caller that gives up', () => {
@@ -171,6 +184,8 @@ describe('a caller that gives up', () => {
     expect(seen).toEqual([]);
     await clock.run(1);
     expect(seen).toEqual(['hasty! No answer within 200 ms']);
+    // It only read.
+    await expect(all[1]).rejects.toMatchObject({ mayHaveRun: false });
     load(0).answer('x');
     await Promise.allSettled(all);
     expect(seen).toEqual(['hasty! No answer within 200 ms', 'patient: x']);
@@ -184,6 +199,22 @@ describe('a caller that gives up', () => {
     expect(seen).toEqual(['hasty! No answer within 200 ms']);
     expect(load(0).signal.aborted).toBe(true);
     expect({ size: coalescer.size, timers: clock.pending() }).toEqual({ size: 0, timers: 0 });
+  });
+
+  it('by its own deadline, were it a millisecond shorter, does not wait for the flight', async () => {
+    const { clock, seen, ask } = joining();
+    void ask('hasty', { timeoutMs: 999 }).catch(() => {});
+    await clock.run(999);
+    expect(seen).toEqual(['hasty! No answer within 999 ms']);
+  });
+
+  it('a millisecond before the end of the flight ends it as at any other time', async () => {
+    const { clock, load, ask } = joining();
+    const controller = new AbortController();
+    void ask('leader', { signal: controller.signal }).catch(() => {});
+    await clock.run(999);
+    controller.abort('gone');
+    expect(load(0).signal).toMatchObject({ aborted: true, reason: 'gone' });
   });
 
   it('at the very end of the flight leaves the ending to the flight, whose failure it is', async () => {
@@ -202,16 +233,16 @@ describe('a leader whose request was torn down', () => {
     const { clock, coalescer, loads, load, seen, ask } = joining();
     void ask('dead').catch(() => {});
     await clock.run(600);
-    void ask('one').catch(() => {});
-    void ask('two').catch(() => {});
+    const followers = [ask('one'), ask('two')];
     await clock.run(404);
     expect(loads).toHaveLength(1);
     await clock.run(1);
     expect(loads).toHaveLength(2);
     expect(load(1).timeoutMs).toBe(595);
     load(1).answer('x');
-    await clock.run(0);
+    const [one, two] = await Promise.all(followers);
     expect(seen).toEqual(['one: x', 'two: x']);
+    expect(one).not.toBe(two);
     expect({ size: coalescer.size, timers: clock.pending() }).toEqual({ size: 0, timers: 0 });
   });
 
@@ -228,6 +259,19 @@ describe('a leader whose request was torn down', () => {
     await clock.run(0);
     expect(seen).toEqual(['follower! No answer within 595 ms']);
     expect(clock.pending()).toBe(0);
+  });
+
+  it.each([
+    ['a follower that has a millisecond left', 6, 2, []],
+    ['nobody who has less', 5.5, 1, ['follower! No answer within 1000 ms']],
+  ])('is replaced by %s', async (_, behindMs, count, told) => {
+    const { clock, loads, seen, ask } = joining();
+    void ask('dead').catch(() => {});
+    await clock.run(behindMs);
+    void ask('follower').catch(() => {});
+    await clock.run(1_005 - behindMs);
+    expect(loads.map(({ timeoutMs }) => timeoutMs)).toEqual([1_000, 1].slice(0, count));
+    expect(seen).toEqual(told);
   });
 
   it('is not waited for by those who come when it is long dead', async () => {
@@ -296,6 +340,19 @@ describe('a write', () => {
     void ask('joins');
     expect(loads).toHaveLength(2);
     load(1).answer('new');
+    await clock.run(0);
+  });
+
+  it('forgets the flights of its key that are under way still, when another has come back', async () => {
+    const { clock, coalescer, load, ask } = joining();
+    void ask('1', {}, 'GET a');
+    void ask('2', {}, 'STRLEN a');
+    load(0).answer('x');
+    await clock.run(0);
+    expect(coalescer.size).toBe(1);
+    coalescer.forget('a');
+    expect(coalescer.size).toBe(0);
+    load(1).answer('x');
     await clock.run(0);
   });
 
