@@ -210,11 +210,7 @@ export function createCircuitBreaker(options: CircuitBreakerOptions): CircuitBre
 
     restore(snapshot) {
       catchUp();
-      const restored = restoredCircuit(snapshot, state.epoch + 1, {
-        clock,
-        settings,
-        closed: (mode) => closed(state.epoch + 1, mode),
-      });
+      const restored = restoredCircuit(snapshot, state.epoch + 1, { clock, settings, closed });
       if (!restored) return false;
       lastFailure = restored.lastFailure ?? lastFailure;
       enter(restored.state, 'restored');

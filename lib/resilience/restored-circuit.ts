@@ -17,6 +17,12 @@ const KINDS: ReadonlySet<unknown> = new Set<FailureKind>([
   'slow',
 ]);
 
+interface RestoreOptions {
+  readonly clock: Clock;
+  readonly settings: ResolvedBreaker;
+  readonly closed: (epoch: number, mode: Closed['mode']) => Closed;
+}
+
 export interface Restored {
   readonly state: State;
   readonly lastFailure: LastFailure | undefined;
@@ -35,10 +41,9 @@ export function asMode(mode: unknown): CircuitMode | undefined {
 export function restoredCircuit(
   given: unknown,
   epoch: number,
-  { clock, settings, closed }: { clock: Clock; settings: ResolvedBreaker; closed: (mode: Closed['mode']) => Closed },
+  { clock, settings, closed }: RestoreOptions,
 ): Restored | undefined {
-  if (typeof given !== 'object' || given === null) return undefined;
-  const snapshot: Readonly<Record<string, unknown>> = { ...given };
+  const snapshot = partsOf(given);
   const mode = asMode(snapshot.mode ?? 'AUTO');
   if (mode === undefined) return undefined;
   const lastFailure = restoredFailure(snapshot.lastFailure, clock.now());
@@ -49,14 +54,13 @@ export function restoredCircuit(
   }
   switch (snapshot.state) {
     case 'CLOSED': {
-      const state = closed(mode);
+      const state = closed(epoch, mode);
       // A circuit is not opened by hearsay: the failure that opens it is one of its own.
       state.consecutiveFailures = count(snapshot.consecutiveFailures, settings.failureThreshold - 1);
       return { state, lastFailure };
     }
     case 'OPEN': {
-      const { openedAt, openForMs: asked } = snapshot;
-      if (typeof openedAt !== 'number' || typeof asked !== 'number') return undefined;
+      const [openedAt, asked] = [numberOf(snapshot.openedAt), numberOf(snapshot.openForMs)];
       if (!Number.isFinite(openedAt) || !(asked >= 0)) return undefined;
       const openForMs = Math.min(asked, Math.max(longestOpenMs(settings.openBackoff), settings.maxOpenMs));
       const elapsedMs = Math.min(Math.max(clock.now() - openedAt, 0), openForMs);
@@ -75,12 +79,23 @@ export function restoredCircuit(
 }
 
 function restoredFailure(given: unknown, now: number): LastFailure | undefined {
-  if (typeof given !== 'object' || given === null) return undefined;
-  const { kind, at }: { kind?: unknown; at?: unknown } = given;
-  if (!KINDS.has(kind) || typeof at !== 'number' || !Number.isFinite(at)) return undefined;
-  return { kind: kind as FailureKind, at: Math.min(at, now) };
+  const { kind, at } = partsOf(given);
+  const time = numberOf(at);
+  if (!KINDS.has(kind) || !Number.isFinite(time)) return undefined;
+  return { kind: kind as FailureKind, at: Math.min(time, now) };
+}
+
+/** What is no object has no parts. */
+function partsOf(given: unknown): Readonly<Record<string, unknown>> {
+  return Object(given);
 }
 
 function count(value: unknown, most: number): number {
-  return typeof value === 'number' && Number.isSafeInteger(value) && value > 0 ? Math.min(value, most) : 0;
+  const whole = numberOf(value);
+  return Number.isSafeInteger(whole) ? Math.min(Math.max(whole, 0), most) : 0;
+}
+
+/** NaN for what is no number. */
+function numberOf(value: unknown): number {
+  return typeof value === 'number' ? value : Number.NaN;
 }

@@ -19,6 +19,8 @@ describe('a circuit forced open', () => {
     expect(breaker.acquire()).toEqual({ refused: true, retryAfterMs: 10_000 });
     expect(breaker.closed).toBe(false);
     expect(breaker.snapshot()).toMatchObject({ state: 'OPEN', mode: 'FORCED_OPEN', epoch: 1, openForMs: undefined });
+    // Nobody's failures have opened it.
+    expect(breaker.snapshot().totals.opened).toBe(0);
     breaker.release();
     expect(isRefusal(breaker.acquire())).toBe(false);
     expect(breaker.snapshot()).toMatchObject({ state: 'CLOSED', mode: 'AUTO', epoch: 2 });
@@ -172,6 +174,24 @@ describe('a restored circuit', () => {
     const { breaker } = aged({ maxOpenMs: 20_000 });
     breaker.restore({ ...snapshot, openForMs: 1e300 });
     expect(breaker.snapshot()).toMatchObject({ openForMs: 20_000 });
+    const { breaker: patient } = aged({ openBackoff: { maxMs: 400_000, jitter: 0.5 }, random: () => 0 });
+    patient.restore({ ...snapshot, openForMs: 1e300 });
+    expect(patient.snapshot()).toMatchObject({ openForMs: 600_000 });
+  });
+
+  it('whose time was nothing has its probes to send', () => {
+    const { breaker, clock } = aged();
+    expect(breaker.restore({ state: 'OPEN', openedAt: clock.now(), openForMs: 0 })).toBe(true);
+    expect(breaker.snapshot()).toMatchObject({ state: 'HALF_OPEN', retryAfterMs: undefined });
+  });
+
+  it.each(['CLOSED', 'HALF_OPEN'])('hears nothing of what was under way before it was restored as %s', (state) => {
+    const { breaker, permit } = aged({ failureThreshold: 1 });
+    const early = permit();
+    expect(breaker.restore({ state })).toBe(true);
+    expect(breaker.snapshot()).toMatchObject({ state, mode: 'AUTO', epoch: 1 });
+    breaker.settle(early, FAILURE);
+    expect(breaker.snapshot()).toMatchObject({ state, totals: { ignored: 1, failures: 0 } });
   });
 
   it('carries on with its failures in a row, but is opened by none but its own', () => {
@@ -207,6 +227,9 @@ describe('a restored circuit', () => {
     { state: 'OPEN' },
     { state: 'OPEN', openedAt: null, openForMs: 5 },
     { state: 'OPEN', openedAt: 5, openForMs: Number.NaN },
+    { state: 'OPEN', openedAt: 5, openForMs: -1 },
+    { state: 'OPEN', openedAt: 5, openForMs: '5' },
+    { state: 'OPEN', openedAt: '5', openForMs: 5 },
     { state: 'OPEN', openedAt: Number.POSITIVE_INFINITY, openForMs: 5 },
     { state: 'CLOSED', mode: 'OFF' },
   ])('is not made of %j', (given) => {
@@ -222,7 +245,16 @@ describe('a restored circuit', () => {
     const lastFailure = { kind: 'probe-lost', at: clock.now() + HOUR_MS };
     expect(breaker.restore({ state: 'CLOSED', consecutiveFailures: -3, lastFailure })).toBe(true);
     expect(breaker.snapshot()).toMatchObject({ consecutiveFailures: 0, lastFailure: { at: clock.now() } });
-    expect(breaker.restore({ state: 'CLOSED', lastFailure: { kind: 'secret', at: 1 } })).toBe(true);
-    expect(breaker.snapshot()).toMatchObject({ lastFailure: { kind: 'probe-lost' } });
+    const nothing = [
+      null,
+      'slow',
+      { kind: 'secret', at: 1 },
+      { kind: 'slow', at: '1' },
+      { kind: 'slow', at: Number.NaN },
+    ];
+    for (const unsound of nothing) {
+      expect(breaker.restore({ state: 'CLOSED', lastFailure: unsound, consecutiveFailures: '3' })).toBe(true);
+      expect(breaker.snapshot()).toMatchObject({ consecutiveFailures: 0, lastFailure: { kind: 'probe-lost' } });
+    }
   });
 });
