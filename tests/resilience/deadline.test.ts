@@ -1,3 +1,4 @@
+import { getEventListeners } from 'node:events';
 import { describe, expect, it } from 'vitest';
 import { withDeadline } from '../../lib/resilience/deadline.ts';
 import { manualClock } from '../../lib/testing/manual-clock.ts';
@@ -25,6 +26,15 @@ describe('a deadline', () => {
     expect(clock.pending()).toBe(0);
     await clock.run(10_000);
     expect(controller.signal.aborted).toBe(false);
+  });
+
+  it.each<[string, () => Promise<string>]>([
+    ['answers', () => Promise.resolve('answer')],
+    ['fails', () => Promise.reject(new Error('of the work'))],
+  ])('listens to its signal no longer when the work %s', async (_, work) => {
+    const { controller, promise } = bounded(work);
+    await promise.catch(() => {});
+    expect(getEventListeners(controller.signal, 'abort')).toEqual([]);
   });
 
   it('hands on what the work fails with', async () => {

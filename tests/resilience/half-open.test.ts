@@ -131,6 +131,14 @@ describe('a half-open circuit', () => {
     expect(breaker.snapshot()).toMatchObject({ state: 'CLOSED', epoch: 3 });
   });
 
+  it('is to be asked again when the lease of its oldest probe has run out', () => {
+    const { clock, breaker, permit } = halfOpen({ halfOpenMaxConcurrent: 2 });
+    permit();
+    clock.advance(400);
+    permit();
+    expect(breaker.acquire()).toEqual({ refused: true, retryAfterMs: 1_100 });
+  });
+
   it('ignores the probes that come back after one of them has opened it', () => {
     const { breaker, permit } = halfOpen({ halfOpenMaxConcurrent: 2 });
     const [bad, good] = [permit(), permit()];
@@ -255,6 +263,20 @@ describe('a probe over which the process stood still', () => {
     slept.permit();
     slept.clock.advance(3_001);
     expect(slept.breaker.snapshot()).toMatchObject({ state: 'HALF_OPEN', epoch: 2, retryAfterMs: undefined });
+  });
+
+  it('has lost its place for good, also when the wall clock that was set forward is set back', () => {
+    const { clock, breaker, permit } = halfOpen();
+    permit();
+    clock.jumpWall(HOUR_MS);
+    const next = permit();
+    clock.jumpWall(-HOUR_MS);
+    clock.advance(1_499);
+    breaker.settle(next, SUCCESS);
+    clock.advance(1);
+    expect(breaker.snapshot()).toMatchObject({ state: 'HALF_OPEN', epoch: 2, probeSuccesses: 1 });
+    breaker.settle(permit(), SUCCESS);
+    expect(breaker.snapshot()).toMatchObject({ state: 'CLOSED' });
   });
 
   it('is what a wall clock that is set forward an hour looks like: the circuit stays half-open', () => {

@@ -92,7 +92,11 @@ describe('open time', () => {
     ['jitter', { jitter: -0.1 }],
     ['jitter', { jitter: 1.1 }],
   ])('is refused with a wrong %s', (option, openBackoff) => {
-    expect(() => aged({ openBackoff, random: () => 0 })).toThrow(`breaker.openBackoff.${option}`);
+    expect(() => aged({ openBackoff, random: () => 0 })).toThrow(`breaker.openBackoff.${option} must be a number`);
+  });
+
+  it('may end its growth where it begins', () => {
+    expect(aged({ openBackoff: { maxMs: 10_000, jitter: 0 } }).openTimes(2)).toEqual([10_000, 10_000]);
   });
 
   it('is refused a jitter without chance', () => {
@@ -172,6 +176,15 @@ describe('the failure rate', () => {
     expect(breaker.snapshot().state).toBe('OPEN');
   });
 
+  it('opens it at its threshold, not below', () => {
+    const { breaker, report } = aged({ failureRate, failureThreshold: 100 });
+    report(SUCCESS, 7);
+    report(FAILURE, 6);
+    expect(breaker.snapshot()).toMatchObject({ state: 'CLOSED', recent: { calls: 13, failures: 6 } });
+    report(FAILURE);
+    expect(breaker.snapshot()).toMatchObject({ state: 'OPEN', totals: { failures: 7 } });
+  });
+
   it.each(['advance', 'suspend'] as const)('does not combine what an hour lies between (%s)', (how) => {
     const { clock, breaker, report } = aged({ failureRate, failureThreshold: 100 });
     report(FAILURE, 9);
@@ -201,7 +214,13 @@ describe('the failure rate', () => {
     ['threshold', Number.NaN],
   ])('is refused with %s %d', (option, value) => {
     expect(() => aged({ failureRate: { [option]: value } })).toThrow(ConfigError);
-    expect(() => aged({ failureRate: { [option]: value } })).toThrow(`breaker.failureRate.${option}`);
+    expect(() => aged({ failureRate: { [option]: value } })).toThrow(`breaker.failureRate.${option} must be a`);
+  });
+
+  it('may have the least window and minimum, and the largest threshold', () => {
+    const { breaker, report } = aged({ failureRate: { windowMs: 10, minimumCalls: 1, threshold: 1 } });
+    report(FAILURE);
+    expect(breaker.snapshot().state).toBe('OPEN');
   });
 });
 

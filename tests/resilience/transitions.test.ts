@@ -133,7 +133,7 @@ describe('a reset', () => {
     const { breaker, permit, trip, seen } = watched();
     trip();
     breaker.reset();
-    expect(seen.at(-1)).toMatchObject({ from: 'OPEN', to: 'CLOSED', state: 'CLOSED' });
+    expect(seen.at(-1)).toMatchObject({ from: 'OPEN', to: 'CLOSED', reason: 'manual', state: 'CLOSED' });
     expect(breaker.snapshot()).toMatchObject({
       state: 'CLOSED',
       epoch: 2,
