@@ -26,7 +26,7 @@ export function* errorsIn(replies: readonly Reply[]): Generator<ErrorReply> {
   }
 }
 
-/** What a caller gets for a reply: itself, with our errors in the place of Redis's. */
+/** What a caller gets for a reply: a value of its own, with our errors in the place of Redis's. */
 export function toResult(reply: Reply): Result {
   if (isErrorReply(reply)) return replyError(reply);
   return isArray(reply) ? reply.map(toResult) : reply;

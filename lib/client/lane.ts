@@ -29,7 +29,10 @@ export interface AskOptions extends ExecuteOptions {
   readonly within?: Within | undefined;
 }
 
-/** The way of calls to the store. Calls share promises with calls of the same lane, and with no others. */
+/**
+ * The way of calls to the store. Calls share promises with calls of the same lane, and with no others. Replies may be
+ * shared as well: they are to be read, and `toResult` makes a caller's own of them.
+ */
 export interface Lane {
   ask(commands: readonly Command[], options: AskOptions): Promise<readonly Reply[]>;
 }
@@ -87,7 +90,7 @@ export function createLane(options: LaneOptions): Lane {
           const replies = await read(commands, { signal: upstream, timeoutMs: leftMs, within });
           return replies[0] ?? null;
         };
-        const reply = await coalescer.run(commandId(only), { keys, load, copy: copyReply, signal, timeoutMs });
+        const reply = await coalescer.run(commandId(only), { keys, load, signal, timeoutMs });
         if (!asked) instrumentation?.coalesced();
         return [reply];
       }
@@ -120,12 +123,4 @@ function withSignal<T>(signal: AbortSignal | undefined, work: (controller: Abort
 
 function copyCommand([name, ...rest]: Command): Command {
   return [name, ...rest];
-}
-
-function copyReply(reply: Reply): Reply {
-  return isReplyArray(reply) ? reply.map(copyReply) : reply;
-}
-
-function isReplyArray(reply: Reply): reply is readonly Reply[] {
-  return Array.isArray(reply);
 }

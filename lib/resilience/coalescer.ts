@@ -12,8 +12,6 @@ export interface Flight<T> {
   readonly keys: readonly string[];
   /** Asks once, within `timeoutMs`. The signal is aborted when nobody waits any more. */
   readonly load: (signal: AbortSignal, timeoutMs: number) => Promise<T>;
-  /** Gives a follower a value of its own. */
-  readonly copy: (value: T) => T;
   /** Detaches this caller only. */
   readonly signal?: AbortSignal | undefined;
   /** How long this caller waits, at most the coalescer's `timeoutMs`, which is the default. */
@@ -21,7 +19,10 @@ export interface Flight<T> {
 }
 
 export interface Coalescer<T> {
-  /** Joins the flight of the same name, or starts it. A rejection reaches everybody who waits and is not kept. */
+  /**
+   * Joins the flight of the same name, or starts it. The value, one and the same, or the rejection reaches everybody who
+   * waits, and is not kept.
+   */
   run(name: string, flight: Flight<T>): Promise<T>;
   /** Nobody joins a flight that depends on `key` any more: what it answers may be older than a write just issued. */
   forget(key: string): void;
@@ -126,7 +127,7 @@ export function createCoalescer<T>({ clock, timeoutMs }: CoalescerOptions): Coal
       signal?.addEventListener('abort', abandon);
       entry.promise.then(
         (value) => {
-          if (leave()) resolve(isLeader ? value : flight.copy(value));
+          if (leave()) resolve(value);
         },
         (error: unknown) => {
           if (leave()) reject(error);
