@@ -212,6 +212,17 @@ describe('while all requests are out', () => {
     expect(wire()).toHaveLength(4);
   });
 
+  it('what waits has a deadline of its own, also when it came a millisecond after the one before it', async () => {
+    const { clock, seen, submit } = await busy();
+    void submit([['GET', 'e']]).catch(() => {});
+    await clock.run(1);
+    void submit([['GET', 'f']]).catch(() => {});
+    await clock.run(999);
+    expect(seen).toEqual(['GET e! deadline, may have run: false']);
+    await clock.run(1);
+    expect(seen.slice(1)).toEqual(['GET f! deadline, may have run: false']);
+  });
+
   it('one caller that joins late is not cut short by the deadline of the first in its batch', async () => {
     const { clock, seen, submit, request } = await busy();
     void submit([['SET', 'early', 1]]).catch(() => {});
@@ -241,14 +252,22 @@ describe('while all requests are out', () => {
     const { clock, seen, submit, wire, request } = await busy();
     void submit([['SET', 'e', 1]]).catch(() => {});
     void submit([['GET', 'f']]).catch(() => {});
+    void submit([
+      ['GET', 'g'],
+      ['INCR', 'g'],
+    ]).catch(() => {});
     request(0).answer([null]);
     await clock.run(1_000);
-    expect(wire().slice(4)).toEqual(['SET e 1, GET f']);
-    expect(seen.slice(1)).toEqual(['SET e 1! deadline, may have run: true', 'GET f! deadline, may have run: false']);
+    expect(wire().slice(4)).toEqual(['SET e 1, GET f, GET g, INCR g']);
+    expect(seen.slice(1)).toEqual([
+      'SET e 1! deadline, may have run: true',
+      'GET f! deadline, may have run: false',
+      'GET g! deadline, may have run: true',
+    ]);
     expect(request(4).signal.aborted).toBe(false);
-    request(4).answer(['OK', null]);
+    request(4).answer(['OK', null, null, 1]);
     await clock.run(0);
-    expect(seen).toHaveLength(3);
+    expect(seen).toHaveLength(4);
     expect(clock.pending()).toBe(0);
   });
 
@@ -274,6 +293,20 @@ describe('while all requests are out', () => {
     expect(seen.slice(4)).toEqual(['GET f: ["F"]', 'GET g: ["G"]', 'GET i: ["I"]']);
   });
 
+  it('no more than the bound may wait, however many have been answered before', async () => {
+    const { clock, seen, submit, request } = await busy({ maxQueued: 2 });
+    for (let index = 0; index < 4; index += 1) request(index).answer([null]);
+    await clock.run(0);
+    seen.splice(0);
+    for (let index = 0; index < 4; index += 1) {
+      void submit([['GET', `s${index}`]]);
+      await clock.run(0);
+    }
+    for (const key of ['e', 'f', 'g']) void submit([['GET', key]]).catch(() => {});
+    await clock.run(0);
+    expect(seen).toEqual(['GET g! local, may have run: false']);
+  });
+
   it('those who gave up and came again a thousand times take one place', async () => {
     const { clock, submit, wire, request } = await busy({ maxQueued: 2 });
     for (let index = 0; index < 1_000; index += 1) {
@@ -295,12 +328,16 @@ describe('while all requests are out', () => {
   ])('those who gave up leave their place in the batch to others, %s', async (_, settings) => {
     const { clock, submit, wire, request } = await busy(settings);
     const controller = new AbortController();
+    void submit([['GET', 'dd']]).catch(() => {});
     void submit([['GET', 'ee']], { signal: controller.signal }).catch(() => {});
     controller.abort('gone');
     for (const key of ['ff', 'gg', 'hh']) void submit([['GET', key]]).catch(() => {});
     request(0).answer([null]);
     await clock.run(0);
-    expect(wire().slice(4)).toEqual(['GET ff, GET gg']);
+    expect(wire().slice(4)).toEqual(['GET dd, GET ff']);
+    request(1).answer([null]);
+    await clock.run(0);
+    expect(wire().slice(5)).toEqual(['GET gg, GET hh']);
   });
 
   it('requests that will never come back lose their places, so that others can leave', async () => {

@@ -483,6 +483,19 @@ describe('a caller that gives up', () => {
     expect(clock.pending()).toBe(0);
   });
 
+  it('by its own shorter deadline is told that a call with one write in it may have run', async () => {
+    const { clock, execute, seen } = client();
+    void execute(
+      [
+        ['GET', 'a'],
+        ['INCR', 'a'],
+      ],
+      { timeoutMs: 50 },
+    );
+    await clock.run(50);
+    expect(seen).toEqual(['GET a! DEADLINE true']);
+  });
+
   it('by its own shorter deadline before its write has left is told that it has not run, and it never does', async () => {
     const { clock, execute, request, seen, wire } = client({ batch: { maxInFlight: 1 } });
     void execute([['GET', 'a']]);
@@ -636,6 +649,7 @@ describe('identical reads', () => {
     ],
     ['a script that names their key', [['EVALSHA', 'abc', 1, 'a']]],
     ['FLUSHALL', [['FLUSHALL']]],
+    ['a command that names nothing, and may write anything', [['WIPE']]],
     ['FLUSHDB in whatever way', [['flushdb', 'ASYNC']]],
   ] as [string, Command[]][])('do not join one that left before %s', async (_, write) => {
     const { clock, execute, wire } = client();
