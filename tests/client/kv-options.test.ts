@@ -116,6 +116,23 @@ describe('a retry of reads', () => {
     expect(clock.pending()).toBe(0);
   });
 
+  it('leaves a call that reads several keys no more time than it asked for', async () => {
+    const { clock, seen, execute, request } = scriptedClient({ retry: { reads: true } });
+    execute(
+      [
+        ['GET', 'a'],
+        ['GET', 'b'],
+      ],
+      { timeoutMs: 200 },
+    );
+    await clock.run(150);
+    request(0).fail(AWAY);
+    await clock.run(49);
+    expect(seen).toEqual([]);
+    await clock.run(1);
+    expect(seen).toEqual(['GET a! DEADLINE false']);
+  });
+
   it('asks the breaker: the failure that opens the circuit is not followed by another', async () => {
     const { clock, store, seen, execute } = scriptedClient({
       retry: { reads: true },
@@ -238,6 +255,10 @@ describe('a plan', () => {
       ['bytes', 0.8, 1_000, 1_000],
       ['bytes', 1, 1_000, 1_000],
     ]);
+    await held(500);
+    store.respond(() => ['# Memory\r\n']);
+    expect(await kv.planUsage()).toEqual({ commandsToday: undefined, bytes: undefined });
+    expect(await held(800)).toEqual([['bytes', 0.8, 800, 1_000]]);
   });
 
   it('says what is used, and nothing where Redis does not tell', async () => {
@@ -292,6 +313,28 @@ describe('an error inside an array', () => {
     const [, first, nested] = value as [string, Error, Error[]];
     expect(`${first} ${first.message} ${nested[0]?.message} ${JSON.stringify(value)}`).not.toContain('secret');
     expect(kv.circuit.state()).toMatchObject({ lastFailure: { kind: 'unavailable' } });
+  });
+});
+
+describe('what a client says of itself', () => {
+  it.each([
+    ['isolate', true],
+    [false, true],
+    ['request', false],
+  ] as const)(
+    'with coalesce %j is whether promises may be shared by calls of different requests: %s',
+    (coalesce, shares) => {
+      expect(scriptedClient({ coalesce }).kv.sharesPromises).toBe(shares);
+    },
+  );
+
+  it('is the namespace before its keys: none unless it was given one', async () => {
+    const { clock, kv, wire } = scriptedClient();
+    expect(kv.namespace).toBe('');
+    void kv.set('a', 1).catch(() => {});
+    await clock.run(0);
+    expect(wire()).toEqual(['SET a 1']);
+    expect(scriptedClient({ namespace: 'app:' }).kv.namespace).toBe('app:');
   });
 });
 
