@@ -67,7 +67,6 @@ export function createPlanMeter(
 
   return {
     count(leaving) {
-      if (commandsPerDay === undefined) return;
       turnDay();
       const before = commands;
       commands += leaving;
