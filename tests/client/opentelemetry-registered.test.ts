@@ -54,19 +54,29 @@ describe('the SDK that this process has registered', () => {
   });
 
   it('may have traces alone, or metrics alone', async () => {
-    const kv = working({ telemetry: registeredOpenTelemetry() });
+    const errors: unknown[] = [];
+    const onListenerError = (error: unknown) => errors.push(error);
+    const use = async () => {
+      const kv = working({ telemetry: registeredOpenTelemetry(), onListenerError });
+      await Promise.all([kv.command(['PING']), kv.get('a'), kv.get('a')]);
+      kv.circuit.force('FORCED_OPEN');
+      await kv.close();
+    };
+    await use();
     const traces = startSdk();
     otel.metrics.disable();
-    await kv.command(['PING']);
-    expect(traces.spans()).toHaveLength(1);
+    otel.context.disable();
+    await use();
+    expect(traces.spans().map(({ name }) => name)).toEqual(['PING', 'GET', 'GET']);
     expect(await traces.metrics()).toEqual([]);
     traces.stop();
     const metrics = startSdk();
     otel.trace.disable();
-    await kv.command(['PING']);
+    await use();
     expect(metrics.spans()).toEqual([]);
-    expect(await metrics.points('db.client.operation.duration')).toHaveLength(1);
+    expect(await metrics.points('db.client.operation.duration')).toHaveLength(2);
     metrics.stop();
+    expect(errors).toEqual([]);
   });
 
   it('is not asked for by a client without telemetry', async () => {

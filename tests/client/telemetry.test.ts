@@ -113,6 +113,14 @@ describe('a client with telemetry', () => {
     expect(heard).toEqual(['instrument memory CLOSED', 'close']);
   });
 
+  it('tells once that it is closed, however often it is', async () => {
+    const { telemetry, heard } = recording();
+    const { kv } = scriptedClient({ telemetry });
+    await kv.close();
+    await kv.close();
+    expect(heard).toEqual(['instrument memory CLOSED', 'close']);
+  });
+
   it('has an answer for telemetry that becomes active while it works', async () => {
     let active = false;
     const { telemetry, heard } = recording({
@@ -185,6 +193,16 @@ describe('telemetry that is defective', () => {
     expect(told).toEqual((await day(undefined)).told);
     expect(errors.length).toBeGreaterThan(0);
     expect(new Set(errors.map(String))).toEqual(new Set(['Error: defect']));
+  });
+
+  it('and cannot say whether it is active is told nothing but that its client is closed', async () => {
+    const { telemetry, heard } = recording({
+      get active(): boolean {
+        return fail();
+      },
+    });
+    await day(telemetry);
+    expect(heard).toEqual(['instrument memory CLOSED', 'close']);
   });
 
   it('and throws while its report throws too changes nothing', async () => {
