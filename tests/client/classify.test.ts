@@ -1,6 +1,13 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { asKvError, classifyError, classifyReplies, refusalText, replyError } from '../../lib/client/classify.ts';
+import {
+  asKvError,
+  classifyError,
+  classifyReplies,
+  isNoScript,
+  refusalText,
+  replyError,
+} from '../../lib/client/classify.ts';
 import {
   CircuitOpenError,
   CommandError,
@@ -239,5 +246,21 @@ describe('the error for a refused command', () => {
       }),
       { numRuns: 2_000 },
     );
+  });
+});
+
+describe('that Redis asks for a script', () => {
+  it.each([
+    [new CommandError('NOSCRIPT', 'refused'), true],
+    [replyError({ error: 'NOSCRIPT No matching script.' }), true],
+    [new CommandError('ERR', 'NOSCRIPT'), false],
+    [new StoreError('protocol', 'NOSCRIPT', { replyCode: 'NOSCRIPT' }), false],
+    [Object.assign(new Error('of another make'), { replyCode: 'NOSCRIPT' }), false],
+    [null, false],
+    [undefined, false],
+    ['NOSCRIPT', false],
+    [['NOSCRIPT'], false],
+  ])('%# is known by its code', (answer, asks) => {
+    expect(isNoScript(answer)).toBe(asks);
   });
 });

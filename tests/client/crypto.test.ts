@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import {
   base62OfUint32,
   base64urlDecode,
@@ -7,6 +7,7 @@ import {
   constantTimeEqual,
   createMac,
   randomBase62,
+  randomShare,
   sha1Hex,
   sha256,
 } from '../../lib/client/crypto.ts';
@@ -55,7 +56,20 @@ describe('a comparison', () => {
   });
 });
 
+afterEach(() => vi.restoreAllMocks());
+
 describe('base62', () => {
+  it('of random bytes has every character equally often: bytes that would favour some are drawn again', () => {
+    const drawn = [255, 248, 61, 0];
+    vi.spyOn(crypto, 'getRandomValues').mockImplementation((bytes) => {
+      (bytes as Uint8Array).fill(drawn.shift() ?? 1).set([247], 0);
+      return bytes;
+    });
+    // The first two draws give one character each.
+    expect(randomBase62(4)).toBe('zzzz');
+    expect(drawn).toEqual([0]);
+  });
+
   it.each([0, 1, 43, 200])('of random bytes has %d characters when asked for as many', (length) => {
     expect(randomBase62(length)).toMatch(new RegExp(`^[0-9A-Za-z]{${length}}$`));
   });
@@ -72,6 +86,14 @@ describe('base62', () => {
     [0xffff_ffff, '4gfFC3'],
   ])('of the number %d is %s', (value, text) => {
     expect(base62OfUint32(value)).toBe(text);
+  });
+});
+
+describe('a share drawn at random', () => {
+  it('is from 0 up to 1, and never the same', () => {
+    const shares = Array.from({ length: 1_000 }, randomShare);
+    expect(shares.filter((share) => !(share >= 0 && share < 1))).toEqual([]);
+    expect(new Set(shares).size).toBeGreaterThan(990);
   });
 });
 

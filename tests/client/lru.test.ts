@@ -40,6 +40,24 @@ describe('a bounded map', () => {
     );
   });
 
+  it('gives away what was unused for longest, at most as many as asked for', () => {
+    const lru = createLru<number>(5);
+    for (const [index, name] of [...'abcde'].entries()) lru.set(name, index);
+    lru.get('a');
+    lru.delete('c');
+    expect(lru.take(0)).toEqual([]);
+    expect(lru.take(2)).toEqual([
+      ['b', 1],
+      ['d', 3],
+    ]);
+    expect([lru.size, lru.get('b'), lru.get('d')]).toEqual([2, undefined, undefined]);
+    expect(lru.take(100)).toEqual([
+      ['e', 4],
+      ['a', 0],
+    ]);
+    expect([lru.size, lru.take(1)]).toEqual([0, []]);
+  });
+
   it.each([
     ['that has never been full', 50],
     ['that has been full', 100],

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import { createKv } from '../../lib/client/kv-client.ts';
 import { defineScript, runScript, runScriptWith } from '../../lib/client/script.ts';
@@ -16,7 +17,7 @@ async function client() {
   const clock = manualClock();
   const store = scriptedStore();
   const kv = createKv({ store, clock });
-  const sha1 = await script.sha1();
+  const sha1 = createHash('sha1').update(script.lua).digest('hex');
   /** Until the store has been sent `count` requests: the digest comes from outside the queue of microtasks. */
   const sent = async (count: number) => {
     while (store.sent.length < count) await new Promise((resolve) => setImmediate(resolve));
