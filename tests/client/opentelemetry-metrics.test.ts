@@ -86,7 +86,7 @@ describe('breakwater.client.requests and breakwater.client.commands', () => {
     await late;
     await trip();
     await expect(kv.command(['INCR', 'a'])).rejects.toThrow();
-    expect(await sdk.points('breakwater.client.requests')).toEqual([
+    expect(await sdk.points('breakwater.client.requests')).toStrictEqual([
       { attributes: outcome('success'), value: 2 },
       { attributes: outcome('neutral'), value: 1 },
       { attributes: outcome('failure', { 'error.type': 'deadline' }), value: 1 },
@@ -148,7 +148,7 @@ describe('breakwater.circuit.transitions and breakwater.circuit.count', () => {
     expect(await circuits()).toEqual({ CLOSED: 1, OPEN: 0, HALF_OPEN: 0 });
     kv.circuit.force('FORCED_OPEN');
     expect(await circuits()).toEqual({ CLOSED: 0, OPEN: 1, HALF_OPEN: 0 });
-    expect(await sdk.points('breakwater.circuit.transitions')).toEqual([
+    expect(await sdk.points('breakwater.circuit.transitions')).toStrictEqual([
       { attributes: change('CLOSED', 'OPEN', 'network'), value: 1 },
       { attributes: change('OPEN', 'HALF_OPEN'), value: 1 },
       { attributes: change('HALF_OPEN', 'CLOSED'), value: 1 },
@@ -183,11 +183,13 @@ describe('breakwater.circuit.transitions and breakwater.circuit.count', () => {
     await expect(kv.command(['PING'])).rejects.toThrow('circuit is open');
     expect(await circuits()).toEqual({ OPEN: 1 });
     expect(await sdk.points('breakwater.circuit.transitions')).toEqual([]);
+    // The one that was refused did not leave.
+    expect(await sdk.points('breakwater.client.commands')).toEqual([]);
   });
 });
 
 describe('metrics', () => {
-  it('are a few, each with a unit', async () => {
+  it('are a few, each with a unit and a description', async () => {
     const { kv, store, trip } = client({
       telemetry: openTelemetry(otel, { attributes: { 'server.address': 'host' } }),
     });
@@ -203,7 +205,8 @@ describe('metrics', () => {
       ['breakwater.circuit.transitions', '{transition}'],
       ['breakwater.circuit.count', '{circuit}'],
     ]);
-    for (const { dataPoints } of metrics) {
+    for (const { dataPoints, descriptor } of metrics) {
+      expect(descriptor.description).toMatch(/^[A-Z].+\.$/);
       for (const { attributes } of dataPoints) expect(attributes).toMatchObject({ 'server.address': 'host' });
     }
   });
