@@ -37,6 +37,14 @@ describe('what is sent', () => {
     expect(sentTo(store)).toEqual([[['set', 'k', '{"a":[1,true,null]}', 'ex', '5']], [['set', 'k', '1.5']]]);
   });
 
+  it('is what JSON would have made of a list that a middleware changed', async () => {
+    const { store, redis } = setup();
+    answering(store, { MSET: 'OK' });
+    redis.use((request, next) => next({ ...request, body: ['mset', 'k', undefined, 5, { a: undefined }] }));
+    await redis.get('k');
+    expect(sentTo(store)).toEqual([[['mset', 'k', 'null', '5', '{}']]]);
+  });
+
   it('is atomic for a transaction only, which has a request of its own in the order of the calls', async () => {
     const { store, redis } = setup();
     answering(store, { INCR: 1, GET: 'v' });
@@ -104,9 +112,19 @@ describe('a command that Redis refuses', () => {
       { result: 'v', error: undefined },
       { result: undefined, error: 'ERR value is not an integer or out of range' },
     ]);
+    expect(await redis.pipeline().incr('k').get('k').exec({ keepErrors: true })).toEqual([
+      { result: undefined, error: 'ERR value is not an integer or out of range' },
+      { result: 'v', error: undefined },
+    ]);
     await expect(redis.pipeline().get('k').incr('k').exec()).rejects.toThrow(
       'Command 2 [ incr ] failed: ERR value is not an integer or out of range',
     );
+  });
+
+  it('takes nothing from the others: where there is no value there is none', async () => {
+    const { store, redis } = setup();
+    answering(store, { GET: null, INCR: 1 });
+    expect(await redis.pipeline().get('k').incr('k').exec()).toEqual([null, 1]);
   });
 
   it('discards its transaction, which rejects with a CommandError', async () => {
@@ -239,8 +257,10 @@ describe('options', () => {
     expect(await store.execute([['GET', 'k']])).toEqual(['v']);
   });
 
-  it.each([0, -1, Number.NaN])('refuse a deadline of %s ms', (timeoutMs) => {
+  it.each([0, 0.9, -1, Number.NaN])('refuse a deadline of %s ms', (timeoutMs) => {
     const { client } = setup();
     expect(() => createRedis(client, { timeoutMs })).toThrow(expect.objectContaining({ setting: 'timeoutMs' }));
+    expect(() => createRedis(client, { timeoutMs })).toThrow('at least 1');
+    expect(() => createRedis(client, { timeoutMs: 1 })).not.toThrow();
   });
 });
