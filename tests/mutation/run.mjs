@@ -1,7 +1,7 @@
 // npm run mutation [-- folder …]: plants defects in the core one by one, and prints how many of them its tests notice.
 // The report of a folder, survivors included, is tests/mutation/reports/<folder>.txt. Exit 1 below the score that is to be kept.
 import { spawnSync } from 'node:child_process';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
 const FOLDERS = ['resilience', 'client', 'limit', 'keys'];
@@ -13,6 +13,8 @@ const here = fileURLToPath(new URL('.', import.meta.url));
 const asked = process.argv.slice(2);
 
 function planted(folder) {
+  // A run that ends early must not be judged by the report of an earlier one.
+  rmSync(`${here}reports/${folder}.json`, { force: true });
   const { status } = spawnSync(`${here}node_modules/.bin/stryker`, ['run', `${here}stryker.config.mjs`], {
     cwd: `${here}../..`,
     env: { ...process.env, MUTATED: folder },
