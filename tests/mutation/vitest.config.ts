@@ -16,6 +16,7 @@ export default defineConfig({
     include: [`tests/${folder}/**/*.test.ts`],
     exclude: [...LONG, APART],
     isolate: false,
+    setupFiles: ['tests/mutation/no-shrinking.ts'],
     environment: 'node',
     testTimeout: 20_000,
   },
