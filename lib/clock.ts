@@ -39,11 +39,6 @@ export function elapsedSince(start: Instant, clock: Clock): number {
   return Math.max(0, clock.monotonic() - start.monotonic, clock.now() - start.wall);
 }
 
-/** Whether something stamped `at` is still younger than `ttlMs`. The only comparison of ages against the wall clock. */
-export function isFresh(at: number, ttlMs: number, now: number): boolean {
-  return now - at < ttlMs;
-}
-
 /** The day of an instant, by the calendar of UTC: `2026-11-21`. @param at Unix milliseconds */
 export function isoDay(at: number): string {
   return new Date(at).toISOString().slice(0, 10);

@@ -3,7 +3,7 @@ import type { Command } from '../store/store.ts';
 import { nameOf } from './commands.ts';
 
 /** What an attribute says whose value is not one of those that are known to be few, and to quote nothing. */
-export const OTHER = '_OTHER';
+const OTHER = '_OTHER';
 
 /** Command names that one client tells apart. Redis has some 250; names that callers make up must not fill a meter. */
 const MAX_NAMES = 256;

@@ -2,7 +2,7 @@ import { DAY_MS } from '../keys/usage.ts';
 import type { PolicyResult } from '../limit/result.ts';
 
 /** Names a key's daily quota beside the policies of the limiter. */
-export const DAILY_QUOTA = 'daily-quota';
+const DAILY_QUOTA = 'daily-quota';
 
 /** A key's quota of a day of UTC as one more policy, of which `used` is gone; `undefined` for unknown. */
 export function dailyQuotaResult(quota: number, used: number | undefined, allowed: boolean, now: number): PolicyResult {

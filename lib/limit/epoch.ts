@@ -5,7 +5,7 @@ import { elapsedSince, type Instant, instant } from '../clock.ts';
 import type { Command } from '../store/store.ts';
 
 /** How long another process may go on counting under the old epoch after a clear. */
-export const EPOCH_MAX_AGE_MS = 1_000;
+const EPOCH_MAX_AGE_MS = 1_000;
 
 /** The generation of all limit keys. Raising it clears every limit at once; the old keys expire by themselves. */
 export interface Epoch {
