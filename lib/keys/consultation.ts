@@ -43,7 +43,7 @@ interface NotFound {
 const FORGIVEN: Fill = { text: '', place: -1, endsAt: 0 };
 
 /** Asks the source of keys, and makes of its answer what Redis is to hear. */
-export function consult<Config>(
+export function createConsult<Config>(
   { kv, source, misses, entryTtlMs }: ConsultOptions<Config>,
   { remember, forget, recall, unreadable }: Judgement<Config>,
 ): Consult<Config> {

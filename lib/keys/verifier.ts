@@ -1,7 +1,7 @@
 import type { Value } from '../client/call.ts';
 import { type Instant, instant } from '../clock.ts';
 import { isKvError, isUnavailable } from '../errors.ts';
-import { type Consult, type ConsultOptions, consult, retryAfterOf } from './consultation.ts';
+import { type Consult, type ConsultOptions, createConsult, retryAfterOf } from './consultation.ts';
 import type { KeyDigest } from './digest.ts';
 import { createJudgement, type JudgementOptions, RETRY_MS } from './judgement.ts';
 import type { KeyNames } from './key-names.ts';
@@ -146,7 +146,7 @@ export function createVerifier<Config>(options: VerifierOptions<Config>): Verifi
       if (answer.verdict === 'admitted') return { status: 'ASK', missed: 'here', saidAt: undefined };
       return { status: 'UNAVAILABLE', reason: answer.verdict, retryAfterMs: answer.retryAfterMs };
     },
-    consult: consult(options, judgement),
+    consult: createConsult(options, judgement),
     dismiss({ client }, { missed }) {
       if (missed === 'here') misses.forgive(client);
     },

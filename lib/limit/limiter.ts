@@ -92,7 +92,7 @@ export function createLimiter(options: LimiterOptions): Limiter {
     try {
       return await charge(charges, cost, checkOptions);
     } catch (error) {
-      return slots.without(charges, cost, error);
+      return slots.fallBack(charges, cost, error);
     }
   };
 

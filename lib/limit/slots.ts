@@ -11,8 +11,8 @@ import type { LimitResult } from './result.ts';
 /** Slots of `concurrency` policies, beside whatever else is charged with them. */
 export interface Slots {
   take(charges: readonly Charge[], cost: number, options: CallOptions): Promise<LimitResult>;
-  /** The answer without Redis; see {@link Ledger.fallBack}. */
-  without(charges: readonly Charge[], cost: number, error: unknown): LimitResult;
+  /** As {@link Ledger.fallBack}; slots granted in this process are given back to it. */
+  fallBack(charges: readonly Charge[], cost: number, error: unknown): LimitResult;
 }
 
 export interface SlotOptions {
@@ -57,7 +57,7 @@ export function createSlots({ clock, timeoutMs: longestMs, ask, ledger }: SlotOp
         return result;
       });
     },
-    without(charges, cost, error) {
+    fallBack(charges, cost, error) {
       const call = called(cost);
       return withRelease(ledger.fallBack(charges, call, error), charges, call);
     },
