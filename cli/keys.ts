@@ -1,5 +1,5 @@
 import type { CliCommand, CommandIo } from './command.ts';
-import { holdsKey } from './keys/arguments.ts';
+import { mayHoldKey } from './keys/arguments.ts';
 import { createKey } from './keys/create.ts';
 import { Failure, toFailure } from './keys/failure.ts';
 import { listKeys } from './keys/list.ts';
@@ -61,7 +61,7 @@ export const keys: CliCommand = {
 
 async function run([name, ...args]: readonly string[], io: CommandIo): Promise<number> {
   try {
-    if ([name ?? '', ...args].some(holdsKey)) throw new Failure(2, NO_KEY_IN_ARGUMENTS);
+    if ([name ?? '', ...args].some(mayHoldKey)) throw new Failure(2, NO_KEY_IN_ARGUMENTS);
     const subcommand = name !== undefined && Object.hasOwn(SUBCOMMANDS, name) ? SUBCOMMANDS[name] : undefined;
     if (!subcommand) throw new Failure(2, 'Say create, list, show, usage, rotate or revoke');
     return await subcommand(args, io);

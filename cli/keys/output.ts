@@ -37,8 +37,8 @@ export function describeKey(key: ManagedKey): readonly string[] {
     ['limits', limits.join(' ') || 'none'],
     ['daily quota', key.dailyQuota === null ? 'none' : String(key.dailyQuota)],
     ['config', JSON.stringify(key.config)],
-    ['created', instant(key.createdAt)],
-    ['expires', key.expiresAt === null ? 'never' : instant(key.expiresAt)],
+    ['created', dateText(key.createdAt)],
+    ['expires', key.expiresAt === null ? 'never' : dateText(key.expiresAt)],
     ['generation', String(key.generation)],
   ];
   return rows.map(([name, value]) => `${name.padEnd(12)}${visible(value)}`);
@@ -54,7 +54,7 @@ export function tabulateKeys(keys: readonly ApiKey[]): readonly string[] {
   const rows = [
     ['ID', 'KEY', 'CREATED', 'EXPIRES', 'OWNER'],
     ...keys.map(({ id, display, createdAt, expiresAt, owner }) =>
-      [id, display, instant(createdAt), expiresAt === null ? 'never' : instant(expiresAt), owner].map(visible),
+      [id, display, dateText(createdAt), expiresAt === null ? 'never' : dateText(expiresAt), owner].map(visible),
     ),
   ];
   const widths = [0, 1, 2, 3, 4].map((column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)));
@@ -82,7 +82,7 @@ function seconds(ms: number): string {
   return `${Math.ceil(ms / 1_000)} s`;
 }
 
-function instant(ms: number): string {
+function dateText(ms: number): string {
   const date = new Date(ms);
   return Number.isNaN(date.getTime()) ? String(ms) : date.toISOString();
 }
