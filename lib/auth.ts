@@ -1,11 +1,11 @@
 import { type ApiKeysConfiguration, configureKeys, getDefaults } from './default-client.ts';
 import { ConfigError } from './errors.ts';
 import { type IdentityCheck, withScopes } from './guard/identity-check.ts';
-import { checkScopes } from './guard/scopes.ts';
 import type { AuthCacheStats, ListOptions, Revocation, RotateOptions } from './keys/api-keys.ts';
 import type { NewKey } from './keys/new-key.ts';
 import type { ApiKey } from './keys/record.ts';
 import type { IssuedKey, ManagedKey } from './keys/registry.ts';
+import { checkScopes } from './keys/scopes.ts';
 import type { DayUsage } from './keys/usage.ts';
 import type { Validation } from './keys/validation.ts';
 import { logMisconfiguration } from './log.ts';

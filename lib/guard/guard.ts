@@ -2,6 +2,7 @@ import type { KvClient } from '../client/kv-client.ts';
 import { ConfigError } from '../errors.ts';
 import type { ApiKeys } from '../keys/api-keys.ts';
 import { questionOf } from '../keys/question.ts';
+import { coversScopes } from '../keys/scopes.ts';
 import type { Validation } from '../keys/validation.ts';
 import type { Limiter } from '../limit/limiter.ts';
 import { type LimitResult, summarise } from '../limit/result.ts';
@@ -13,7 +14,6 @@ import type { DoorCharge } from './door-request.ts';
 import { createFrontDoor } from './front-door.ts';
 import { isDecodable } from './path.ts';
 import { createRouteMatcher, type MatchedRoute, type Route } from './routes.ts';
-import { coversScopes } from './scopes.ts';
 
 export interface GuardOptions {
   readonly kv: KvClient;

@@ -1,7 +1,7 @@
+import { coversScopes } from '../keys/scopes.ts';
 import { deny, type Identity } from './decision.ts';
 import { problem } from './problem.ts';
 import { CHALLENGE, toResponse } from './respond.ts';
-import { coversScopes } from './scopes.ts';
 
 /** What a handler finds out about a request. */
 export type IdentityCheck =

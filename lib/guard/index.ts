@@ -1,3 +1,4 @@
+export { coversScopes } from '../keys/scopes.ts';
 export type { AccessListOptions } from './access-lists.ts';
 export { type ClientIp, type ClientIpSource, createClientIp } from './client-ip.ts';
 export type { Decision, Degradation, Identity, RefusalCode } from './decision.ts';
@@ -13,4 +14,3 @@ export { problem } from './problem.ts';
 export type { RateHeaderOptions, RateHeaderVersion } from './rate-headers.ts';
 export { DEGRADED_HEADER, decisionHeaders, toResponse } from './respond.ts';
 export type { Route, SubjectKind } from './routes.ts';
-export { coversScopes } from './scopes.ts';

@@ -1,6 +1,6 @@
 import { ConfigError } from '../errors.ts';
+import { checkScopes } from '../keys/scopes.ts';
 import { pathSegments } from './path.ts';
-import { checkScopes } from './scopes.ts';
 
 /** Whose account a policy is charged to: the client address, or the API key. */
 export type SubjectKind = 'ip' | 'key';

@@ -1,6 +1,7 @@
 import { ConfigError } from '../errors.ts';
 import { holdsKey } from './key-format.ts';
 import type { KeyQuota } from './record.ts';
+import { checkScopes } from './scopes.ts';
 
 export interface NewKey<Config> {
   /** Whose key it is; 1 to 256 characters. */
@@ -32,9 +33,7 @@ export function checkNewKey(
   if (typeof owner !== 'string' || owner.length < 1 || owner.length > 256)
     throw new ConfigError('owner', 'must have 1 to 256 characters');
   if (!isReadable(owner)) throw new ConfigError('owner', 'must be well-formed Unicode');
-  if (!Array.isArray(scopes) || scopes.length > 64 || !scopes.every(isScope)) {
-    throw new ConfigError('scopes', 'must be at most 64 names of letters, digits and _ : . * -');
-  }
+  checkScopes('scopes', scopes);
   if (typeof limits !== 'object' || limits === null || Array.isArray(limits)) {
     throw new ConfigError('limits', 'must be by names of policies');
   }
@@ -70,10 +69,6 @@ export function plainConfig<Config>(config: Config): Config | null {
     // A cycle, a bigint, nesting deeper than the stack; the error would quote names in it.
     throw new ConfigError('config', 'must be plain JSON');
   }
-}
-
-function isScope(scope: unknown): boolean {
-  return typeof scope === 'string' && /^[\w:.*-]{1,64}$/.test(scope);
 }
 
 /** The bounds of a limiter's policy: other numbers are ignored there, and the key would pass under no plan of its own. */

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { checkScopes, coversScopes } from '../../lib/guard/scopes.ts';
+import { checkScopes, coversScopes } from '../../lib/keys/scopes.ts';
 
 describe('a granted scope', () => {
   it.each<[granted: string, wanted: string, covered: boolean]>([
