@@ -1,5 +1,5 @@
 import { problem } from '../../lib/guard/problem.ts';
-import { isKeyId } from '../../lib/keys/registry.ts';
+import { isKeyId } from '../../lib/keys/key-id.ts';
 
 /**
  * The id in the path of a request, counted from its end, so that no base path matters. What can be no id is answered with

@@ -1,4 +1,4 @@
-import { isKeyId } from '../../lib/keys/registry.ts';
+import { isKeyId } from '../../lib/keys/key-id.ts';
 import { kvKeyStore } from '../../lib/keys/source/kv-key-store.ts';
 import type { CommandIo } from '../command.ts';
 import { Failure } from './failure.ts';

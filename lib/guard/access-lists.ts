@@ -1,5 +1,5 @@
 import { ConfigError } from '../errors.ts';
-import { isKeyId } from '../keys/registry.ts';
+import { isKeyId } from '../keys/key-id.ts';
 import type { ClientIp } from './client-ip.ts';
 import { type Cidr, type IpAddress, maskIp, parseCidr } from './ip-address.ts';
 

@@ -4,11 +4,12 @@ import { ConfigError, isKvError, isUnavailable } from '../errors.ts';
 import type { Digester } from './digest.ts';
 import type { Entries } from './entries.ts';
 import type { KeyFormat } from './key-format.ts';
+import { isKeyId } from './key-id.ts';
 import type { KnownKeys } from './known-keys.ts';
 import type { NewKey } from './new-key.ts';
 import type { Question } from './question.ts';
 import type { ApiKey, Carried, IdRecord } from './record.ts';
-import { type Change, type IssuedKey, isKeyId, keyOf, type ManagedKey, type Registry } from './registry.ts';
+import { type Change, type IssuedKey, keyOf, type ManagedKey, type Registry } from './registry.ts';
 import type { DayUsage, Usage } from './usage.ts';
 import type { Verifier } from './verifier.ts';
 

@@ -1,8 +1,8 @@
-import { randomBase62 } from '../client/crypto.ts';
 import { type Clock, type Instant, instant } from '../clock.ts';
 import { StoreError } from '../errors.ts';
 import type { Digester, KeyDigest } from './digest.ts';
 import { displayOf, type KeyFormat } from './key-format.ts';
+import { newKeyId } from './key-id.ts';
 import { checkNewKey, type NewKey, plainConfig } from './new-key.ts';
 import { type ApiKey, type Carried, type IdRecord, type IssuedDigest, isSameDigest } from './record.ts';
 import type { ApiKeyStore } from './source/source.ts';
@@ -69,12 +69,6 @@ export interface RegistryOptions<Config> {
 const MAX_ATTEMPTS = 32;
 /** Digests whose uses are still found by the id: one rotation a day for as long as uses are kept. */
 const MAX_RETIRED = 32;
-const ID = /^key_[0-9A-Za-z]{16}$/;
-
-/** Whether `text` can be the id of a key. What is none is never sent anywhere: it may be a key with a typing error. */
-export function isKeyId(text: string): boolean {
-  return ID.test(text);
-}
 
 export function createRegistry<Config>(options: RegistryOptions<Config>): Registry<Config> {
   const { store, clock, format, digest: toDigest } = options;
@@ -111,7 +105,7 @@ export function createRegistry<Config>(options: RegistryOptions<Config>): Regist
       );
       const config = asked.config === undefined ? null : plainConfig(asked.config);
       const { key, issued } = await issue();
-      const id = `key_${randomBase62(16)}`;
+      const id = newKeyId();
       const { display } = issued;
       const record: ApiKey<Config> = {
         ...{ id, owner, scopes, limits, config, dailyQuota, generation: 1, createdAt, expiresAt, display },
