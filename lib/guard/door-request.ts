@@ -122,7 +122,7 @@ export function createDoorRequest({ kv, verifier, limiter, usage }: DoorRequestO
     const query = charges.length > 0 ? ledger.epoch.query() : undefined;
     const found = verifier.lookup(question, fill);
     const policies = charges.flatMap(({ rule, byKey }, index) => [rule.name, byKey ? 1 : 0, bill.rules[index] ?? '']);
-    const counters = usage && counting !== 'none' ? question.digests.map(usage.keyOf) : [];
+    const counters = usage && counting !== 'none' ? question.digests.map(usage.counterOf) : [];
     const keys = [...found.keys, ...counters, ...ledger.keys(charges)];
     const args = ['', ...found.args, COST, usage ? COUNTING[counting] : '', usage?.today() ?? '', ...policies];
     const sentAt = instant(clock);

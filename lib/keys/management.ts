@@ -8,8 +8,8 @@ import { isKeyId } from './key-id.ts';
 import type { KnownKeys } from './known-keys.ts';
 import type { NewKey } from './new-key.ts';
 import type { Question } from './question.ts';
-import type { ApiKey, Carried, IdRecord } from './record.ts';
-import { type Change, type IssuedKey, keyOf, type ManagedKey, type Registry } from './registry.ts';
+import { type ApiKey, apiKeyOf, type Carried, type IdRecord } from './record.ts';
+import type { Change, IssuedKey, ManagedKey, Registry } from './registry.ts';
 import type { DayUsage, Usage } from './usage.ts';
 import type { Verifier } from './verifier.ts';
 
@@ -144,7 +144,7 @@ export function createManagement<Config>(options: ManagementOptions<Config>): Ma
       const { key, change } = await registry().create(asked);
       known.forgetAbsent((await digest(key)).digest);
       await publish(change);
-      return { key, record: keyOf(change.next) };
+      return { key, record: apiKeyOf(change.next) };
     },
     async revoke(keyOrId) {
       const id = await resolveId(keyOrId);
@@ -165,7 +165,7 @@ export function createManagement<Config>(options: ManagementOptions<Config>): Ma
       const { key, change } = rotated;
       known.supersede(change.next.id, change.next.generation, graceSeconds === 0 ? 'revoked' : 'outdated');
       await publish(change);
-      return { key, record: keyOf(change.next) };
+      return { key, record: apiKeyOf(change.next) };
     },
     async usage(id, { days = 30 } = {}) {
       if (!Number.isSafeInteger(days) || days < 1 || days > 30) {

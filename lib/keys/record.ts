@@ -76,6 +76,12 @@ export interface IssuedDigest extends KeyDigest {
   readonly carried?: Carried | undefined;
 }
 
+/** `record` without what leads to it. */
+export function apiKeyOf<Config>(record: IdRecord<Config>): ApiKey<Config> {
+  const { v: _version, status: _status, digests: _digests, retired: _retired, ...key } = record;
+  return key;
+}
+
 /** What a digest of `record` leads to. */
 export function digestRecordOf<Config>(record: IdRecord<Config>, issued: IssuedDigest): DigestRecord<Config> {
   const { digests: _digests, retired: _retired, status, ...key } = record;

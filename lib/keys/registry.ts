@@ -4,7 +4,7 @@ import type { Digester, KeyDigest } from './digest.ts';
 import { displayOf, type KeyFormat } from './key-format.ts';
 import { newKeyId } from './key-id.ts';
 import { checkNewKey, type NewKey, plainConfig } from './new-key.ts';
-import { type ApiKey, type Carried, type IdRecord, type IssuedDigest, isSameDigest } from './record.ts';
+import { type ApiKey, apiKeyOf, type Carried, type IdRecord, type IssuedDigest, isSameDigest } from './record.ts';
 import type { ApiKeyStore } from './source/source.ts';
 import { USAGE_TTL_MS } from './usage.ts';
 
@@ -154,22 +154,16 @@ export function createRegistry<Config>(options: RegistryOptions<Config>): Regist
 
     async get(id) {
       const record = await store.get(id);
-      return record && { ...keyOf(record), status: record.status };
+      return record && { ...apiKeyOf(record), status: record.status };
     },
 
     record: (id) => store.get(id),
 
-    list: async (page) => (await store.list(page)).map(keyOf),
+    list: async (page) => (await store.list(page)).map(apiKeyOf),
 
     async idOf(digest) {
       const found = await store.findByDigest(digest, { signal: new AbortController().signal });
       return found?.id;
     },
   };
-}
-
-/** `record` without what leads to it. */
-export function keyOf<Config>(record: IdRecord<Config>): ApiKey<Config> {
-  const { v: _version, status: _status, digests: _digests, retired: _retired, ...key } = record;
-  return key;
 }

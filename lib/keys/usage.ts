@@ -28,8 +28,8 @@ export interface Arrears {
 export interface Usage {
   /** As {@link dayOf} names it. */
   today(): string;
-  /** The counter of a key for today. */
-  keyOf(digest: KeyDigest): string;
+  /** The name in Redis of the counter of a key for today. */
+  counterOf(digest: KeyDigest): string;
   /** A request passed that Redis has not been told of. Bounded: the counts of the keys used least recently go. */
   note(digest: KeyDigest): void;
   /** What Redis has not been told of, today. */
@@ -66,7 +66,7 @@ export function createUsage(kv: KvClient, names: KeyNames): Usage {
     return day.name;
   };
 
-  const keyOf = (digest: KeyDigest) => names.usage(digest, today());
+  const counterOf = (digest: KeyDigest) => names.usage(digest, today());
 
   const add = (key: string, count: number) => {
     noted.set(key, (noted.get(key) ?? 0) + count);
@@ -95,9 +95,9 @@ export function createUsage(kv: KvClient, names: KeyNames): Usage {
 
   return {
     today,
-    keyOf,
-    note: (digest) => add(keyOf(digest), 1),
-    notedOf: (digest) => (noted.size > 0 ? (noted.get(keyOf(digest)) ?? 0) : 0),
+    counterOf,
+    note: (digest) => add(counterOf(digest), 1),
+    notedOf: (digest) => (noted.size > 0 ? (noted.get(counterOf(digest)) ?? 0) : 0),
     take,
     async flush() {
       for (let left = noted.size; left > 0; left -= MAX_ARREARS) {
