@@ -5,7 +5,7 @@ import { readMs, readSwitch } from './config/variables.ts';
 import { ConfigError } from './errors.ts';
 import type { AccessListOptions } from './guard/access-lists.ts';
 import type { ClientIpSource } from './guard/client-ip.ts';
-import { deferredStore } from './store/deferred.ts';
+import { deferredStore } from './store/deferred-store.ts';
 import type { Store } from './store/store.ts';
 import { upstashStore } from './store/upstash.ts';
 

@@ -149,7 +149,7 @@ describe('the import order', () => {
     ['lib/limit/ledger.ts', '../store/memory/memory-store.ts'],
     ['lib/keys/lookup.ts', '../store/redis.ts'],
     ['lib/guard/guard.ts', '../store/upstash.ts'],
-    ['lib/next/edge-middleware.ts', '../store/deferred.ts'],
+    ['lib/next/edge-middleware.ts', '../store/deferred-store.ts'],
   ])('sees that %s imports a store, %s', (from, specifier) => {
     expect(onImport(featuresWithoutStore, from, specifier)).toHaveLength(1);
     expect(onImport(featuresWithoutStore, from, '../store/store.ts')).toEqual([]);

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { deferredStore } from '../../lib/store/deferred.ts';
+import { deferredStore } from '../../lib/store/deferred-store.ts';
 import type { Store } from '../../lib/store/store.ts';
 
 function deferred(failures = 0) {
