@@ -3,6 +3,7 @@ import { DEFAULT_LIMIT, DEFAULT_WINDOW_MS, getDefaults, type OperationLimit } fr
 import { ConfigError } from './errors.ts';
 import { readCredential } from './guard/credentials.ts';
 import { UNKNOWN_CLIENT } from './guard/guard.ts';
+import { type Handler, limitHandler } from './guard/handler-limit.ts';
 import {
   compileHandlerPolicy,
   type HandlerPolicy,
@@ -10,7 +11,6 @@ import {
   type WindowOptions,
 } from './guard/handler-policy.ts';
 import { RateLimitError } from './guard/rate-limit-error.ts';
-import { type Handler, limitHandler } from './guard/with-rate-limit.ts';
 import { countAccounts } from './limit/account-count.ts';
 import { createLimiter, type Subjects } from './limit/limiter.ts';
 import type { Quota } from './limit/policy.ts';

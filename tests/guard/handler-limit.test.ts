@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { limitHandler, withFields } from '../../lib/guard/with-rate-limit.ts';
+import { limitHandler, withFields } from '../../lib/guard/handler-limit.ts';
 import { type Basis, summarise } from '../../lib/limit/result.ts';
 
 const FIELDS = [
