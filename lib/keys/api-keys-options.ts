@@ -47,8 +47,8 @@ export interface ApiKeysOptions<Config = unknown> {
   readonly mayBegin?: boolean | undefined;
 }
 
-/** What has a default, with it. */
-export interface ResolvedApiKeys {
+/** Those that have a default, with it. */
+export interface ResolvedApiKeysOptions {
   readonly format: KeyFormat;
   readonly entryTtlMs: number;
   readonly freshMs: number;
@@ -60,7 +60,7 @@ export interface ResolvedApiKeys {
 }
 
 /** @throws ConfigError naming the option. */
-export function resolveApiKeysOptions<Config>(options: ApiKeysOptions<Config>): ResolvedApiKeys {
+export function resolveApiKeysOptions<Config>(options: ApiKeysOptions<Config>): ResolvedApiKeysOptions {
   const { prefix = 'bw', env = 'live' } = options;
   const format = options.format ? bounded(options.format) : createKeyFormat(prefix, env);
   const { freshMs = 10_000, staleIfErrorMs = 300_000, negativeTtlMs = 30_000 } = options;

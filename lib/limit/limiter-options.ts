@@ -94,10 +94,12 @@ export interface Limiter {
   readonly localOnly: boolean;
 }
 
-type CompleteOptions = { readonly [Option in keyof LimiterOptions]-?: Exclude<LimiterOptions[Option], undefined> };
+type ResolvedLimiterOptions = {
+  readonly [Option in keyof LimiterOptions]-?: Exclude<LimiterOptions[Option], undefined>;
+};
 
-/** The options with their defaults. @throws ConfigError naming the option */
-export function withDefaults(options: LimiterOptions): CompleteOptions {
+/** Defaults filled in; an explicit `undefined` is unset. @throws ConfigError naming the option */
+export function resolveLimiterOptions(options: LimiterOptions): ResolvedLimiterOptions {
   const { kv, policies, onUnavailable = 'local', localOnly = false, prefetch = false } = options;
   const { expectedProcesses = 1, refusalTtlMs = 1_000, maxLocalKeys = 100_000 } = options;
   requireWhole('expectedProcesses', expectedProcesses);

@@ -9,8 +9,8 @@ import {
   type CheckOptions,
   type Limiter,
   type LimiterOptions,
+  resolveLimiterOptions,
   type Subjects,
-  withDefaults,
 } from './limiter-options.ts';
 import { type Charge, type CompiledPolicy, compilePolicy, type Plan, type QuotaOf, withPlan } from './policy.ts';
 import type { LimitResult } from './result.ts';
@@ -22,7 +22,7 @@ export type { CheckOptions, Limiter, LimiterOptions, Subjects, WaitOptions } fro
 /** @throws ConfigError naming the policy and the option. */
 export function createLimiter(options: LimiterOptions): Limiter {
   const { kv, onUnavailable, localOnly, prefetch, maxLocalKeys, expectedProcesses, refusalTtlMs } =
-    withDefaults(options);
+    resolveLimiterOptions(options);
   const policies = new Map<string, CompiledPolicy>();
   for (const policy of options.policies) {
     if (policies.has(policy.name)) throw new ConfigError('policies', `name ${policy.name} more than once`);

@@ -1,14 +1,14 @@
 import { describe, expect, it } from 'vitest';
 import { createKv } from '../../lib/client/kv-client.ts';
 import { createLimiter, type LimiterOptions } from '../../lib/limit/limiter.ts';
-import { withDefaults } from '../../lib/limit/limiter-options.ts';
+import { resolveLimiterOptions } from '../../lib/limit/limiter-options.ts';
 import { memoryStore } from '../../lib/store/memory/memory-store.ts';
 
 const given = (options: object = {}) => ({ kv: createKv({ store: memoryStore() }), policies: [], ...options });
 
 describe('the options of a limiter', () => {
   it('have the defaults that are documented', () => {
-    expect(withDefaults(given())).toMatchObject({
+    expect(resolveLimiterOptions(given())).toMatchObject({
       onUnavailable: 'local',
       expectedProcesses: 1,
       localOnly: false,
