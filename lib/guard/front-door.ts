@@ -1,10 +1,7 @@
-import type { KvClient } from '../client/kv-client.ts';
 import { isKvError, isUnavailable } from '../errors.ts';
 import type { Ask, Finding, Question } from '../keys/question.ts';
-import type { Usage } from '../keys/usage.ts';
 import type { Validation } from '../keys/validation.ts';
-import type { Verifier } from '../keys/verifier.ts';
-import { type Limiter, notAsked } from '../limit/limiter.ts';
+import { notAsked } from '../limit/limiter.ts';
 import { type LimitResult, summarise } from '../limit/result.ts';
 import { dailyQuotaResult } from './daily-quota.ts';
 import {
@@ -14,6 +11,7 @@ import {
   type Counting,
   createDoorRequest,
   type DoorCharge,
+  type DoorRequestOptions,
   isByAddress,
   type Reached,
   TAKE,
@@ -34,12 +32,8 @@ export interface FrontDoor {
   ask(question: Question, charges: readonly DoorCharge[], isExempt?: boolean): Promise<DoorAnswer>;
 }
 
-export interface FrontDoorOptions {
-  readonly kv: KvClient;
-  readonly verifier: Verifier<unknown>;
-  readonly limiter: Limiter;
-  /** `undefined` where uses are not counted. */
-  readonly usage: Usage | undefined;
+export interface FrontDoorOptions extends DoorRequestOptions {
+  /** How long an answer takes at most, Redis and the source of keys together. */
   readonly budgetMs: number;
 }
 

@@ -9,7 +9,7 @@ import { type LimitResult, summarise } from '../limit/result.ts';
 import { type AccessListOptions, createAccessLists } from './access-lists.ts';
 import type { ClientIp } from './client-ip.ts';
 import { readCredential } from './credentials.ts';
-import { type Decision, type Degradation, deny, refusalBy, withLimits } from './decision.ts';
+import { type Decision, type Degradation, deny, type Identity, refusalBy, withLimits } from './decision.ts';
 import type { DoorCharge } from './door-request.ts';
 import { createFrontDoor } from './front-door.ts';
 import { isDecodable } from './path.ts';
@@ -163,7 +163,7 @@ function conclude(
 }
 
 function allow(
-  identity: { readonly id: string; readonly owner: string; readonly scopes: readonly string[] } | undefined,
+  identity: Identity | undefined,
   limits: LimitResult | undefined,
   degraded: readonly Degradation[] = [],
 ): Decision {

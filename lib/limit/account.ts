@@ -15,21 +15,19 @@ export interface AccountRule {
   readonly owed: number;
 }
 
-/** One account, opened at one moment. Times are microseconds from that moment. */
-export interface Account {
+export interface Balance {
   /** Permits to be had now. */
   readonly left: number;
   /** Until all of them are back. */
   readonly reset: number;
+}
+
+/** One account, opened at one moment. Times are microseconds from that moment. */
+export interface Account extends Balance {
   /** Until `cost` permits can be had; not above 0 when they can be had now. */
   wait(cost: number): number;
   /** Takes permits, or with a negative number gives some back, never more than were taken. Answers what it is then. */
   put(units: number): Balance;
-}
-
-export interface Balance {
-  readonly left: number;
-  readonly reset: number;
 }
 
 export interface AccountCall {
