@@ -15,6 +15,7 @@ export interface AccountRule {
   readonly owed: number;
 }
 
+/** What an account holds. Times are microseconds from the moment at which it was opened. */
 export interface Balance {
   /** Permits to be had now. */
   readonly left: number;
@@ -22,7 +23,7 @@ export interface Balance {
   readonly reset: number;
 }
 
-/** One account, opened at one moment. Times are microseconds from that moment. */
+/** One account, opened at one moment. */
 export interface Account extends Balance {
   /** Until `cost` permits can be had; not above 0 when they can be had now. */
   wait(cost: number): number;

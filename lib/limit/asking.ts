@@ -1,9 +1,10 @@
 import type { CallOptions } from '../client/call.ts';
 import type { KvClient } from '../client/kv-client.ts';
 import { runScriptsWith, type ScriptCall } from '../client/script.ts';
+import type { Argument } from '../store/store.ts';
 import { type ChargeCall, chargeScript, ruleArgument } from './charge.ts';
 import { untilCallerLeaves } from './leaving.ts';
-import { type Bill, type Ledger, orThrow } from './ledger.ts';
+import { type Ledger, orThrow } from './ledger.ts';
 import type { Charge } from './policy.ts';
 import type { AccountAnswer, Answer } from './result.ts';
 
@@ -47,7 +48,7 @@ export function createAsk(kv: KvClient, ledger: Ledger): Ask {
     const groups = groupsOf(charges, wants);
     const query = ledger.epoch.query();
     const bills = groups.map((group) => ledger.bill(group.charges, group.wants, call.mode));
-    const scripts = groups.map((group, index) => scriptCall(group, call, bills[index]));
+    const scripts = groups.map((group, index) => scriptCall(group.charges, call, bills[index]?.rules ?? []));
     const results = await runScriptsWith(kv, scripts, query.commands, callOptions).catch((error: unknown) => {
       for (const bill of bills) bill.close();
       throw error;
@@ -65,10 +66,14 @@ export function createAsk(kv: KvClient, ledger: Ledger): Ask {
     return answer;
   };
 
-  const scriptCall = ({ charges }: Group, { mode, cost, need, id }: ChargeCall, bill?: Bill): ScriptCall => ({
+  const scriptCall = (
+    charges: readonly Charge[],
+    { mode, cost, need, id }: ChargeCall,
+    rules: readonly Argument[],
+  ): ScriptCall => ({
     script: chargeScript,
     keys: ledger.keys(charges),
-    args: ['', mode, cost, need, id, ...(bill?.rules ?? [])],
+    args: ['', mode, cost, need, id, ...rules],
   });
 
   /** One answer of several: as many checks are granted as all of them have granted. */
@@ -105,12 +110,8 @@ export function createAsk(kv: KvClient, ledger: Ledger): Ask {
   const giveBack = async (excesses: readonly (readonly [Charge, number])[], id: string): Promise<void> => {
     const calls = excesses
       .filter(([, permits]) => permits > 0)
-      .map(
-        ([charge, permits]): ScriptCall => ({
-          script: chargeScript,
-          keys: ledger.keys([charge]),
-          args: ['', 'give', permits, 0, id, ruleArgument(charge.rule)],
-        }),
+      .map(([charge, permits]) =>
+        scriptCall([charge], { mode: 'give', cost: permits, need: 0, id }, [ruleArgument(charge.rule)]),
       );
     // What cannot be given back stays taken: a little too much is refused then, never too much granted.
     if (calls.length > 0) await runScriptsWith(kv, calls, []).catch(() => undefined);
