@@ -1,3 +1,4 @@
+import { isObject, readJson } from '../../lib/client/json.ts';
 import { type BodyBounds, bodyProblem, readBody } from '../../lib/guard/body.ts';
 import { problem } from '../../lib/guard/problem.ts';
 import { FieldError } from './field-error.ts';
@@ -31,7 +32,7 @@ export async function readFields(
   if (!body.ok) return bodyProblem(body, BOUNDS);
   if (isOptional && body.text === '') return {};
   if (type === null) return notJson();
-  const fields = parse(body.text);
+  const fields = readJson(body.text);
   if (!isObject(fields) || !isWithin(fields, MAX_DEPTH)) {
     return problem(400, 'body-malformed', 'The body must be a JSON object, and not nested too deep.');
   }
@@ -40,24 +41,12 @@ export async function readFields(
   return fields;
 }
 
-export function isObject(value: unknown): value is Fields {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
-
 function isJson(type: string): boolean {
   return type.split(';', 1)[0]?.trim().toLowerCase() === 'application/json';
 }
 
 function notJson(): Response {
   return problem(415, 'unsupported-media-type', 'Send the body as application/json.');
-}
-
-function parse(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }
 
 function isWithin(value: unknown, depth: number): boolean {

@@ -1,9 +1,10 @@
+import { isObject } from '../../lib/client/json.ts';
 import { getDefaults } from '../../lib/default-client.ts';
 import type { NewKey } from '../../lib/keys/new-key.ts';
 import type { KeyQuota } from '../../lib/keys/record.ts';
 import { readExpiry } from './expiry.ts';
 import { FieldError } from './field-error.ts';
-import { isObject, readFields } from './json-body.ts';
+import { readFields } from './json-body.ts';
 
 const NAMES = ['owner', 'scopes', 'limits', 'config', 'dailyQuota', 'expiresAt', 'expiresInSeconds'];
 const QUOTA_NAMES = ['limit', 'windowMs', 'burst'];

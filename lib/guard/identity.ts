@@ -1,4 +1,5 @@
 import { base64urlDecode, base64urlEncode, constantTimeEqual, createMac, sha256 } from '../client/crypto.ts';
+import { readJson } from '../client/json.ts';
 import { type Clock, systemClock } from '../clock.ts';
 import { ConfigError } from '../errors.ts';
 import type { Identity } from './decision.ts';
@@ -114,12 +115,4 @@ function readSealed(payload: string): Sealed | undefined {
     scopes.every((scope) => typeof scope === 'string') &&
     Number.isFinite(iat);
   return isWhole ? (value as Sealed) : undefined;
-}
-
-function readJson(text: string | undefined): unknown {
-  try {
-    return JSON.parse(text ?? '');
-  } catch {
-    return undefined;
-  }
 }

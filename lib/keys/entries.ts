@@ -1,3 +1,4 @@
+import { isObject, readJson } from '../client/json.ts';
 import type { KvClient } from '../client/kv-client.ts';
 import { createLru } from '../client/lru.ts';
 import { defineScript, runScript, type Script } from '../client/script.ts';
@@ -131,12 +132,8 @@ export function createEntries<Config>({ kv, names, entryTtlMs, tombstoneMs }: En
   return entries;
 }
 
-function readEntry(text: unknown): { status: unknown; generation: number } | undefined {
-  if (typeof text !== 'string') return undefined;
-  try {
-    const { status, generation } = JSON.parse(text) as { status?: unknown; generation?: unknown };
-    return typeof generation === 'number' ? { status, generation } : undefined;
-  } catch {
-    return undefined;
-  }
+function readEntry(text: unknown): { readonly status: unknown; readonly generation: number } | undefined {
+  const entry = readJson(text);
+  if (!isObject(entry) || typeof entry.generation !== 'number') return undefined;
+  return { status: entry.status, generation: entry.generation };
 }

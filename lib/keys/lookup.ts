@@ -1,3 +1,4 @@
+import { isObject, readJson } from '../client/json.ts';
 import type { ScriptContext } from '../store/script-twins.ts';
 import { forgiveMiss, MISSES_LUA, missLockout, overBudget, recordMiss, refundBudget } from './misses.ts';
 
@@ -114,8 +115,8 @@ export function lookup(redis: ScriptContext, keys: readonly string[], args: read
     const cached = redis.call('GET', entryKey);
     const raw = cached ?? (mode === 'record' ? redis.call('GET', recordKey) : null);
     if (typeof raw !== 'string') continue;
-    const entry = decode(raw);
-    if (entry?.v !== 1) return nothing('unreadable');
+    const entry = readJson(raw);
+    if (!isObject(entry) || entry.v !== 1) return nothing('unreadable');
     if (entry.status !== 'active') return { status: 'revoked', text: raw, entry, place };
     const expiresAt = typeof entry.expiresAt === 'number' ? entry.expiresAt : undefined;
     if (expiresAt !== undefined && expiresAt <= nowMs) return nothing('expired');
@@ -170,13 +171,4 @@ function missing(
 
 function nothing(status: LookupStatus, text = ''): Lookup {
   return { status, text, entry: {}, place: 0 };
-}
-
-function decode(text: string): Record<string, unknown> | undefined {
-  try {
-    const value: unknown = JSON.parse(text);
-    return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : undefined;
-  } catch {
-    return undefined;
-  }
 }

@@ -1,3 +1,4 @@
+import { isObject, readJson } from '../client/json.ts';
 import type { KeyDigest } from './digest.ts';
 
 /** Other numbers for a policy of the same name. The same shape as a limiter's quota; read by the front-door script. */
@@ -173,17 +174,4 @@ function frozen(value: unknown): unknown {
     for (const inner of Object.values(part)) rest.push(inner);
   }
   return value;
-}
-
-function readJson(text: unknown): unknown {
-  if (typeof text !== 'string') return undefined;
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
-}
-
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

@@ -1,4 +1,5 @@
 import { constantTimeEqual } from '../../client/crypto.ts';
+import { isObject } from '../../client/json.ts';
 import { ConfigError } from '../../errors.ts';
 import { checkNewKey } from '../new-key.ts';
 import type { KeyQuota } from '../record.ts';
@@ -64,12 +65,12 @@ function foundKeyOf<Config>(key: StaticKey<Config>): FoundKey<Config> {
  */
 export function parseStaticKeys<Config = unknown>(text: string): readonly StaticKey<Config>[] {
   if (text.length > MAX_CHARACTERS) throw new ConfigError(VARIABLE, `must have at most ${MAX_CHARACTERS} characters`);
-  const value = readJson(text);
+  const value = parseJson(text);
   checkKeys(value, VARIABLE);
   return value as readonly StaticKey<Config>[];
 }
 
-function readJson(text: string): unknown {
+function parseJson(text: string): unknown {
   try {
     return JSON.parse(text);
   } catch {
@@ -135,8 +136,4 @@ function isTexts(value: unknown): value is readonly string[] {
 
 function isQuotas(value: unknown): value is Readonly<Record<string, KeyQuota>> {
   return isObject(value) && Object.values(value).every(isObject);
-}
-
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
