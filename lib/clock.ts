@@ -39,6 +39,9 @@ export function elapsedSince(start: Instant, clock: Clock): number {
   return Math.max(0, clock.monotonic() - start.monotonic, clock.now() - start.wall);
 }
 
+/** A day of UTC: it has no leap second as computers count. */
+export const DAY_MS = 86_400_000;
+
 /** The day of an instant, by the calendar of UTC: `2026-11-21`. @param at Unix milliseconds */
 export function isoDay(at: number): string {
   return new Date(at).toISOString().slice(0, 10);

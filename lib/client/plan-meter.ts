@@ -1,4 +1,4 @@
-import type { Clock } from '../clock.ts';
+import { type Clock, DAY_MS } from '../clock.ts';
 import { ConfigError } from '../errors.ts';
 import type { BreakwaterEvent } from '../events.ts';
 import type { Value } from './call.ts';
@@ -26,7 +26,6 @@ export interface PlanMeter {
   weigh(bytes: number): void;
 }
 
-const DAY_MS = 86_400_000;
 const SHARES = [0.8, 1] as const;
 
 /**

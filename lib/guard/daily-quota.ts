@@ -1,4 +1,4 @@
-import { DAY_MS } from '../keys/usage.ts';
+import { DAY_MS } from '../clock.ts';
 import type { PolicyResult } from '../limit/result.ts';
 
 /** Names a key's daily quota beside the policies of the limiter. */

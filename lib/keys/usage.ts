@@ -1,7 +1,7 @@
 import type { Result } from '../client/call.ts';
 import type { KvClient } from '../client/kv-client.ts';
 import { createLru } from '../client/lru.ts';
-import { isoDay } from '../clock.ts';
+import { DAY_MS, isoDay } from '../clock.ts';
 import { isUnavailable } from '../errors.ts';
 import type { Command } from '../store/store.ts';
 import type { KeyDigest } from './digest.ts';
@@ -42,7 +42,6 @@ export interface Usage {
   read(digests: readonly KeyDigest[], days: number): Promise<readonly DayUsage[]>;
 }
 
-export const DAY_MS = 86_400_000;
 /** A counter outlives the thirtieth day after its own, wherever the clocks of server and clients stand. */
 export const USAGE_TTL_MS: number = 32 * DAY_MS;
 const MAX_NOTED = 10_000;
