@@ -14,7 +14,7 @@ export interface CircuitBreakerState extends CircuitSnapshot {
   readonly isHealthy: boolean;
 }
 
-/** The value under `key`; `null` also while the store is away. Use the `get` of a client of your own for the difference. One request. */
+/** The value under `key`; `null` also while the store is away: the `get` of a client tells these apart. One request. */
 export function kvGet<T>(key: string, prefix = ''): Promise<T | null> {
   return safely('get', null, () => getDefaults().kv.get<T>(prefix + key));
 }
@@ -30,8 +30,8 @@ export function kvDelete(key: string, prefix = ''): Promise<boolean> {
 }
 
 /**
- * Counts up under `ratelimit:` and answers the new count; `null` while the store is away. One request: INCR and EXPIRE NX. The first hit
- * sets the time to live, later ones never push it back, and a counter found without one is repaired.
+ * Counts up under `ratelimit:` and answers the new count; `null` while the store is away. One request: INCR and EXPIRE NX.
+ * The first hit sets the time to live, later ones never push it back, and a counter found without one is repaired.
  *
  * @throws ConfigError unless `ttlSeconds` is a whole number of at least 1.
  */

@@ -179,7 +179,7 @@ export async function resetRateLimit(key: string): Promise<void> {
   await getDefaults().limiter.reset({ handler: key });
 }
 
-/** Gives everybody everything back: at once here, within a second in other processes. One request. @throws when Redis is away */
+/** Gives everybody everything back: here at once, elsewhere within a second. One request. @throws when Redis is away */
 export async function clearAllRateLimits(): Promise<void> {
   await getDefaults().limiter.clear();
 }

@@ -33,7 +33,7 @@ export interface KvOptions {
   readonly retry?: RetrySettings | undefined;
   /** An answer that takes this long is an event of type `slow`, in milliseconds; `false` for none. @default 100 */
   readonly slowMs?: number | false | undefined;
-  /** Tell when 80 % and 100 % are used of the plan's commands of a UTC day (by this process alone), or of its bytes. @default off */
+  /** Tell when 80 % and 100 % are used of the plan's commands of a UTC day, by this process, or of its bytes. @default off */
   readonly plan?: PlanSettings | undefined;
   /** Put before every key that the typed commands and the features on this client use. @default '' */
   readonly namespace?: string | undefined;

@@ -2,7 +2,10 @@ import { type CircuitStateName, type FailureKind, reportTo } from '../events.ts'
 import type { Transition } from '../resilience/circuit.ts';
 import type { Command, StoreKind } from '../store/store.ts';
 
-/** Makes spans and metrics of what clients do. Ours is `openTelemetry`; an own one has to be quick, for it is on the way of every call. */
+/**
+ * Makes spans and metrics of what clients do. Ours is `openTelemetry`; one of your own has to be quick, for it is on the way
+ * of every call.
+ */
 export interface Telemetry {
   /** Called once by each client that is given it. */
   instrument(client: InstrumentedClient): Instrumentation;

@@ -12,11 +12,19 @@ import type { ScriptContext } from '../store/script-twins.ts';
  * key's own plan is known only after its lookup; the record carries it in a form that the script reads, so that it
  * counts from the first request on. Policies of the key are charged only when the key is valid.
  *
- * KEYS: those of the lookup, with uses counted for each digest the counter of its day, then one per policy. ARGV: clock,
- * those of the lookup, cost; 1 to count the use and to check the
- * day's quota, 0 to check it, 2 to count, or none; the day; then per policy its name, 1 if it is the key's, and
- * its rule. Answers status, text, the charges, or '' where the key's day is used up, and the uses of that day, -1
- * where none are counted, -2 where something else stands in the counter's place: that must keep no valid key out.
+ * KEYS: those of the lookup; where uses are counted the counter of the day for each digest; then one for each policy.
+ *
+ * ARGV:
+ * - 1: the clock, or `''` for that of Redis;
+ * - 2 to 9: those of the lookup;
+ * - 10: cost;
+ * - 11: 1 to check the day's quota and to count the use, 0 only to check, 2 only to count, `''` for neither;
+ * - 12: the day;
+ * - then for each policy its name, 1 if it is charged to the key, and its rule.
+ *
+ * Answers status and text of the lookup; what the charge answers, or `''` where the key's day is used up; and the uses of
+ * that day, -1 where none are counted, -2 where something else stands in the counter's place: that must keep no valid key
+ * out.
  */
 export const frontDoorScript: Script = defineScript({
   name: 'front-door',

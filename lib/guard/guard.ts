@@ -23,10 +23,13 @@ export interface GuardOptions {
   readonly routes: readonly Route[];
   readonly clientIp: ClientIp;
   /**
-   * Who is always refused with 403, and who is exempt from limits, by address and by key id. An address is looked up
-   * before any I/O; where `clientIp` finds none, lists say nothing of the request, which is an event. The id of a key stands in its record: it is
-   * known before any I/O once this process has seen the key, and else from the answer to the one request that is made
-   * anyway, so an allowed key is charged for the first request that a process sees, and a denied one costs it.
+   * Who is always refused with 403, and who is exempt from limits, by address and by key id.
+   *
+   * An address is looked up before any I/O; where `clientIp` finds none, lists say nothing of the request, which is an
+   * event. The id of a key stands in its record: it is known before any I/O once this process has seen the key, and else
+   * from the answer to the one request that is made anyway, so an allowed key is charged for the first request that a
+   * process sees, and a denied one costs it.
+   *
    * @default nobody
    */
   readonly lists?: AccessListOptions | undefined;

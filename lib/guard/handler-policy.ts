@@ -3,7 +3,7 @@ import { compilePolicy, type Plan, type Quota } from '../limit/policy.ts';
 import { checkRateHeaderOptions, type RateHeaderOptions } from './rate-headers.ts';
 
 export interface WindowOptions {
-  /** Accept a window under a second. Windows are milliseconds; without this, 60 is taken for seconds by mistake. @default false */
+  /** Accept a window under a second. Without it one is refused: 60 is more likely a minute in the wrong unit. @default false */
   readonly subSecond?: boolean | undefined;
 }
 

@@ -49,7 +49,7 @@ export function displayOf(key: string, { display }: KeyFormat): string {
 /** Looks ahead only, from each character anew: letters before a key, as in the JSON of a line break, are no part of its prefix. */
 const KEY = /(?=(([a-z][a-z0-9]{0,15})_([a-z][a-z0-9]{0,15})_[0-9A-Za-z]{38}))/g;
 
-/** Whether a key of this form, of whatever prefix, stands somewhere in `text`. What merely looks like one has another checksum. */
+/** Whether a key of this form stands in `text`, whatever its prefix. What merely looks like one has another checksum. */
 export function holdsKey(text: string): boolean {
   for (const [, found = '', prefix = '', env = ''] of text.matchAll(KEY)) {
     if (createKeyFormat(prefix, env).accepts(found)) return true;

@@ -34,15 +34,24 @@ export const SEEN_MS: number = 2_592_000_000;
  * Finds a key by its digests: the cache entry, else the record, which then fills the entry (NX: never over the tombstone
  * of a revocation). As a function, so that the guard can put it into a script with the limits.
  *
- * KEYS: sentinel, the client's misses, budget of looks elsewhere, then for each digest its entry and its record, or, where
- * keys are on record elsewhere, the mark of one that was found there. ARGV: the script's own; `record` or `source`; number
- * of digests; life of an entry in ms; text to fill an entry with, or none, to take a miss back only; of which digest,
- * negative when looking for it was counted as a miss, or none for neither; rule of the client's misses, or none; rule of the budget, or none; when what is
- * filled in ends, in ms of this Redis's clock: a fill that comes too late, from a process that stood still, fills nothing,
- * and where that clock was set back none outlives an entry.
+ * KEYS: sentinel, the client's misses, budget of looks elsewhere; then for each digest its entry, and its record, or, where
+ * keys are on record elsewhere, the mark of one that was found there.
  *
- * Answers a status and a text: the record, or how many ms to wait, or for `ask` 1 when it was counted as a miss, and
- * the time here; for `active` also the record as a table, and which digest it was found by.
+ * ARGV, where `''` stands for none:
+ * 1. the script's own;
+ * 2. where keys are on record: `record`, in this Redis, or `source`, elsewhere;
+ * 3. number of digests;
+ * 4. life of an entry, in ms;
+ * 5. what the source has said, to fill an entry with; `''` where a miss is only to be taken back;
+ * 6. the place of its digest, from 1; negative where looking for it was counted as a miss; `''` where the source was not asked;
+ * 7. rule of the client's misses;
+ * 8. rule of the budget;
+ * 9. when what is filled in ends, in ms of this Redis's clock: a fill that comes too late, from a process that stood still,
+ *    fills nothing, and where that clock was set back none outlives an entry.
+ *
+ * Answers a status and a text. The text is the record for `active` and `revoked`; the ms to wait for `locked` and `busy`;
+ * for `ask` 1 or 0, whether it was counted as a miss, a colon, and the time here in ms. For `active` also the record as a
+ * table, and the place of the digest that it was found by.
  */
 export const LOOKUP_LUA: string = `${MISSES_LUA}
 local function fill(text, place, left_ms)

@@ -20,7 +20,7 @@ export interface ConnectionStore {
   readonly isClosed: () => boolean;
 }
 
-/** What all stores by TCP do alike before they send anything: nothing for nobody, nothing that a shared connection cannot take. */
+/** What all stores by TCP do alike: they send nothing for nobody, and nothing that a shared connection cannot take. */
 export function connectionStore({ each, together, close }: ConnectionStoreOptions): ConnectionStore {
   let closed: Promise<void> | undefined;
   return {

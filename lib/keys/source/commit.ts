@@ -23,7 +23,10 @@ export interface Commit {
   readonly mayBegin: boolean;
 }
 
-/** `overtaken`: the record is not what was expected, or of a new one the first value to write stands there already. `lost`: there is no sentinel, where there must be one. */
+/**
+ * `overtaken`: the record is not what was expected, or of a new one the first value to write stands there already. `lost`:
+ * there is no sentinel, where there must be one.
+ */
 export type CommitOutcome = 'made' | 'overtaken' | 'lost';
 
 /**

@@ -7,7 +7,8 @@ import { decodeText, encodeText } from '../memory/text-bytes.ts';
  * Runs `work` with the numbers of Lua 5.1, which are all doubles. Fengari has the integers of 5.3 too, and has them in
  * 32 bits: `tonumber('3600000') * 1000` would wrap around, and `6 / 2 .. ''` would give `3.0`.
  *
- * Fengari has no setting for it at run time, so two of its internal functions are replaced; `work` is synchronous, so no other user of Fengari sees them.
+ * Fengari has no setting for it at run time, so two of its internal functions are replaced; `work` is synchronous, so no
+ * other user of Fengari sees them.
  */
 export function withLua51Numbers<T>(work: () => T): T {
   const { luaO_str2num: readNumber, luaO_tostring: writeNumber } = lobject;

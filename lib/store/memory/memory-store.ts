@@ -13,7 +13,10 @@ export interface MemoryStoreOptions {
   readonly clock?: Clock | undefined;
   /** Keys held; beyond them the least recently used go. @default 100_000 */
   readonly maxEntries?: number | undefined;
-  /** Approximate bytes held, keys and overhead included; beyond them the least recently used keys go. @default 67_108_864 (64 MiB) */
+  /**
+   * Approximate bytes held, keys and overhead included; beyond them the least recently used keys go.
+   * @default 67_108_864 (64 MiB)
+   */
   readonly maxBytes?: number | undefined;
   /** Runs scripts that have no TypeScript twin. @default none: such a script is refused */
   readonly lua?: LuaEngine | undefined;
