@@ -8,7 +8,7 @@ import { connectionBoundText, isConnectionBound, runShareable } from '../../lib/
 import { scriptTranslationFor } from '../../lib/store/script-translation.ts';
 import { type Command, isErrorReply, type Reply, type Store } from '../../lib/store/store.ts';
 import { parseRequest, queryToken, type RestMode } from './parse.ts';
-import { isRead, notPermittedText } from './read-only.ts';
+import { isPermitted, notPermittedText } from './read-only.ts';
 import { Refusal } from './refusal.ts';
 import { encodeReply } from './reply.ts';
 
@@ -72,7 +72,7 @@ export async function startRestEndpoint(options: RestEndpointOptions): Promise<R
     const role = roleOf(request, token, readOnlyToken);
     if (role === undefined) throw new Refusal(401, UNAUTHORIZED);
     const { mode, commands } = await parseRequest(request);
-    const forbidden = role === 'reader' ? commands.find((command) => !isRead(command)) : undefined;
+    const forbidden = role === 'reader' ? commands.find((command) => !isPermitted(command)) : undefined;
     if (forbidden !== undefined) throw new Refusal(400, notPermittedText(forbidden));
     const replies = await run(commands, mode, signal);
     const base64 = request.headers['upstash-encoding'] === 'base64';

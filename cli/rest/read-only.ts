@@ -24,7 +24,7 @@ const READS: ReadonlySet<string> = new Set([
 ]);
 
 /** Whether the read-only token may send it. What is not known to be a read is not. */
-export function isRead(command: Command): boolean {
+export function isPermitted(command: Command): boolean {
   return READS.has(command[0].toUpperCase());
 }
 

@@ -2,22 +2,6 @@ import { ConfigError } from '../errors.ts';
 import { compilePolicy, type Plan, type Quota } from '../limit/policy.ts';
 import { checkRateHeaderOptions, type RateHeaderOptions } from './rate-headers.ts';
 
-export interface WindowOptions {
-  /** Accept a window under a second. Without it one is refused: 60 is more likely a minute in the wrong unit. @default false */
-  readonly subSecond?: boolean | undefined;
-}
-
-/** @throws ConfigError for a window that is one of seconds by mistake. */
-export function windowQuota(limit: number, windowMs: number, { subSecond = false }: WindowOptions = {}): Quota {
-  if (windowMs < 1_000 && !subSecond) {
-    throw new ConfigError(
-      'windowMs',
-      `is in milliseconds: ${windowMs} is under a second. Pass { subSecond: true } if that is meant`,
-    );
-  }
-  return { limit, windowMs };
-}
-
 /** Whose account a handler charges, how much it holds, and what is said of it. */
 export interface HandlerPolicy<Req extends Request = Request>
   extends Plan,
@@ -35,7 +19,7 @@ export interface HandlerPolicy<Req extends Request = Request>
 }
 
 /** A policy that has been checked, with its defaults. */
-export interface CompiledPolicy<Req extends Request> {
+export interface CompiledHandlerPolicy<Req extends Request> {
   readonly plan: Plan;
   readonly by: NonNullable<HandlerPolicy<Req>['by']>;
   readonly name: string;
@@ -44,7 +28,7 @@ export interface CompiledPolicy<Req extends Request> {
 }
 
 /** @throws ConfigError naming the option. */
-export function compileHandlerPolicy<Req extends Request>(policy: HandlerPolicy<Req>): CompiledPolicy<Req> {
+export function compileHandlerPolicy<Req extends Request>(policy: HandlerPolicy<Req>): CompiledHandlerPolicy<Req> {
   const { limit, windowMs, burst, algorithm, maxOverAdmission, by = 'ip', name = 'handler', cost = 1 } = policy;
   const { headers, retryJitter } = policy;
   const plan: Plan = { ...windowQuota(limit, windowMs, policy), burst, algorithm, maxOverAdmission };
@@ -57,4 +41,20 @@ export function compileHandlerPolicy<Req extends Request>(policy: HandlerPolicy<
   }
   checkRateHeaderOptions(policy);
   return { plan, by, name, cost, telling: { headers, retryJitter } };
+}
+
+export interface WindowOptions {
+  /** Accept a window under a second. Without it one is refused: 60 is more likely a minute in the wrong unit. @default false */
+  readonly subSecond?: boolean | undefined;
+}
+
+/** @throws ConfigError for a window that is one of seconds by mistake. */
+export function windowQuota(limit: number, windowMs: number, { subSecond = false }: WindowOptions = {}): Quota {
+  if (windowMs < 1_000 && !subSecond) {
+    throw new ConfigError(
+      'windowMs',
+      `is in milliseconds: ${windowMs} is under a second. Pass { subSecond: true } if that is meant`,
+    );
+  }
+  return { limit, windowMs };
 }

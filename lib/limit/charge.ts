@@ -158,13 +158,13 @@ return charge(clock(ARGV[1]), ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4]), ARG
     charge(
       redis,
       scriptClock(redis, now),
-      { mode: asMode(mode), cost: Number(cost), need: Number(need), id },
+      { mode: asChargeMode(mode), cost: Number(cost), need: Number(need), id },
       keys,
       rules.map(readRule),
     ),
 });
 
-export function asMode(mode: string | undefined): ChargeMode {
+function asChargeMode(mode: string | undefined): ChargeMode {
   return mode === 'take' || mode === 'give' ? mode : 'peek';
 }
 

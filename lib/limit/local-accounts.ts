@@ -21,7 +21,7 @@ export interface LocalAccounts {
 /** A member of a sorted set, and its score. */
 type Entry = readonly [member: string, score: number];
 
-interface Account {
+interface StoredAccount {
   readonly text: string | undefined;
   /** In order of score, as they were added: time does not go back here. Changed in place, there may be many. */
   readonly entries: Entry[];
@@ -31,17 +31,17 @@ interface Account {
 }
 
 export function createLocalAccounts(clock: Clock, maxKeys: number): LocalAccounts {
-  const accounts = createLru<Account>(maxKeys);
+  const accounts = createLru<StoredAccount>(maxKeys);
 
-  const find = (key: string): Account | undefined => {
+  const find = (key: string): StoredAccount | undefined => {
     const account = accounts.get(key);
     return account && account.expiresAt > clock.monotonic() ? account : undefined;
   };
 
-  const open = (key: string): Account => {
+  const open = (key: string): StoredAccount => {
     const known = find(key);
     if (known) return known;
-    const fresh: Account = { text: undefined, entries: [], expiresAt: Number.POSITIVE_INFINITY };
+    const fresh: StoredAccount = { text: undefined, entries: [], expiresAt: Number.POSITIVE_INFINITY };
     accounts.set(key, fresh);
     return fresh;
   };

@@ -6,7 +6,7 @@ import type { CircuitBreaker, CircuitSnapshot, Permit, Totals, Transition } from
 import { type Closed, described, type HalfOpen, later, type State, stillToWaitMs } from './circuit-state.ts';
 import { createFailureWindow } from './failure-window.ts';
 import { openTimeMs } from './open-time.ts';
-import { asMode, restoredCircuit } from './restored-circuit.ts';
+import { asCircuitMode, restoredCircuit } from './restored-circuit.ts';
 
 export interface CircuitBreakerOptions extends BreakerSettings {
   readonly clock: Clock;
@@ -192,7 +192,7 @@ export function createCircuitBreaker(options: CircuitBreakerOptions): CircuitBre
     },
 
     force(mode) {
-      const known = asMode(mode);
+      const known = asCircuitMode(mode);
       if (known === undefined || known === 'AUTO') {
         throw new ConfigError('mode', 'must be FORCED_OPEN, DISABLED or METRICS_ONLY');
       }

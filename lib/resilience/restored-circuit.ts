@@ -29,7 +29,7 @@ export interface Restored {
 }
 
 /** What a value is that claims to be a mode; `undefined` when it is none. */
-export function asMode(mode: unknown): CircuitMode | undefined {
+export function asCircuitMode(mode: unknown): CircuitMode | undefined {
   return MODES.has(mode) ? (mode as CircuitMode) : undefined;
 }
 
@@ -44,7 +44,7 @@ export function restoredCircuit(
   { clock, settings, closed }: RestoreOptions,
 ): Restored | undefined {
   const snapshot = partsOf(given);
-  const mode = asMode(snapshot.mode ?? 'AUTO');
+  const mode = asCircuitMode(snapshot.mode ?? 'AUTO');
   if (mode === undefined) return undefined;
   const lastFailure = restoredFailure(snapshot.lastFailure, clock.now());
   const reopenCount = count(snapshot.reopenCount, 1_000);

@@ -1,7 +1,7 @@
 import { ConfigError, StoreError } from '../../errors.ts';
 import { asIdRecord, digestRecordOf, type IdRecord, readIdRecord, tombstoneOf } from '../record.ts';
 import type { ApiKeyStore } from './source.ts';
-import { createAsk, type SqlQuery, type SqlRow, unreadable, wasRefusedWith } from './sql-query.ts';
+import { createSqlAsk, type SqlQuery, type SqlRow, unreadable, wasRefusedWith } from './sql-query.ts';
 import { DEFAULT_TABLE, sqlTables } from './sql-schema.ts';
 import { sqlStatements } from './sql-statements.ts';
 
@@ -42,7 +42,7 @@ export function sqlKeyStore<Config = unknown>({
 }: SqlKeyStoreOptions): ApiKeyStore<Config> {
   if (typeof query !== 'function') throw new ConfigError('query', 'must be a function');
   const statements = sqlStatements(sqlTables(table));
-  const ask = createAsk(query);
+  const ask = createSqlAsk(query);
 
   const change = async (text: string, params: string[], ...taken: readonly string[]): Promise<boolean> => {
     try {

@@ -16,10 +16,10 @@ export type SqlQuery = (
 /** A row whose columns are all text. */
 export type SqlRow = Readonly<Record<string, string>>;
 
-export type Ask = (text: string, params: string[], signal?: AbortSignal) => Promise<readonly SqlRow[]>;
+export type SqlAsk = (text: string, params: string[], signal?: AbortSignal) => Promise<readonly SqlRow[]>;
 
 /** `query` with answers that are rows of text, and errors that are ours. */
-export function createAsk(query: SqlQuery): Ask {
+export function createSqlAsk(query: SqlQuery): SqlAsk {
   return async (text, params, signal) => {
     let answer: unknown;
     try {
@@ -38,7 +38,7 @@ export function unreadable(): StoreError {
   return new StoreError('protocol', 'The record of an API key cannot be read');
 }
 
-/** Whether the database refused a statement with one of these SQLSTATEs, as {@link createAsk} tells of it. */
+/** Whether the database refused a statement with one of these SQLSTATEs, as {@link createSqlAsk} tells of it. */
 export function wasRefusedWith(error: unknown, ...states: readonly string[]): boolean {
   return error instanceof StoreError && states.some((state) => error.cause === state);
 }
