@@ -7,7 +7,8 @@ export interface CoalescerOptions {
   readonly timeoutMs: number;
 }
 
-export interface Flight<T> {
+/** One who wants an answer, and how he would get it by himself. */
+export interface Caller<T> {
   /** Keys that the answer depends on; see {@link Coalescer.forget}. */
   readonly keys: readonly string[];
   /** Asks once, within `timeoutMs`. The signal is aborted when nobody waits any more. */
@@ -23,7 +24,7 @@ export interface Coalescer<T> {
    * Joins the flight of the same name, or starts it. The value, one and the same, or the rejection reaches everybody who
    * waits, and is not kept.
    */
-  run(name: string, flight: Flight<T>): Promise<T>;
+  run(name: string, caller: Caller<T>): Promise<T>;
   /** Nobody joins a flight that depends on `key` any more: what it answers may be older than a write just issued. */
   forget(key: string): void;
   forgetAll(): void;
@@ -31,7 +32,8 @@ export interface Coalescer<T> {
   readonly size: number;
 }
 
-interface Entry<T> {
+/** A request under way, which others with the same question join. */
+interface Flight<T> {
   readonly name: string;
   readonly promise: Promise<T>;
   readonly controller: AbortController;
@@ -51,43 +53,43 @@ const GRACE_MS = 5;
  * each follower has a timer of its own, and asks for itself when the leader should have answered and has not.
  */
 export function createCoalescer<T>({ clock, timeoutMs }: CoalescerOptions): Coalescer<T> {
-  const flights = new Map<string, Entry<T>>();
-  const byKey = new Map<string, Set<Entry<T>>>();
+  const flights = new Map<string, Flight<T>>();
+  const byKey = new Map<string, Set<Flight<T>>>();
 
-  const remove = (entry: Entry<T>) => {
-    if (flights.get(entry.name) !== entry) return;
-    flights.delete(entry.name);
-    for (const key of entry.keys) {
-      const entries = byKey.get(key);
-      entries?.delete(entry);
-      if (entries?.size === 0) byKey.delete(key);
+  const remove = (flight: Flight<T>) => {
+    if (flights.get(flight.name) !== flight) return;
+    flights.delete(flight.name);
+    for (const key of flight.keys) {
+      const dependent = byKey.get(key);
+      dependent?.delete(flight);
+      if (dependent?.size === 0) byKey.delete(key);
     }
   };
 
-  const lead = (name: string, flight: Flight<T>, remainingMs: number, now: number): Entry<T> => {
+  const lead = (name: string, caller: Caller<T>, remainingMs: number, now: number): Flight<T> => {
     const controller = new AbortController();
-    const promise = flight.load(controller.signal, remainingMs);
-    const entry: Entry<T> = {
+    const promise = caller.load(controller.signal, remainingMs);
+    const flight: Flight<T> = {
       name,
       promise,
       controller,
-      keys: flight.keys,
+      keys: caller.keys,
       diesAt: now + remainingMs,
       waiting: 0,
     };
-    flights.set(name, entry);
-    for (const key of flight.keys) {
-      const entries = byKey.get(key) ?? new Set();
-      byKey.set(key, entries.add(entry));
+    flights.set(name, flight);
+    for (const key of caller.keys) {
+      const dependent = byKey.get(key) ?? new Set();
+      byKey.set(key, dependent.add(flight));
     }
-    const done = () => remove(entry);
+    const done = () => remove(flight);
     promise.then(done, done);
-    return entry;
+    return flight;
   };
 
-  const wait = (name: string, flight: Flight<T>, entry: Entry<T>, isLeader: boolean, endsAt: number): Promise<T> => {
-    const { signal } = flight;
-    entry.waiting += 1;
+  const wait = (name: string, caller: Caller<T>, flight: Flight<T>, isLeader: boolean, endsAt: number): Promise<T> => {
+    const { signal } = caller;
+    flight.waiting += 1;
     return new Promise<T>((resolve, reject) => {
       let cancel: Cancel | undefined;
       let here = true;
@@ -96,36 +98,36 @@ export function createCoalescer<T>({ clock, timeoutMs }: CoalescerOptions): Coal
         here = false;
         cancel?.();
         signal?.removeEventListener('abort', abandon);
-        entry.waiting -= 1;
+        flight.waiting -= 1;
         return true;
       };
       const giveUp = (reason: unknown) => {
         leave();
-        if (entry.waiting === 0) {
-          remove(entry);
+        if (flight.waiting === 0) {
+          remove(flight);
           // A flight that is at its end ends by itself: aborted, it would not count as the failure that it is.
-          if (entry.diesAt - clock.monotonic() >= 1) entry.controller.abort(reason);
+          if (flight.diesAt - clock.monotonic() >= 1) flight.controller.abort(reason);
         }
         reject(reason);
       };
       const abandon = () => giveUp(signal?.reason);
-      const expire = () => giveUp(new DeadlineError(flight.timeoutMs ?? timeoutMs, false));
+      const expire = () => giveUp(new DeadlineError(caller.timeoutMs ?? timeoutMs, false));
       const takeOver = () => {
         const now = clock.monotonic();
         const leftMs = endsAt - now;
         if (leftMs < 1) return expire();
         leave();
-        remove(entry);
+        remove(flight);
         const joined = flights.get(name);
-        const next = joined ?? lead(name, flight, leftMs, now);
-        wait(name, flight, next, joined === undefined, endsAt).then(resolve, reject);
+        const next = joined ?? lead(name, caller, leftMs, now);
+        wait(name, caller, next, joined === undefined, endsAt).then(resolve, reject);
       };
-      const overdueAt = entry.diesAt + GRACE_MS;
+      const overdueAt = flight.diesAt + GRACE_MS;
       if (!isLeader && overdueAt < endsAt) cancel = clock.after(overdueAt - clock.monotonic(), takeOver);
       // A leader that waits as long as its flight needs no timer: the flight has one.
-      else if (!isLeader || entry.diesAt - endsAt >= 1) cancel = clock.after(endsAt - clock.monotonic(), expire);
+      else if (!isLeader || flight.diesAt - endsAt >= 1) cancel = clock.after(endsAt - clock.monotonic(), expire);
       signal?.addEventListener('abort', abandon);
-      entry.promise.then(
+      flight.promise.then(
         (value) => {
           if (leave()) resolve(value);
         },
@@ -137,15 +139,15 @@ export function createCoalescer<T>({ clock, timeoutMs }: CoalescerOptions): Coal
   };
 
   return {
-    async run(name, flight) {
-      flight.signal?.throwIfAborted();
+    async run(name, caller) {
+      caller.signal?.throwIfAborted();
       const joined = flights.get(name);
       const now = clock.monotonic();
-      const endsAt = now + Math.min(flight.timeoutMs ?? timeoutMs, timeoutMs);
-      return wait(name, flight, joined ?? lead(name, flight, timeoutMs, now), joined === undefined, endsAt);
+      const endsAt = now + Math.min(caller.timeoutMs ?? timeoutMs, timeoutMs);
+      return wait(name, caller, joined ?? lead(name, caller, timeoutMs, now), joined === undefined, endsAt);
     },
     forget(key) {
-      for (const entry of byKey.get(key) ?? []) remove(entry);
+      for (const flight of byKey.get(key) ?? []) remove(flight);
     },
     forgetAll() {
       flights.clear();

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { Clock } from '../../lib/clock.ts';
-import { createCoalescer, type Flight } from '../../lib/resilience/coalescer.ts';
+import { type Caller, createCoalescer } from '../../lib/resilience/coalescer.ts';
 import { manualClock } from '../../lib/testing/manual-clock.ts';
 import { heapGrowth } from '../support/heap.ts';
 import { allowNoUnhandledRejection } from '../support/unhandled-rejections.ts';
@@ -22,12 +22,12 @@ function joining(wrap: (clock: Clock) => Clock = (clock) => clock) {
   const loads: Load[] = [];
   const seen: string[] = [];
   const coalescer = createCoalescer<Box>({ clock: wrap(clock), timeoutMs: 1_000 });
-  const ask = (who: string, flight: Partial<Flight<Box>> = {}, name = 'GET a') => {
-    const load: Flight<Box>['load'] = (signal, timeoutMs) =>
+  const ask = (who: string, caller: Partial<Caller<Box>> = {}, name = 'GET a') => {
+    const load: Caller<Box>['load'] = (signal, timeoutMs) =>
       new Promise((resolve, reject) => {
         loads.push({ signal, timeoutMs, answer: (text) => resolve({ text }), fail: reject });
       });
-    const promise = coalescer.run(name, { keys: ['a'], load, ...flight });
+    const promise = coalescer.run(name, { keys: ['a'], load, ...caller });
     promise.then(
       ({ text }) => seen.push(`${who}: ${text}`),
       (error: unknown) => seen.push(`${who}! ${error instanceof Error ? error.message : String(error)}`),
