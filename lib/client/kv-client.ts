@@ -153,6 +153,7 @@ export function createKv(options: KvOptions): KvClient {
   };
   const { snapshot, reset, force, release, restore } = breaker;
   const circuit: KvCircuit = { state: snapshot, reset, force, release, restore };
+  const sharesPromises = coalesce !== 'request';
   let closed = false;
 
   const view = (lane: Lane, isClosed: () => boolean, close: () => Promise<void>): KvClient => {
@@ -175,7 +176,7 @@ export function createKv(options: KvOptions): KvClient {
     };
     return {
       storeKind: store.kind,
-      sharesPromises: coalesce !== 'request',
+      sharesPromises,
       slotOf: store.slotOf,
       namespace,
       clock,
@@ -203,8 +204,7 @@ export function createKv(options: KvOptions): KvClient {
     );
   };
 
-  const together = coalesce !== 'request';
-  const lane = createLane({ ...shared, coalesces: coalesce === 'isolate', batches: together });
+  const lane = createLane({ ...shared, coalesces: coalesce === 'isolate', batches: sharesPromises });
   return view(
     lane,
     () => closed,
