@@ -29,7 +29,7 @@ interface Options {
 function guarded(store: Store, { limiter: limiterOptions, keys: keyOptions, clock }: Options = {}) {
   const events: BreakwaterEvent[] = [];
   const watched = watchedStore(store);
-  const kv = createKv({ store: watched, clock, onEvent: (event) => events.push(event) });
+  const kv = createKv({ store: watched, clock, slowMs: false, onEvent: (event) => events.push(event) });
   const keys = createApiKeys({ kv, ...keyOptions });
   const limiter = createLimiter({
     kv,
