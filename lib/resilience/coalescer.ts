@@ -111,7 +111,7 @@ export function createCoalescer<T>({ clock, timeoutMs }: CoalescerOptions): Coal
         reject(reason);
       };
       const abandon = () => giveUp(signal?.reason);
-      const expire = () => giveUp(new DeadlineError(caller.timeoutMs ?? timeoutMs, false));
+      const expire = () => giveUp(new DeadlineError(Math.min(caller.timeoutMs ?? timeoutMs, timeoutMs), false));
       const takeOver = () => {
         const now = clock.monotonic();
         const leftMs = endsAt - now;

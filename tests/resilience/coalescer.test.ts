@@ -241,6 +241,14 @@ describe('a leader whose request was torn down', () => {
     expect({ size: coalescer.size, timers: clock.pending() }).toEqual({ size: 0, timers: 0 });
   });
 
+  it('holds nobody for longer than the longest deadline, and says that one, whatever was asked for', async () => {
+    const { clock, seen, ask } = joining();
+    ask('leader').catch(() => undefined);
+    ask('follower', { timeoutMs: 5_000 }).catch(() => undefined);
+    await clock.run(1_000);
+    expect(seen).toContain('follower! No answer within 1000 ms');
+  });
+
   it('does not hold its followers beyond their own deadlines', async () => {
     const { clock, load, seen, ask } = joining();
     void ask('dead').catch(() => {});
