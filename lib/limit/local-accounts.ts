@@ -35,7 +35,8 @@ export function createLocalAccounts(clock: Clock, maxKeys: number): LocalAccount
 
   const find = (key: string): StoredAccount | undefined => {
     const account = accounts.get(key);
-    return account && account.expiresAt > clock.monotonic() ? account : undefined;
+    // Redis too has a key to the end of its last millisecond.
+    return account && account.expiresAt >= clock.monotonic() ? account : undefined;
   };
 
   const open = (key: string): StoredAccount => {
