@@ -1,4 +1,5 @@
 import { buildKey } from './client/keys.ts';
+import type { Quota } from './client/quota.ts';
 import { DEFAULT_LIMIT, DEFAULT_WINDOW_MS, getDefaults, type OperationLimit } from './default-client.ts';
 import { ConfigError } from './errors.ts';
 import { readCredential } from './guard/credentials.ts';
@@ -13,7 +14,6 @@ import {
 import { RateLimitError } from './guard/rate-limit-error.ts';
 import { countAccounts } from './limit/account-count.ts';
 import { createLimiter, type Subjects } from './limit/limiter.ts';
-import type { Quota } from './limit/policy.ts';
 import type { LimitResult } from './limit/result.ts';
 
 export type { HandlerPolicy, LimitResult as RateLimitResult, OperationLimit, WindowOptions };

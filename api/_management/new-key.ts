@@ -1,7 +1,7 @@
 import { isObject } from '../../lib/client/json.ts';
+import type { Quota } from '../../lib/client/quota.ts';
 import { getDefaults } from '../../lib/default-client.ts';
 import type { NewKey } from '../../lib/keys/new-key.ts';
-import type { KeyQuota } from '../../lib/keys/record.ts';
 import { readExpiry } from './expiry.ts';
 import { FieldError } from './field-error.ts';
 import { readFields } from './json-body.ts';
@@ -31,12 +31,12 @@ export async function readNewKey(request: Request): Promise<NewKey<unknown> | Re
   };
 }
 
-function readLimits(limits: unknown): Readonly<Record<string, KeyQuota>> {
+function readLimits(limits: unknown): Readonly<Record<string, Quota>> {
   if (!isObject(limits)) throw new FieldError('limits', 'must be an object of limits by policy');
   return Object.fromEntries(Object.entries(limits).map(([policy, quota]) => [policy, readQuota(policy, quota)]));
 }
 
-function readQuota(policy: string, quota: unknown): KeyQuota {
+function readQuota(policy: string, quota: unknown): Quota {
   const field = `limits.${policy}`;
   if (!isObject(quota)) throw new FieldError(field, 'must be an object with limit and windowMs');
   const unknown = Object.keys(quota).find((name) => !QUOTA_NAMES.includes(name));

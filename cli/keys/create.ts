@@ -1,4 +1,4 @@
-import type { KeyQuota } from '../../lib/keys/record.ts';
+import type { Quota } from '../../lib/client/quota.ts';
 import type { CommandIo } from '../command.ts';
 import { readArguments, readDuration, wantNoMore, wantOneForm } from './arguments.ts';
 import { Failure } from './failure.ts';
@@ -37,8 +37,8 @@ export async function createKey(args: readonly string[], io: CommandIo): Promise
   });
 }
 
-function readLimits(texts: readonly string[]): Readonly<Record<string, KeyQuota>> {
-  const limits = new Map<string, KeyQuota>();
+function readLimits(texts: readonly string[]): Readonly<Record<string, Quota>> {
+  const limits = new Map<string, Quota>();
   for (const text of texts) {
     const [, policy, limit, windowMs] = /^([a-z][a-z0-9-]{0,31})=(\d{1,15})\/(\d{1,15})$/i.exec(text) ?? [];
     if (policy === undefined) {

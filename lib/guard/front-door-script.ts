@@ -1,10 +1,11 @@
+import type { Quota } from '../client/quota.ts';
 import { defineScript, type Script } from '../client/script.ts';
 import { LOOKUP_ARGS, LOOKUP_LUA, lookup, lookupKeyCount } from '../keys/lookup.ts';
 import type { ApiKey } from '../keys/record.ts';
 import { USAGE_TTL_MS } from '../keys/usage.ts';
 import type { AccountRule } from '../limit/account.ts';
 import { CHARGE_LUA, charge, readRule, scriptClock } from '../limit/charge.ts';
-import { isQuota, numbersOf, QUOTA_LUA, type Quota } from '../limit/policy.ts';
+import { isQuota, numbersOf, QUOTA_LUA } from '../limit/policy.ts';
 import type { ScriptContext } from '../store/script-twins.ts';
 
 /**

@@ -1,5 +1,6 @@
+import type { Quota } from '../client/quota.ts';
 import { ConfigError } from '../errors.ts';
-import { compilePolicy, type Plan, type Quota } from '../limit/policy.ts';
+import { compilePolicy, type Plan } from '../limit/policy.ts';
 import { checkRateHeaderOptions, type RateHeaderOptions } from './rate-headers.ts';
 
 /** Whose account a handler charges, how much it holds, and what is said of it. */

@@ -1,3 +1,4 @@
+export type { Quota } from '../client/quota.ts';
 export type { ApiKeys, ApiKeysOptions, AuthCacheStats, ListOptions, Revocation, RotateOptions } from './api-keys.ts';
 export { createApiKeys } from './api-keys.ts';
 export type { KeyDigest, Pepper, Peppers } from './digest.ts';
@@ -6,7 +7,7 @@ export { createKeyFormat } from './key-format.ts';
 export type { MissSettings } from './miss-guard.ts';
 export type { ClientMisses } from './misses.ts';
 export type { NewKey } from './new-key.ts';
-export type { ApiKey, IdRecord, IssuedDigest, KeyQuota } from './record.ts';
+export type { ApiKey, IdRecord, IssuedDigest } from './record.ts';
 export type { IssuedKey, ManagedKey } from './registry.ts';
 export { functionKeySource } from './source/function-key-source.ts';
 export type { SourceSettings } from './source/guarded-source.ts';

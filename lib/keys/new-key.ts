@@ -1,6 +1,6 @@
+import { flawOf, MAX_PERMITS, type Quota } from '../client/quota.ts';
 import { ConfigError } from '../errors.ts';
 import { holdsKey } from './key-format.ts';
-import type { KeyQuota } from './record.ts';
 import { checkScopes } from './scopes.ts';
 
 export interface NewKey<Config> {
@@ -9,7 +9,7 @@ export interface NewKey<Config> {
   /** @default [] */
   readonly scopes?: readonly string[] | undefined;
   /** Other numbers for policies of the same names. @default {} */
-  readonly limits?: Readonly<Record<string, KeyQuota>> | undefined;
+  readonly limits?: Readonly<Record<string, Quota>> | undefined;
   /** Requests that may pass the front door on a day of UTC. @default any number */
   readonly dailyQuota?: number | undefined;
   /** The application's own payload, handed back by validation. @default null */
@@ -18,9 +18,6 @@ export interface NewKey<Config> {
   readonly expiresAt?: number | undefined;
 }
 
-const MAX_PERMITS = 1_000_000_000;
-const MAX_WINDOW_MS = 366 * 86_400_000;
-const MAX_REFILL_MS = 36_525 * 86_400_000;
 /** Redis reads JSON to a depth of 1000; the rest of the record needs a few. */
 const MAX_DEPTH = 100;
 
@@ -39,12 +36,10 @@ export function checkNewKey(
   }
   for (const [policy, quota] of Object.entries(limits)) {
     if (!/^[a-z][a-z0-9-]{0,31}$/i.test(policy)) throw new ConfigError('limits', 'must be by names of policies');
-    if (typeof quota !== 'object' || quota === null || !isCountable(quota)) {
-      throw new ConfigError(
-        `limits.${policy}`,
-        'must have a whole limit, windowMs and burst of at least 1, within bounds',
-      );
-    }
+    if (typeof quota !== 'object' || quota === null) throw new ConfigError(`limits.${policy}`, 'must be a quota');
+    // Other numbers the front door would ignore, and the key would pass under no plan of its own.
+    const [option, expectation] = flawOf(quota) ?? [];
+    if (option) throw new ConfigError(`limits.${policy}`, `has a ${option} that ${expectation}`);
   }
   if (!isReadable(plainConfig(config))) {
     throw new ConfigError('config', `must be well-formed Unicode, nested at most ${MAX_DEPTH} deep`);
@@ -69,13 +64,6 @@ export function plainConfig<Config>(config: Config): Config | null {
     // A cycle, a bigint, nesting deeper than the stack; the error would quote names in it.
     throw new ConfigError('config', 'must be plain JSON');
   }
-}
-
-/** The bounds of a limiter's policy: other numbers are ignored there, and the key would pass under no plan of its own. */
-function isCountable({ limit, windowMs, burst = limit }: KeyQuota): boolean {
-  const whole = [limit, windowMs, burst].every((value) => Number.isSafeInteger(value) && value >= 1);
-  const bounded = limit <= MAX_PERMITS && burst <= MAX_PERMITS && windowMs <= MAX_WINDOW_MS;
-  return whole && bounded && limit <= windowMs * 1000 && burst * (windowMs / limit) <= MAX_REFILL_MS;
 }
 
 /** Whether the JSON reader inside Redis takes it: lone surrogates and deep nesting it does not. */

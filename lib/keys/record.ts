@@ -1,12 +1,6 @@
 import { isObject, readJson } from '../client/json.ts';
+import type { Quota } from '../client/quota.ts';
 import type { KeyDigest } from './digest.ts';
-
-/** Other numbers for a policy of the same name. The same shape as a limiter's quota; read by the front-door script. */
-export interface KeyQuota {
-  readonly limit: number;
-  readonly windowMs: number;
-  readonly burst?: number | undefined;
-}
 
 /** What is known of an API key, whoever asks. `Config` is the application's own payload. */
 export interface ApiKey<Config = unknown> {
@@ -14,7 +8,7 @@ export interface ApiKey<Config = unknown> {
   readonly owner: string;
   readonly scopes: readonly string[];
   /** By policy name. */
-  readonly limits: Readonly<Record<string, KeyQuota>>;
+  readonly limits: Readonly<Record<string, Quota>>;
   /** What validation hands out is frozen, with all that is in it. */
   readonly config: Config | null;
   /** Requests that may pass on a day of UTC; `null` for any number. Counted in the front door. */

@@ -1,3 +1,4 @@
+import { flawOf, intervalUs, MAX_PERMITS, MAX_REFILL_US, MAX_WINDOW_MS, type Quota } from '../client/quota.ts';
 import { ConfigError } from '../errors.ts';
 
 /**
@@ -9,14 +10,6 @@ import { ConfigError } from '../errors.ts';
  * - `concurrency`: at most `limit` at once. A slot is held until it is released, or for `windowMs`.
  */
 export type Algorithm = 'gcra' | 'fixedWindow' | 'slidingWindow' | 'slidingLog' | 'tokenBucket' | 'concurrency';
-
-/** How much of something a subject may have. A key's own record may carry one for a policy of the same name. */
-export interface Quota {
-  readonly limit: number;
-  readonly windowMs: number;
-  /** Permits that may be taken at once; `gcra` and `tokenBucket` only. @default limit */
-  readonly burst?: number | undefined;
-}
 
 interface PolicyBase {
   /** Names the policy in results, headers and keys. */
@@ -83,12 +76,8 @@ const KINDS: Readonly<Record<Algorithm, string>> = {
 };
 
 const NAME = /^[a-z][a-z0-9-]{0,31}$/i;
-const MAX_PERMITS = 1_000_000_000;
 /** Of algorithms that keep an entry for every permit. */
 const MAX_ENTRIES = 100_000;
-const MAX_WINDOW_MS = 366 * 86_400_000;
-/** A century: with it, microseconds since 1970 stay whole numbers in a double. */
-const MAX_REFILL_US = 36_525 * 86_400_000_000;
 
 /** @throws ConfigError naming the option. */
 export function compilePolicy(policy: Policy): CompiledPolicy {
@@ -130,7 +119,7 @@ export function withPlan(rule: Rule, plan: Plan | undefined): Rule {
 export function withQuota(rule: Rule, quota: Quota): Rule {
   const { name, kind, maxOverAdmission } = rule;
   const { limit, windowMs } = quota;
-  const [option, expectation] = flawOf(quota, kind) ?? [];
+  const [option, expectation] = flawOf(quota, mostOf(kind)) ?? [];
   if (option) throw new ConfigError(`policy ${name}: ${option}`, `${expectation}, got ${quota[option]}`);
   return { ...rule, limit, windowMs, ...numbersOf(kind, quota), leaseMs: maxOverAdmission * windowMs };
 }
@@ -148,28 +137,11 @@ export function numbersOf(
 
 /** Whether `quota` has numbers that a rule of this kind can be made of. */
 export function isQuota(quota: unknown, kind: string): quota is Quota {
-  return typeof quota === 'object' && quota !== null && flawOf(quota as Quota, kind) === undefined;
+  return typeof quota === 'object' && quota !== null && flawOf(quota as Quota, mostOf(kind)) === undefined;
 }
 
-/** What is wrong with `quota`, which may come from outside. */
-function flawOf(quota: Quota, kind: string): readonly [option: keyof Quota, expectation: string] | undefined {
-  const { limit, windowMs, burst = limit } = quota;
-  const most = kind === 'l' || kind === 'c' ? MAX_ENTRIES : MAX_PERMITS;
-  if (!isWhole(limit, most)) return ['limit', `must be a whole number from 1 to ${most}`];
-  if (!isWhole(windowMs, MAX_WINDOW_MS)) return ['windowMs', `must be a whole number from 1 to ${MAX_WINDOW_MS}`];
-  if (!isWhole(burst, MAX_PERMITS)) return ['burst', `must be a whole number from 1 to ${MAX_PERMITS}`];
-  if (limit > windowMs * 1000) return ['limit', 'must not exceed one per microsecond'];
-  if (burst * intervalUs(limit, windowMs) > MAX_REFILL_US) return ['burst', 'must come back within a century'];
-  return undefined;
-}
-
-/** Rounded up: a rounded interval must never admit more than the policy says. */
-function intervalUs(limit: number, windowMs: number): number {
-  return Math.ceil((windowMs * 1000) / limit);
-}
-
-function isWhole(value: unknown, max: number): boolean {
-  return Number.isSafeInteger(value) && Number(value) >= 1 && Number(value) <= max;
+function mostOf(kind: string): number {
+  return kind === 'l' || kind === 'c' ? MAX_ENTRIES : MAX_PERMITS;
 }
 
 /** {@link isQuota} and {@link withQuota} for scripts: gives a rule the numbers of `quota`, or leaves it if that is none. */

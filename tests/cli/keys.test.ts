@@ -492,13 +492,15 @@ const WRONG: readonly (readonly [args: readonly string[], said: string])[] = [
         '--limit must be <policy>=<limit>/<window in milliseconds>, such as key=100/60000',
       ] as const,
   ),
-  ...['0/1000', '1/0', '1001/1', '1000000001/1000000000', '1/999999999999999'].map(
-    (quota) =>
-      [
-        [...CREATE, '--limit', `key=${quota}`],
-        '--limit key must have a whole limit, windowMs and burst of at least 1, within bounds',
-      ] as const,
-  ),
+  ...(
+    [
+      ['0/1000', 'limit that must be a whole number from 1 to 1000000000'],
+      ['1/0', 'windowMs that must be a whole number from 1 to 31622400000'],
+      ['1001/1', 'limit that must not exceed one per microsecond'],
+      ['1000000001/1000000000', 'limit that must be a whole number from 1 to 1000000000'],
+      ['1/999999999999999', 'windowMs that must be a whole number from 1 to 31622400000'],
+    ] as const
+  ).map(([quota, flaw]) => [[...CREATE, '--limit', `key=${quota}`], `--limit key has a ${flaw}`] as const),
   [[...CREATE, '--limit', 'a=1/1000', '--limit', 'a=2/1000'], '--limit must name each policy once'],
   ...['{', '', "{'a':1}", 'gold'].map((json) => [[...CREATE, `--config=${json}`], '--config must be JSON'] as const),
   ...['', '30', 'd', '1.5h', '-1h', '30D', '1w', '36526d', '9999999999s'].map(

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { createKv } from '../../lib/client/kv-client.ts';
+import type { Quota } from '../../lib/client/quota.ts';
 import { createGuard } from '../../lib/guard/guard.ts';
 import { createApiKeys } from '../../lib/keys/api-keys.ts';
-import type { KeyQuota } from '../../lib/keys/record.ts';
 import { createLimiter } from '../../lib/limit/limiter.ts';
 import type { Algorithm } from '../../lib/limit/policy.ts';
 import { keyWorld, PEPPER } from '../support/key-world.ts';
@@ -12,7 +12,7 @@ const HOUR_MS = 3_600_000;
 const COUNTING = ALGORITHMS.filter((algorithm) => algorithm !== 'concurrency');
 
 /** A guard that counts by key under `algorithm`, 5 a minute where a key has no plan of its own. */
-async function guarded(algorithm: Algorithm, plan: KeyQuota) {
+async function guarded(algorithm: Algorithm, plan: Quota) {
   const world = keyWorld('kv');
   // Far from where windows of both lengths begin.
   world.clock.advance(1_000 * HOUR_MS + 90_000);
@@ -38,7 +38,7 @@ async function guarded(algorithm: Algorithm, plan: KeyQuota) {
 }
 
 describe.each(COUNTING)('a key with a plan of its own, %s', (algorithm) => {
-  it.each<[string, KeyQuota]>([
+  it.each<[string, Quota]>([
     ['more', { limit: 60, windowMs: 1_000 * HOUR_MS }],
     ['less', { limit: 2, windowMs: 1_000 * HOUR_MS }],
   ])('has no second burst when Redis is back, where its plan is %s than the policy', async (_, plan) => {

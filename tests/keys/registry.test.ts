@@ -291,6 +291,7 @@ describe('the registry of keys', () => {
     ['limits.key', { limits: { key: { limit: 2_000_000, windowMs: 1_000 } } }],
     ['limits.key', { limits: { key: { limit: 1, windowMs: 400 * 86_400_000 } } }],
     ['limits.key', { limits: { key: { limit: 1, windowMs: 86_400_000, burst: 1_000_000 } } }],
+    ['limits.key', { limits: { key: { limit: 12_721, windowMs: 40_144_423, burst: 999_999_999 } } }],
     ['config', { config: 'x\udfff' }],
     ['config', { config: { '\ud800': 1 } }],
     ['config', { config: deep(101) }],

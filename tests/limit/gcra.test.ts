@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { createKv } from '../../lib/client/kv-client.ts';
+import type { Quota } from '../../lib/client/quota.ts';
 import { createLimiter } from '../../lib/limit/limiter.ts';
-import type { Quota } from '../../lib/limit/policy.ts';
 import { memoryStore } from '../../lib/store/memory/memory-store.ts';
 import { manualClock } from '../../lib/testing/manual-clock.ts';
 import { answersAsTheReference, type LimitReference } from '../support/limit-reference.ts';

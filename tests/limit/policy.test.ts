@@ -1,8 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { createKv } from '../../lib/client/kv-client.ts';
+import type { Quota } from '../../lib/client/quota.ts';
 import { ConfigError } from '../../lib/errors.ts';
 import { createLimiter } from '../../lib/limit/limiter.ts';
-import { compilePolicy, isQuota, type Policy, type Quota, withQuota } from '../../lib/limit/policy.ts';
+import { compilePolicy, isQuota, type Policy, withQuota } from '../../lib/limit/policy.ts';
 import { memoryStore } from '../../lib/store/memory/memory-store.ts';
 
 const DAY_MS = 86_400_000;

@@ -1,8 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { createKv } from '../../lib/client/kv-client.ts';
+import type { Quota } from '../../lib/client/quota.ts';
 import { ConfigError } from '../../lib/errors.ts';
 import { createLimiter } from '../../lib/limit/limiter.ts';
-import type { Quota, QuotaOf } from '../../lib/limit/policy.ts';
+import type { QuotaOf } from '../../lib/limit/policy.ts';
 import { ALGORITHMS, limitRig, sharedStore } from '../support/limit-rig.ts';
 import { allowNoUnhandledRejection } from '../support/unhandled-rejections.ts';
 

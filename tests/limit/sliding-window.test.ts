@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { Quota } from '../../lib/limit/policy.ts';
+import type { Quota } from '../../lib/client/quota.ts';
 import { answersAsTheReference, type LimitReference, smallQuotas } from '../support/limit-reference.ts';
 import { limitRig } from '../support/limit-rig.ts';
 

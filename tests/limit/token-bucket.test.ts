@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { Quota } from '../../lib/limit/policy.ts';
+import type { Quota } from '../../lib/client/quota.ts';
 import { answersAsTheReference, type LimitReference } from '../support/limit-reference.ts';
 import { limitRig } from '../support/limit-rig.ts';
 

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { expect } from 'vitest';
-import type { Algorithm, Quota } from '../../lib/limit/policy.ts';
+import type { Quota } from '../../lib/client/quota.ts';
+import type { Algorithm } from '../../lib/limit/policy.ts';
 import { limitRig } from './limit-rig.ts';
 
 /** An algorithm as its promise has it, kept as naively as can be: nothing is remembered but what was taken and when. */

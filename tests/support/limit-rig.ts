@@ -1,7 +1,8 @@
 import { createKv } from '../../lib/client/kv-client.ts';
+import type { Quota } from '../../lib/client/quota.ts';
 import type { BreakwaterEvent } from '../../lib/events.ts';
 import { type CheckOptions, createLimiter, type LimiterOptions } from '../../lib/limit/limiter.ts';
-import type { Algorithm, Quota } from '../../lib/limit/policy.ts';
+import type { Algorithm } from '../../lib/limit/policy.ts';
 import { memoryStore } from '../../lib/store/memory/memory-store.ts';
 import { type ManualClock, manualClock } from '../../lib/testing/manual-clock.ts';
 import { type HeldStore, heldStore } from './held-store.ts';

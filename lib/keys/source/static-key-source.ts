@@ -1,8 +1,8 @@
 import { constantTimeEqual } from '../../client/crypto.ts';
 import { isObject } from '../../client/json.ts';
+import type { Quota } from '../../client/quota.ts';
 import { ConfigError } from '../../errors.ts';
 import { checkNewKey } from '../new-key.ts';
-import type { KeyQuota } from '../record.ts';
 import type { ApiKeySource, FoundKey } from './source.ts';
 
 /** A key as a deployment names it. The key itself is nowhere in it. */
@@ -16,7 +16,7 @@ export interface StaticKey<Config = unknown> {
   /** @default [] */
   readonly scopes?: readonly string[] | undefined;
   /** Other numbers for policies of the same names. @default {} */
-  readonly limits?: Readonly<Record<string, KeyQuota>> | undefined;
+  readonly limits?: Readonly<Record<string, Quota>> | undefined;
   /** The application's own payload. @default null */
   readonly config?: Config | null | undefined;
   /** Requests that may pass the front door on a day of UTC. @default any number */
@@ -134,6 +134,6 @@ function isTexts(value: unknown): value is readonly string[] {
   return Array.isArray(value) && value.every((part) => typeof part === 'string');
 }
 
-function isQuotas(value: unknown): value is Readonly<Record<string, KeyQuota>> {
+function isQuotas(value: unknown): value is Readonly<Record<string, Quota>> {
   return isObject(value) && Object.values(value).every(isObject);
 }
