@@ -4,22 +4,15 @@ import { runScriptWith, type ScriptCall } from '../client/script.ts';
 import { type Instant, instant } from '../clock.ts';
 import { isUnavailable } from '../errors.ts';
 import type { Fill, Finding, Question } from '../keys/question.ts';
-import type { ApiKey } from '../keys/record.ts';
 import type { Usage } from '../keys/usage.ts';
 import type { Verifier } from '../keys/verifier.ts';
-import type { ChargeCall } from '../limit/charge.ts';
 import { type Bill, orThrow } from '../limit/ledger.ts';
 import type { Limiter } from '../limit/limiter.ts';
-import { type Charge, withQuota } from '../limit/policy.ts';
 import { type LimitResult, summarise } from '../limit/result.ts';
 import type { Command } from '../store/store.ts';
 import { dailyQuotaResult } from './daily-quota.ts';
-import { frontDoorScript, quotaIn } from './front-door-script.ts';
-
-/** A charge, and whether it goes to the key's account. */
-export interface DoorCharge extends Charge {
-  readonly byKey: boolean;
-}
+import { activeCharges, COST, type DoorCharge, isByAddress, TAKE } from './door-charges.ts';
+import { frontDoorScript } from './front-door-script.ts';
 
 /** One question on its way. */
 export interface Asking {
@@ -56,10 +49,6 @@ export interface DoorRequestOptions {
 }
 
 const COUNTED: ReadonlySet<Counting> = new Set(['all', 'count']);
-
-/** Permits that a request takes. */
-export const COST = 1;
-export const TAKE: ChargeCall = { mode: 'take', cost: COST, need: COST, id: '' };
 
 /** Sends one front-door script, and reads what it answers. */
 export type DoorRequest = (asking: Asking, charges: readonly DoorCharge[]) => Promise<Reached>;
@@ -173,25 +162,9 @@ export function createDoorRequest({ kv, verifier, limiter, usage }: DoorRequestO
   return send;
 }
 
-/** All charges, under the key's own numbers, when the key is valid; else those to the address. */
-export function activeCharges(charges: readonly DoorCharge[], validation: Finding<unknown>): readonly DoorCharge[] {
-  if (validation.status !== 'VALID') return charges.filter(isByAddress);
-  return charges.map((one) => withPlan(one, validation.key));
-}
-
-/** `one` under the key's own numbers, as the script applies them. */
-function withPlan(one: DoorCharge, key: ApiKey): DoorCharge {
-  const quota = one.byKey ? quotaIn(key, one.rule.name, one.rule.kind) : undefined;
-  return quota ? { ...one, rule: withQuota(one.rule, quota) } : one;
-}
-
 /** `undefined` where none are counted, and for what is no count. */
 function usesIn(used: Value | undefined): number | undefined {
   return typeof used === 'number' && Number.isSafeInteger(used) && used >= 0 ? used : undefined;
-}
-
-export function isByAddress({ byKey }: DoorCharge): boolean {
-  return !byKey;
 }
 
 function asArray(reply: Value | undefined): readonly Value[] {

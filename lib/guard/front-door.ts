@@ -4,17 +4,13 @@ import type { Validation } from '../keys/validation.ts';
 import { notAsked } from '../limit/limiter.ts';
 import { type LimitResult, summarise } from '../limit/result.ts';
 import { dailyQuotaResult } from './daily-quota.ts';
+import { activeCharges, COST, type DoorCharge, isByAddress, TAKE } from './door-charges.ts';
 import {
   type Asking,
-  activeCharges,
-  COST,
   type Counting,
   createDoorRequest,
-  type DoorCharge,
   type DoorRequestOptions,
-  isByAddress,
   type Reached,
-  TAKE,
 } from './door-request.ts';
 
 export interface DoorAnswer {

@@ -10,7 +10,7 @@ import { type AccessListOptions, createAccessLists } from './access-lists.ts';
 import type { ClientIp } from './client-ip.ts';
 import { readCredential } from './credentials.ts';
 import { type Decision, type Degradation, deny, type Identity, refusalBy, withLimits } from './decision.ts';
-import type { DoorCharge } from './door-request.ts';
+import type { DoorCharge } from './door-charges.ts';
 import { createFrontDoor } from './front-door.ts';
 import { isDecodable } from './path.ts';
 import { createRouteMatcher, type MatchedRoute, type Route } from './routes.ts';

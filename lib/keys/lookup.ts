@@ -1,6 +1,8 @@
 import { isObject, readJson } from '../client/json.ts';
 import type { ScriptContext } from '../store/script-twins.ts';
+import type { KeyNames } from './key-names.ts';
 import { forgiveMiss, MISSES_LUA, missLockout, overBudget, recordMiss, refundBudget } from './misses.ts';
+import type { Fill, Question } from './question.ts';
 
 /**
  * What Redis knows of a digest. `lost`: no record, and no sentinel either, so its silence proves nothing. `ask`: keys are on
@@ -101,6 +103,49 @@ local function lookup(now_ms)
   return 'active', raw, entry, place
 end
 `;
+
+/** Keys and arguments of the lookup, but for the script's own first argument. */
+export interface LookupCall {
+  readonly keys: readonly string[];
+  readonly args: readonly (string | number)[];
+}
+
+export interface LookupOptions {
+  readonly names: KeyNames;
+  /** Where keys are on record. */
+  readonly place: 'record' | 'source';
+  readonly entryTtlMs: number;
+  /** By which misses and looks are counted; `undefined` where they are not. */
+  readonly rules: { readonly clientRule: string; readonly budgetRule: string } | undefined;
+  /** What the source has said. */
+  readonly fill: Fill | undefined;
+}
+
+/** A question as {@link LOOKUP_LUA} takes it. */
+export function lookupCall(
+  { digests, client }: Question,
+  { names, place, entryTtlMs, rules, fill }: LookupOptions,
+): LookupCall {
+  const other = place === 'source' ? names.seen : names.record;
+  return {
+    keys: [
+      names.sentinel,
+      client === undefined ? names.budget : names.misses(client),
+      names.budget,
+      ...digests.flatMap((digest) => [names.entry(digest), other(digest)]),
+    ],
+    args: [
+      place,
+      digests.length,
+      entryTtlMs,
+      fill?.text ?? '',
+      fill?.place ?? '',
+      client === undefined ? '' : (rules?.clientRule ?? ''),
+      rules?.budgetRule ?? '',
+      fill?.endsAt ?? '',
+    ],
+  };
+}
 
 export interface Lookup {
   readonly status: LookupStatus;

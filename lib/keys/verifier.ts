@@ -5,6 +5,7 @@ import { type Consult, type ConsultOptions, createConsult, retryAfterOf } from '
 import type { KeyDigest } from './digest.ts';
 import { createJudgement, type JudgementOptions, RETRY_MS } from './judgement.ts';
 import type { KeyNames } from './key-names.ts';
+import { type LookupCall, lookupCall } from './lookup.ts';
 import type { Ask, Fill, Finding, Question } from './question.ts';
 import { createRecordReader } from './record-reader.ts';
 import type { Validation } from './validation.ts';
@@ -27,10 +28,7 @@ export interface Verifier<Config> {
   /** The digest that a key which this process knows was found by. */
   foundBy(question: Question): KeyDigest;
   /** What the script of the lookup takes. */
-  lookup(
-    question: Question,
-    fill?: Fill,
-  ): { readonly keys: readonly string[]; readonly args: readonly (string | number)[] };
+  lookup(question: Question, fill?: Fill): LookupCall;
   /** Makes an answer, and a memory, of what the lookup found. */
   learn(question: Question, status: Value | undefined, text: Value | undefined, askedAt: Instant): Finding<Config>;
   /** The answer without Redis, for an `error` that says so; any other error is thrown. */
@@ -76,29 +74,11 @@ export function createVerifier<Config>(options: VerifierOptions<Config>): Verifi
       return digests.find((one) => one.kid === kid) ?? first;
     },
     lookup(question, fill) {
-      const { digests, client } = question;
       if (!fill) stats.misses += 1;
-      const other = source ? names.seen : names.record;
       // No look is going to be made, so there is nothing to be counted, and nothing to be refused for.
       const isShut = source !== undefined && !fill && !source.closed;
-      return {
-        keys: [
-          names.sentinel,
-          client === undefined ? names.budget : names.misses(client),
-          names.budget,
-          ...digests.flatMap((digest) => [names.entry(digest), other(digest)]),
-        ],
-        args: [
-          source ? 'source' : 'record',
-          digests.length,
-          entryTtlMs,
-          fill?.text ?? '',
-          fill?.place ?? '',
-          client === undefined || isShut ? '' : misses.clientRule,
-          isShut ? '' : misses.budgetRule,
-          fill?.endsAt ?? '',
-        ],
-      };
+      const rules = isShut ? undefined : misses;
+      return lookupCall(question, { names, place: source ? 'source' : 'record', entryTtlMs, rules, fill });
     },
     recent(question) {
       const record = known.fresh(nameOf(question));
