@@ -1,11 +1,11 @@
-import { KV_PREFIXES } from './client/keys.ts';
+import { KV_PREFIXES } from './client/redis-keys.ts';
 import { getDefaults } from './default-client.ts';
 import { isKvError } from './errors.ts';
 import { logFailure } from './log.ts';
 import type { CircuitSnapshot } from './resilience/circuit.ts';
 
-export { buildKey } from './client/keys.ts';
 export { createKv, type KvClient, type KvOptions } from './client/kv-client.ts';
+export { buildKey } from './client/redis-keys.ts';
 export { KV_PREFIXES };
 
 /** The state of the default client's circuit breaker, for a health endpoint. This process only. */

@@ -1,5 +1,5 @@
-import { buildKey } from './client/keys.ts';
 import type { Quota } from './client/quota.ts';
+import { buildKey } from './client/redis-keys.ts';
 import { DEFAULT_LIMIT, DEFAULT_WINDOW_MS, getDefaults, type OperationLimit } from './default-client.ts';
 import { ConfigError } from './errors.ts';
 import { readCredential } from './guard/credentials.ts';

@@ -1,6 +1,6 @@
 import { CommandError, isKvError, type KvError, StoreError } from '../errors.ts';
 import type { Outcome } from '../resilience/circuit.ts';
-import { codeOf, problemOf } from '../store/problem.ts';
+import { codeOf, problemOf } from '../store/reply-problem.ts';
 import { type ErrorReply, isErrorReply, type Reply } from '../store/store.ts';
 import type { Result } from './call.ts';
 

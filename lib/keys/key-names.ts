@@ -1,4 +1,4 @@
-import { buildKey, KV_PREFIXES } from '../client/keys.ts';
+import { buildKey, KV_PREFIXES } from '../client/redis-keys.ts';
 import type { KeyDigest } from './digest.ts';
 
 /** Where things stand in Redis. Records have no time to live; entries are the cache in front of them. */

@@ -1,4 +1,4 @@
-import { boundPart } from '../client/keys.ts';
+import { boundPart } from '../client/redis-keys.ts';
 import type { Instant } from '../clock.ts';
 import type { KeyDigest } from './digest.ts';
 import type { Validation } from './validation.ts';

@@ -1,5 +1,5 @@
-import { KV_PREFIXES } from '../client/keys.ts';
 import type { KvClient } from '../client/kv-client.ts';
+import { KV_PREFIXES } from '../client/redis-keys.ts';
 
 const STEPS = 20;
 /** Keys that Redis looks at in one step. */

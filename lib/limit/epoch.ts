@@ -1,6 +1,6 @@
 import type { Result } from '../client/call.ts';
-import { buildKey, KV_PREFIXES } from '../client/keys.ts';
 import type { KvClient } from '../client/kv-client.ts';
+import { buildKey, KV_PREFIXES } from '../client/redis-keys.ts';
 import { elapsedSince, type Instant, instant } from '../clock.ts';
 import type { Command } from '../store/store.ts';
 

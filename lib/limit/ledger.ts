@@ -1,6 +1,6 @@
 import type { Result, Value } from '../client/call.ts';
-import { boundPart } from '../client/keys.ts';
 import type { KvClient } from '../client/kv-client.ts';
+import { boundPart } from '../client/redis-keys.ts';
 import { elapsedSince, type Instant, instant } from '../clock.ts';
 import { ConfigError, isKvError, isUnavailable } from '../errors.ts';
 import type { Argument } from '../store/store.ts';

@@ -1,5 +1,5 @@
 import { StoreError } from '../errors.ts';
-import { BECAUSE, problemOf } from './problem.ts';
+import { BECAUSE, problemOf } from './reply-problem.ts';
 import { type Command, type ErrorReply, isErrorReply, type Reply } from './store.ts';
 
 /** What a connection that is shared answers when it cannot take one of the commands: what Redis says in that case. */

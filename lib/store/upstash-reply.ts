@@ -1,6 +1,6 @@
 import type { Clock } from '../clock.ts';
 import { StoreError } from '../errors.ts';
-import { problemOf } from './problem.ts';
+import { problemOf } from './reply-problem.ts';
 import type { ErrorReply, Reply } from './store.ts';
 
 /** Redis itself answers nothing deeper; a hostile answer must not exhaust the stack. */

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { boundPart, buildKey, KV_PREFIXES } from '../../lib/client/keys.ts';
+import { boundPart, buildKey, KV_PREFIXES } from '../../lib/client/redis-keys.ts';
 
 describe('a key built from parts', () => {
   it.each([
