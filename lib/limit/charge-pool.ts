@@ -114,6 +114,8 @@ export function createChargePool({
         // All of them: what was held in advance has been charged to Redis before.
         if (late.length > 0) ledger.grantedLate(charges, late.length * cost);
       }
+      // Before anybody is told what is left.
+      settle(served);
       const refused = waiters.filter((waiter, index) => {
         const mayAsk = index >= served && !waiter.wasRefused && !waiter.left?.aborted;
         const isWaiting = mayAsk && answer && isHeldMeanwhile(asked, answer, cost);

@@ -38,7 +38,7 @@ export interface Reservation {
   readonly asked: readonly Charge[];
   /** For how many checks what is held is enough. */
   readonly count: number;
-  /** Gives back what only so many checks have spent. */
+  /** Gives back, once, what only so many checks have spent. */
   settle(spent: number): void;
 }
 
@@ -173,7 +173,7 @@ export function createLeases({ clock, maxKeys, refusalTtlMs }: LeaseOptions): Le
         asked: charges.filter((charge) => !enough.includes(charge)),
         count,
         settle(spent) {
-          for (const giveBack of returns) giveBack((count - spent) * cost);
+          for (const giveBack of returns.splice(0)) giveBack((count - spent) * cost);
         },
       };
     },
