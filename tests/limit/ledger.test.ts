@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { CommandError, ConfigError, StoreError } from '../../lib/errors.ts';
-import { heldRig, limitRig } from '../support/limit-rig.ts';
+import { heldRig, limitRig, sharedStore } from '../support/limit-rig.ts';
 import { allowNoUnhandledRejection } from '../support/unhandled-rejections.ts';
 
 allowNoUnhandledRejection();
@@ -61,6 +61,25 @@ describe('limits', () => {
       }
       expect(thrown).toBe(error);
     }
+  });
+});
+
+describe('a clear of all limits elsewhere', () => {
+  it('ends what this process held in advance, as soon as it hears of it', async () => {
+    const shared = sharedStore();
+    const policies = [
+      { name: 'p', ...POLICY, maxOverAdmission: 0.5 },
+      { name: 'q', ...POLICY },
+    ];
+    const [here, there] = [limitRig(POLICY, { policies }, shared), limitRig(POLICY, { policies }, shared)];
+    const charge = await here.limiter.chargeOf('p', 'alice');
+    while (here.limiter.leases.held(charge) === 0) await here.take();
+    await there.limiter.clear();
+    shared.clock.advance(10_000);
+    expect(here.limiter.leases.held(charge)).toBeGreaterThan(0);
+    for (let turn = 0; turn < 2; turn += 1) await here.limiter.check({ q: 'bob' });
+    expect(here.limiter.leases.held(charge)).toBe(0);
+    expect(await here.take()).toMatchObject({ allowed: true, basis: 'store' });
   });
 });
 

@@ -128,4 +128,29 @@ describe('accounts in this process', () => {
     accounts.clear();
     expect(['b', 'c'].map((key) => granted(accounts.charge(call(1), [key], [GCRA])))).toEqual([true, true]);
   });
+
+  it('count what they have granted by the rule of the last grant, not of a look or a refusal since', () => {
+    const accounts = createLocalAccounts(manualClock(90_500), 10);
+    const SECOND = readRule('f:1000000:1:1:0:0');
+    accounts.charge(call(2), ['a'], [MINUTE]);
+    expect(accounts.taken('a')).toBe(2);
+    accounts.charge(call(1, 'peek'), ['a'], [SECOND]);
+    expect(accounts.taken('a')).toBe(2);
+    expect(granted(accounts.charge(call(2), ['a'], [SECOND]))).toBe(false);
+    expect(accounts.taken('a')).toBe(2);
+  });
+
+  it('give back what they have granted, but for slots, which end by themselves', () => {
+    const accounts = createLocalAccounts(manualClock(), 10);
+    const SLOTS = readRule('c:60000000:2:2:0:0');
+    for (const [key, rule] of [['f', MINUTE] as const, ['c', SLOTS] as const]) {
+      accounts.charge({ ...call(2), id: 'one' }, [key], [rule]);
+      accounts.giveBack(key, 1);
+    }
+    expect([accounts.taken('f'), accounts.taken('c')]).toEqual([1, 0]);
+    expect(granted(accounts.charge(call(1), ['f'], [MINUTE]))).toBe(true);
+    expect(granted(accounts.charge({ ...call(1), id: 'other' }, ['c'], [SLOTS]))).toBe(false);
+    accounts.giveBack('f', 3);
+    expect([accounts.taken('f'), accounts.size]).toEqual([0, 1]);
+  });
 });
