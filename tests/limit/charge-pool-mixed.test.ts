@@ -143,6 +143,23 @@ describe('a check that is refused', () => {
     expect(asked).toHaveLength(3);
   });
 
+  it('asks again only once, so that others who come cannot put it off for ever', async () => {
+    const { clock, asked, seen, join, answer } = pooled();
+    const second = { rule: { ...leased.rule, name: 'second' }, subject: 'x' };
+    join('refused', { charges: [leased, second] });
+    join('other', { charges: [leased], cost: 3 });
+    await clock.run(0);
+    await answer(1, [5, 0]);
+    await answer(0, [0, 0, true], [0, 9]);
+    join('another', { charges: [second], cost: 3 });
+    await clock.run(0);
+    expect(asked.slice(2).map(({ names }) => names)).toEqual(['second', 'second']);
+    await answer(3, [5, 0]);
+    await answer(2, [0, 0, true]);
+    expect(seen.at(-1)).toBe('refused refused (store) 2/2');
+    expect(asked).toHaveLength(4);
+  });
+
   it('is refused at once where another account refuses too', async () => {
     const { clock, asked, seen, join, answer } = pooled();
     join('refused');
