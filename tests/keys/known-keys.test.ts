@@ -52,6 +52,66 @@ describe('what a process knows of keys', () => {
     expect(known.stale('e')).toBeUndefined();
   });
 
+  it('asks again about a key that was changed here, and takes it for revoked no more than before', () => {
+    const { known } = knownKeys();
+    known.note('d', ACTIVE);
+    known.supersede('k', 2, 'outdated');
+    expect([known.fresh('d'), known.stale('d')]).toEqual([undefined, undefined]);
+    // An answer from before the change, and one from after it.
+    known.note('d', ACTIVE);
+    expect(known.fresh('d')).toBeUndefined();
+    const changed = { ...ACTIVE, generation: 2 };
+    known.note('d', changed);
+    expect([known.fresh('d'), known.stale('d')]).toEqual([changed, changed]);
+    // An earlier change that is told of later says nothing new.
+    known.supersede('k', 1, 'outdated');
+    expect(known.fresh('d')).toEqual(changed);
+    known.note('e', ACTIVE);
+    expect(known.fresh('e')).toBeUndefined();
+  });
+
+  it('believes all again when what was ended here has been so for longer than answers are under way', () => {
+    const { clock, known } = knownKeys();
+    known.supersede('k', 2, 'revoked');
+    clock.advance(199);
+    known.note('d', ACTIVE);
+    expect(known.fresh('d')).toMatchObject({ status: 'revoked' });
+    clock.advance(1);
+    expect(known.fresh('d')).toEqual(ACTIVE);
+  });
+
+  it('forgets a key when told to, and no revocation of one', () => {
+    const { known } = knownKeys();
+    known.note('d', ACTIVE);
+    known.note('e', REVOKED);
+    known.noteAbsent('f');
+    for (const digest of ['d', 'e', 'f']) known.forget(digest);
+    expect(['d', 'e', 'f'].map(known.fresh)).toEqual([undefined, REVOKED, undefined]);
+    expect(known.size).toBe(1);
+  });
+
+  it('remembers as many changes as it may before answers from before one of them are over', () => {
+    const { clock, known } = knownKeys(3);
+    known.note('d', ACTIVE);
+    clock.advance(1);
+    for (const id of ['a', 'b', 'c', 'a', 'b']) known.supersede(id, 2, 'revoked');
+    expect(known.fresh('d')).toEqual(ACTIVE);
+    known.supersede('e', 2, 'revoked');
+    expect([known.fresh('d'), known.stale('d')]).toEqual([undefined, undefined]);
+  });
+
+  it('takes the later of two answers that were asked for at the same time', () => {
+    const { known } = knownKeys();
+    known.note('d', ACTIVE);
+    const other = { ...ACTIVE, owner: 'another' };
+    known.note('d', other);
+    expect(known.fresh('d')).toEqual(other);
+    known.noteAbsent('d');
+    expect(known.fresh('d')).toBe('absent');
+    known.note('d', ACTIVE);
+    expect(known.fresh('d')).toEqual(ACTIVE);
+  });
+
   it('takes an absent key for absent for its time, unless it is created', () => {
     const { clock, known } = knownKeys();
     known.noteAbsent('d');
