@@ -17,31 +17,24 @@ export type CircuitMode = 'AUTO' | 'FORCED_OPEN' | 'DISABLED' | 'METRICS_ONLY';
 /** What changed the circuit: the failure that tripped it, somebody's hand, or another process's snapshot. */
 export type CircuitReason = FailureKind | 'manual' | 'restored';
 
+/** A change of a circuit's state or mode. */
+export interface Transition {
+  readonly from: CircuitStateName;
+  readonly to: CircuitStateName;
+  /** The mode from now on. */
+  readonly mode: CircuitMode;
+  /** `undefined` for what the rules do by themselves as time or successes come in. */
+  readonly reason: CircuitReason | undefined;
+  /** How long it stays open, in milliseconds, where it opened. */
+  readonly openForMs: number | undefined;
+}
+
 /** Something an operator may want to see. Carries no key, value, address or secret. `at` is Unix milliseconds. */
 export type BreakwaterEvent =
   /** The circuit breaker changed state or mode. */
-  | {
-      readonly type: 'circuit';
-      readonly at: number;
-      readonly from: CircuitStateName;
-      readonly to: CircuitStateName;
-      /** The mode from now on. */
-      readonly mode: CircuitMode;
-      /** `undefined` for what the rules do by themselves as time or successes come in. */
-      readonly reason: CircuitReason | undefined;
-      /** How long it stays open, in milliseconds, where it opened. */
-      readonly openForMs: number | undefined;
-    }
-  /** The circuit breaker of the source of API keys changed state. */
-  | {
-      readonly type: 'source';
-      readonly at: number;
-      readonly from: CircuitStateName;
-      readonly to: CircuitStateName;
-      readonly mode: CircuitMode;
-      readonly reason: CircuitReason | undefined;
-      readonly openForMs: number | undefined;
-    }
+  | ({ readonly type: 'circuit'; readonly at: number } & Transition)
+  /** The circuit breaker of the source of API keys changed state or mode. */
+  | ({ readonly type: 'source'; readonly at: number } & Transition)
   /** The store refuses our credentials or permissions: nothing heals until somebody changes the configuration. */
   | { readonly type: 'config'; readonly at: number; readonly problem: string }
   /** The plan's quota is used up, or the database is suspended. */

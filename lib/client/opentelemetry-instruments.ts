@@ -1,6 +1,5 @@
 import type { Attributes, Meter } from '@opentelemetry/api';
-import type { CircuitStateName, FailureKind } from '../events.ts';
-import type { Transition } from '../resilience/circuit.ts';
+import type { CircuitStateName, FailureKind, Transition } from '../events.ts';
 import type { RequestOutcome } from './telemetry.ts';
 
 /** One client's measurements with one meter. */

@@ -1,5 +1,5 @@
+import type { Transition } from '../events.ts';
 import { type CircuitStateName, type FailureKind, reportTo } from '../events.ts';
-import type { Transition } from '../resilience/circuit.ts';
 import type { Command, StoreKind } from '../store/store.ts';
 
 /**

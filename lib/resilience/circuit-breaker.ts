@@ -1,8 +1,8 @@
 import { type Clock, elapsedSince, type Instant, instant } from '../clock.ts';
 import { ConfigError } from '../errors.ts';
-import type { CircuitReason, FailureKind } from '../events.ts';
+import type { CircuitReason, FailureKind, Transition } from '../events.ts';
 import { type BreakerSettings, resolveBreakerSettings } from './breaker-options.ts';
-import type { CircuitBreaker, CircuitSnapshot, Permit, Totals, Transition } from './circuit.ts';
+import type { CircuitBreaker, CircuitSnapshot, Permit, Totals } from './circuit.ts';
 import { type Closed, described, type HalfOpen, later, type State, stillToWaitMs } from './circuit-state.ts';
 import { createFailureWindow } from './failure-window.ts';
 import { openTimeMs } from './open-time.ts';

@@ -1,20 +1,11 @@
 import type { Instant } from '../clock.ts';
-import type { CircuitMode, CircuitReason, CircuitStateName, FailureKind } from '../events.ts';
+import type { CircuitMode, CircuitStateName, FailureKind } from '../events.ts';
 import type { Recent } from './failure-window.ts';
 
 /** Leave to send one request. Opaque; belongs to the epoch in which it was granted, and settles once. */
 export interface Permit {
   readonly epoch: number;
   readonly grantedAt: Instant;
-}
-
-export interface Transition {
-  readonly from: CircuitStateName;
-  readonly to: CircuitStateName;
-  /** The mode from now on. */
-  readonly mode: CircuitMode;
-  readonly reason: CircuitReason | undefined;
-  readonly openForMs: number | undefined;
 }
 
 /** No leave. */

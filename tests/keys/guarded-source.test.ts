@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { StoreError } from '../../lib/errors.ts';
+import type { Transition } from '../../lib/events.ts';
 import type { KeyDigest } from '../../lib/keys/digest.ts';
 import { guardSource, type SourceSettings } from '../../lib/keys/source/guarded-source.ts';
 import type { FoundKey } from '../../lib/keys/source/source.ts';
-import type { Transition } from '../../lib/resilience/circuit.ts';
 import { manualClock } from '../../lib/testing/manual-clock.ts';
 
 const KEY: FoundKey = { id: 'k', owner: 'o' };

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { isRefusal, type Outcome, type Transition } from '../../lib/resilience/circuit.ts';
+import type { Transition } from '../../lib/events.ts';
+import { isRefusal, type Outcome } from '../../lib/resilience/circuit.ts';
 import type { CircuitBreakerOptions } from '../../lib/resilience/circuit-breaker.ts';
 import { agedBreaker, HOUR_MS, SUCCESS } from '../support/aged-breaker.ts';
 

@@ -1,11 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import {
-  type CircuitBreaker,
-  isRefusal,
-  type Outcome,
-  type Permit,
-  type Transition,
-} from '../../lib/resilience/circuit.ts';
+import type { Transition } from '../../lib/events.ts';
+import { type CircuitBreaker, isRefusal, type Outcome, type Permit } from '../../lib/resilience/circuit.ts';
 import { createCircuitBreaker } from '../../lib/resilience/circuit-breaker.ts';
 import { manualClock } from '../../lib/testing/manual-clock.ts';
 

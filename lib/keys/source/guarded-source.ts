@@ -1,8 +1,8 @@
 import { type Clock, type Instant, instant } from '../../clock.ts';
 import { CircuitOpenError, DeadlineError, isKvError, StoreError } from '../../errors.ts';
-import type { FailureKind } from '../../events.ts';
+import type { FailureKind, Transition } from '../../events.ts';
 import type { BreakerSettings } from '../../resilience/breaker-options.ts';
-import { type CircuitSnapshot, isRefusal, type Outcome, type Transition } from '../../resilience/circuit.ts';
+import { type CircuitSnapshot, isRefusal, type Outcome } from '../../resilience/circuit.ts';
 import { createCircuitBreaker } from '../../resilience/circuit-breaker.ts';
 import { withDeadline } from '../../resilience/deadline.ts';
 import type { KeyDigest } from '../digest.ts';
