@@ -35,8 +35,8 @@ function createPlatformCompression(): Compression {
     deflate: (bytes) => through(open('Compression'), bytes, Number.POSITIVE_INFINITY),
     async inflate(bytes, maxBytes) {
       const inflated = await inflate(bytes, maxBytes);
-      // Bytes behind the end are an error by the standard, but not on Node 20. There the bytes must not make a whole
-      // without the last of them.
+      // Bytes behind the end are an error by the standard, but older Nodes ignore them. There, no whole may come of all
+      // bytes but the last.
       ignoresRest ??= inflates(NOTHING_AND_A_BYTE, 0);
       if ((await ignoresRest) && (await inflates(bytes.subarray(0, -1), maxBytes))) {
         throw new TypeError('There are bytes behind the end');
