@@ -64,7 +64,12 @@ export type BreakwaterEvent =
   /** Limits are back on the store: it has answered all of them for 5 s. Sent with the next answer after that. */
   | { readonly type: 'recovered'; readonly at: number; readonly feature: 'limit' }
   /** A stored record cannot be read: another type of value, another version, or damage. */
-  | { readonly type: 'unreadable'; readonly at: number; readonly feature: 'limit' | 'keys'; readonly problem: string }
+  | {
+      readonly type: 'unreadable';
+      readonly at: number;
+      readonly feature: 'limit' | 'keys' | 'cache';
+      readonly problem: string;
+    }
   /** The store of record has no sentinel: it is new, or it has lost its data. */
   | { readonly type: 'keys-lost'; readonly at: number }
   /** A request carried no client address that the configured source can vouch for. */

@@ -51,6 +51,8 @@ export interface CacheOptions<T> {
   readonly earlyRefresh?: number | undefined;
   /** Told of each promise that outlives its caller, so that the platform keeps the process for it. */
   readonly waitUntil?: ((promise: Promise<unknown>) => void) | undefined;
+  /** Never asks Redis: everything stays in this process, as while Redis is away. @default false */
+  readonly localOnly?: boolean | undefined;
   /** @default the platform's, from 0 up to, not including, 1 */
   readonly random?: (() => number) | undefined;
 }

@@ -9,11 +9,25 @@ export interface Lru<Value> {
   /** Takes out what has been unused for longest, at most `count`. */
   take(count: number): (readonly [key: string, value: Value])[];
   readonly size: number;
+  /** Of all together, as `weigh` says. */
+  readonly weight: number;
 }
 
-export function createLru<Value>(maxEntries: number): Lru<Value> {
+/** @param maxWeight of all together; with the default for `weigh`, so many entries. What alone weighs more is not kept. */
+export function createLru<Value>(
+  maxWeight: number,
+  weigh: (key: string, value: Value) => number = () => 1,
+): Lru<Value> {
   const entries = new Map<string, Value>();
   const oldest = oldestKeyOf(entries);
+  let weight = 0;
+
+  const remove = (key: string): void => {
+    const value = entries.get(key);
+    if (value === undefined) return;
+    entries.delete(key);
+    weight -= weigh(key, value);
+  };
 
   return {
     get(key) {
@@ -26,18 +40,22 @@ export function createLru<Value>(maxEntries: number): Lru<Value> {
       return value;
     },
     set(key, value) {
-      entries.delete(key);
+      remove(key);
+      const added = weigh(key, value);
+      if (added > maxWeight) return;
       entries.set(key, value);
       oldest.added();
-      if (entries.size <= maxEntries) return;
-      const last = oldest();
-      if (last !== undefined) entries.delete(last);
+      weight += added;
+      while (weight > maxWeight) {
+        const last = oldest();
+        if (last === undefined) return;
+        remove(last);
+      }
     },
-    delete(key) {
-      entries.delete(key);
-    },
+    delete: remove,
     clear() {
       entries.clear();
+      weight = 0;
     },
     take(count) {
       const taken: (readonly [string, Value])[] = [];
@@ -45,11 +63,14 @@ export function createLru<Value>(maxEntries: number): Lru<Value> {
         if (taken.length >= count) break;
         taken.push(entry);
       }
-      for (const [key] of taken) entries.delete(key);
+      for (const [key] of taken) remove(key);
       return taken;
     },
     get size() {
       return entries.size;
+    },
+    get weight() {
+      return weight;
     },
   };
 }

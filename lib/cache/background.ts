@@ -1,0 +1,27 @@
+/** Work that outlives its caller. */
+export interface Background {
+  /** Begins it; what it rejects with has been counted by then. */
+  run(work: () => Promise<unknown>): void;
+  /** When nothing runs any more. */
+  settled(): Promise<void>;
+}
+
+export function createBackground(waitUntil: ((promise: Promise<unknown>) => void) | undefined): Background {
+  const running = new Set<Promise<unknown>>();
+  return {
+    run(work) {
+      const promise = work()
+        .catch(() => undefined)
+        .finally(() => running.delete(promise));
+      running.add(promise);
+      try {
+        waitUntil?.(promise);
+      } catch {
+        // Outside a request some platforms refuse it: then nothing has to be kept awake.
+      }
+    },
+    async settled() {
+      while (running.size > 0) await Promise.allSettled(running);
+    },
+  };
+}

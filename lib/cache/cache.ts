@@ -1,0 +1,127 @@
+import { StoreError } from '../errors.ts';
+import { createBackground } from './background.ts';
+import { createBackoff } from './backoff.ts';
+import { cacheNames } from './cache-names.ts';
+import type { Cache, CacheOptions } from './cache-options.ts';
+import { cacheSettings, checkTags, checkTtl } from './cache-settings.ts';
+import { createCounts, hitRateOf } from './cache-stats.ts';
+import { createCacheStore } from './cache-store.ts';
+import { createChanges } from './changes.ts';
+import { createFetching } from './fetching.ts';
+import { createInvalidations } from './invalidations.ts';
+import { createJournal } from './journal.ts';
+import { createKeeper } from './keeper.ts';
+import { createLoadGate } from './load-gate.ts';
+import { createLoading } from './loading.ts';
+import { createMemoryTier } from './memory-tier.ts';
+import { createPacker } from './packer.ts';
+import { platformCompression } from './platform-compression.ts';
+import { createReader } from './reader.ts';
+import { createStampWriter } from './stamp-writer.ts';
+import { createStamps } from './stamps.ts';
+import { createValueWriter } from './value-writer.ts';
+
+export type * from './cache-options.ts';
+
+/** Invalidations kept while Redis is away; with more, everything is invalidated. */
+const MAX_NOTICES = 1_000;
+/** Beyond the deadlines of a load and of its write. */
+const BURY_SLACK_MS = 1_000;
+
+/**
+ * A cache of two tiers, in this process and in Redis, that answers also while Redis is away. See {@link Cache}.
+ *
+ * @throws ConfigError
+ */
+export function createCache<T>(options: CacheOptions<T>): Cache<T> {
+  const { kv } = options;
+  const { clock } = kv;
+  const settings = cacheSettings(options);
+  const { namespace, ttlMs, loadTimeoutMs, compressAboveBytes, maxValueBytes } = settings;
+  const compression = settings.compression ?? platformCompression();
+  const packer = createPacker({ codec: settings.codec, compression, compressAboveBytes, maxValueBytes });
+  const counts = createCounts();
+  const names = cacheNames(kv, namespace);
+  const stamps = createStamps(names, clock);
+  const memory = createMemoryTier(settings.maxMemoryBytes, clock);
+  const changes = createChanges();
+  const backoff = createBackoff(clock, settings.errorBackoffMs);
+  const background = createBackground(settings.waitUntil);
+  const stampWriter = createStampWriter({ kv, namespace, names, stamps });
+  const onUnreadable = () => {
+    counts.unreadable += 1;
+  };
+  const store = createCacheStore({ kv, names, stamps, packer, maxValueBytes, trustMs: settings.trustMs, onUnreadable });
+
+  const partsOf = async (tags: readonly string[] | undefined): Promise<readonly string[]> =>
+    tags === undefined || tags.length === 0 ? [] : Promise.all(checkTags(tags).map(names.tagPart));
+
+  const journal = createJournal({ kv, maxNotices: MAX_NOTICES, onOverflow: () => invalidations.allLater() });
+  const keeper = createKeeper({ kv, settings, store, memory, stampWriter, changes, packer, counts, partsOf });
+  const reader = createReader({ clock, settings, store, memory, stamps, journal, changes, packer });
+  const loading = createLoading({
+    ...{ clock, settings, reader, backoff, background, counts, keeper },
+    gate: createLoadGate(clock, settings.maxConcurrentLoads),
+    shares: kv.sharesPromises,
+    claimMs: loadTimeoutMs + kv.requestTimeoutMs,
+  });
+  const invalidations = createInvalidations({
+    ...{ kv, namespace, names, stamps, store, memory, changes, backoff, journal, counts, loading },
+    buryMs: loadTimeoutMs + 2 * kv.requestTimeoutMs + BURY_SLACK_MS,
+    localOnly: settings.localOnly,
+  });
+  const fetching = createFetching({ kv, settings, reader, loading, backoff, counts });
+  const writer = createValueWriter({
+    ...{ kv, settings, store, memory, stamps, stampWriter, changes, packer, keeper, journal, invalidations, counts },
+  });
+
+  /** What Redis has missed it hears with the next traffic. */
+  const replay = (): void => {
+    const replaying = journal.size > 0 ? journal.replay() : undefined;
+    if (replaying) background.run(() => replaying);
+  };
+
+  const cache: Cache<T> = {
+    namespace,
+    async get(key, { signal, tags } = {}) {
+      signal?.throwIfAborted();
+      replay();
+      return fetching.read(key, { parts: await partsOf(tags), signal });
+    },
+    async getOrFetch(key, load, { signal, tags, ttlMs: own = ttlMs } = {}) {
+      signal?.throwIfAborted();
+      replay();
+      return fetching.answer({ key, load, ttlMs: checkTtl(own), parts: await partsOf(tags), signal });
+    },
+    async set(key, value, { signal, tags, ttlMs: own = ttlMs } = {}) {
+      signal?.throwIfAborted();
+      replay();
+      return writer.set(key, value, { ttlMs: checkTtl(own), parts: await partsOf(tags), signal });
+    },
+    delete: (key) => invalidations.delete(key),
+    async has(key, look) {
+      const { status } = await cache.get(key, look);
+      return status === 'hit' || status === 'stale';
+    },
+    wrap: (work, { key: keyOf, ttlMs: own, tags: tagsOf, absent }) => {
+      return async (...args) => {
+        const wanted = { ttlMs: own, tags: tagsOf?.(...args) };
+        const fetched = await cache.getOrFetch(keyOf(...args), (context) => work(context, ...args), wanted);
+        if (fetched.status === 'negative') return absent;
+        if (fetched.status !== 'unavailable') return fetched.value;
+        throw new StoreError('local', 'Too many values are being loaded at once', { mayHaveRun: false });
+      };
+    },
+    invalidateTags: async (tags) => invalidations.tags(await partsOf(tags)),
+    clear: () => invalidations.all(),
+    stats: () => ({
+      ...counts,
+      hitRate: hitRateOf(counts),
+      entries: memory.size,
+      bytes: memory.bytes,
+      pendingInvalidations: journal.size,
+    }),
+    settled: () => background.settled(),
+  };
+  return cache;
+}

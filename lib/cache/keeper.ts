@@ -1,0 +1,136 @@
+import type { KvClient } from '../client/kv-client.ts';
+import { isKvError } from '../errors.ts';
+import { type CacheSettings, checkTtl } from './cache-settings.ts';
+import type { CacheCounts } from './cache-stats.ts';
+import { type CacheStore, newEntryId } from './cache-store.ts';
+import type { Changes } from './changes.ts';
+import { type Entry, type EntryHead, NEGATIVE } from './entry.ts';
+import type { Loaded } from './loaded.ts';
+import type { MemoryTier } from './memory-tier.ts';
+import type { Packed, Packer } from './packer.ts';
+import type { Grounds } from './reader.ts';
+import type { StampWriter } from './stamp-writer.ts';
+import { NO_STAMP } from './stamps.ts';
+
+/** What was loaded, as it is to be written. */
+export interface Kept {
+  readonly head: EntryHead;
+  readonly packed: Packed | undefined;
+  /** In Redis, stale times included. */
+  readonly lifeMs: number;
+  /** Tags that only the loader has named. */
+  readonly lateParts: readonly string[];
+}
+
+/** What it is kept under. */
+export interface Keepable {
+  readonly key: string;
+  readonly parts: readonly string[];
+  readonly ttlMs: number;
+}
+
+/** Keeps what was loaded, unless something has changed since the load began. */
+export interface Keeper<T> {
+  /** In this process. Answers what Redis is to have; `undefined` for nothing. */
+  keep(wish: Keepable, loaded: Loaded<T>, grounds: Grounds, costMs: number): Promise<Kept | undefined>;
+  /** In Redis. One request; two where a stamp has to be made first. Redis away: dropped and counted. */
+  write(key: string, kept: Kept, grounds: Grounds): Promise<void>;
+  /** A head for a value of now, and for how long it is to be in Redis. */
+  head(
+    marks: string,
+    ttlMs: number,
+    costMs: number,
+  ): { readonly head: Omit<EntryHead, 'generation' | 'tags'>; readonly lifeMs: number };
+}
+
+export interface KeeperOptions<T> {
+  readonly kv: KvClient;
+  readonly settings: CacheSettings<T>;
+  readonly store: CacheStore<T>;
+  readonly memory: MemoryTier;
+  readonly stampWriter: StampWriter;
+  readonly changes: Changes;
+  readonly packer: Packer<T>;
+  readonly counts: CacheCounts;
+  readonly partsOf: (tags: readonly string[]) => Promise<readonly string[]>;
+}
+
+export function createKeeper<T>(options: KeeperOptions<T>): Keeper<T> {
+  const { kv, settings, store, memory, stampWriter, changes, packer, counts, partsOf } = options;
+  const { swrMs, staleIfErrorMs, negativeTtlMs, jitter, random, localOnly } = settings;
+
+  const headOf: Keeper<T>['head'] = (marks, ttlMs, costMs) => {
+    const now = kv.clock.now();
+    const freshMs = Math.max(1, ttlMs * (1 - jitter * random()));
+    const staleMs = marks === NEGATIVE ? 0 : Math.max(swrMs, staleIfErrorMs);
+    return {
+      head: { marks, id: newEntryId(), createdAt: now, freshUntil: now + freshMs, costMs },
+      lifeMs: Math.ceil(freshMs + staleMs),
+    };
+  };
+
+  const keptOf = async (
+    { parts, ttlMs }: Keepable,
+    loaded: Loaded<T>,
+    { basis }: Grounds,
+    costMs: number,
+  ): Promise<Kept | undefined> => {
+    if (loaded.kind === 'skip' || (loaded.kind === 'not-found' && negativeTtlMs === 0)) return undefined;
+    const isValue = loaded.kind === 'value';
+    const packed = isValue ? await packer.pack(loaded.value) : undefined;
+    if (isValue && !packed) {
+      counts.unstorable += 1;
+      return undefined;
+    }
+    const freshMs = isValue ? checkTtl(loaded.ttlMs ?? ttlMs) : negativeTtlMs;
+    const { head, lifeMs } = headOf(packed?.marks ?? NEGATIVE, freshMs, costMs);
+    const stamps = new Map(basis?.tags);
+    return {
+      head: {
+        ...head,
+        generation: basis?.generation ?? NO_STAMP,
+        tags: parts.map((part) => [part, stamps.get(part) ?? NO_STAMP] as const),
+      },
+      packed,
+      lifeMs,
+      lateParts: isValue && loaded.tags ? await partsOf(loaded.tags) : [],
+    };
+  };
+
+  /** Whether it stands here as it was kept. */
+  const isHere = (key: string, { head }: Kept): boolean => memory.get(key)?.head.id === head.id;
+
+  return {
+    head: headOf,
+    async keep(wish, loaded, grounds, costMs) {
+      const kept = await keptOf(wish, loaded, grounds, costMs);
+      const { key } = wish;
+      if (!kept || changes.isSince(key, grounds.moment)) return undefined;
+      // With tags that nobody has asked for yet it cannot be told here whether it was invalidated.
+      if (kept.lateParts.length === 0) {
+        memory.set(key, { head: kept.head, text: kept.packed?.text, verifiedAt: grounds.verifiedAt });
+      }
+      return localOnly ? undefined : kept;
+    },
+    async write(key, kept, grounds) {
+      const { head, packed, lifeMs, lateParts } = kept;
+      const stamped = grounds.basis && (await stampWriter.stampsFor(grounds.basis, lateParts));
+      if (!stamped) {
+        counts[grounds.basis ? 'outrunWrites' : 'droppedWrites'] += 1;
+        return;
+      }
+      const entry: Entry = { ...head, ...stamped, wire: packed?.wire ?? '' };
+      try {
+        const isWritten = await store.replace(key, entry, grounds.id, lifeMs);
+        counts[isWritten ? 'writes' : 'outrunWrites'] += 1;
+        if (isWritten && (isHere(key, kept) || lateParts.length > 0) && !changes.isSince(key, grounds.moment)) {
+          const { wire: _, ...written } = entry;
+          memory.set(key, { head: written, text: packed?.text, verifiedAt: grounds.verifiedAt });
+        } else if (!isWritten && isHere(key, kept)) memory.delete(key);
+      } catch (error) {
+        if (!isKvError(error)) throw error;
+        counts.droppedWrites += 1;
+      }
+    },
+  };
+}

@@ -1,0 +1,152 @@
+import type { Result } from '../client/call.ts';
+import { randomBase62 } from '../client/crypto.ts';
+import { createLru } from '../client/lru.ts';
+import { type Clock, elapsedSince, type Instant, instant } from '../clock.ts';
+import type { Command } from '../store/store.ts';
+import type { CacheNames } from './cache-names.ts';
+import type { EntryHead, TagStamp } from './entry.ts';
+
+/** A stamp; `null` where there is none, which no entry matches. */
+type Stamp = string | null;
+
+interface Known {
+  readonly stamp: Stamp;
+  readonly at: Instant;
+}
+
+/** The stamps that a value is loaded under. */
+export interface Basis {
+  readonly generation: Stamp;
+  /** Stamp of the last invalidation of any tag. */
+  readonly disturbance: Stamp;
+  readonly tags: readonly (readonly [part: string, stamp: Stamp])[];
+}
+
+/** What this process knows of the stamps by which entries end together. Bounded. */
+export interface Stamps {
+  /** Commands that ask for the stamps of the cache and of these tags. */
+  query(parts: readonly string[]): readonly Command[];
+  /** Notes their results. `false` where they are none. */
+  learn(parts: readonly string[], results: readonly (Result | undefined)[], askedAt: Instant): boolean;
+  /** The stamps of these tags as known; `undefined` where one is not, or not as young as `withinMs`. */
+  basis(parts: readonly string[], withinMs?: number): Basis | undefined;
+  /** Those of an entry's tags that have not been asked for within `withinMs`. */
+  unknownTo(head: EntryHead, withinMs: number): readonly string[];
+  /** Whether an entry found at `verifiedAt` stands under the stamps that are known. */
+  stands(head: EntryHead, verifiedAt: Instant): boolean;
+  /** One was made where there was none; of the whole cache, where no part is named. */
+  made(part: string | undefined, stamp: string, askedAt: Instant): void;
+  /** The whole cache ends here, and has this stamp from now on. */
+  end(): string;
+  /** Entries with this tag end here. Answers its new stamp. */
+  endTag(part: string): string;
+  /** Redis has taken the stamps that were made here: its answers count again. */
+  told(part: string | undefined, stamp: string): void;
+}
+
+const MAX_TAGS_KNOWN = 10_000;
+const STAMP_LENGTH = 16;
+/** What an entry carries that nobody but this process has: made before there was a stamp, or while none could be asked for. */
+export const NO_STAMP = '';
+
+export function newStamp(): string {
+  return randomBase62(STAMP_LENGTH);
+}
+
+/**
+ * Stamps are random: no two processes can make the same one, and a lost one matches nothing. An answer never takes the
+ * place of what is known from a later question, nor of a stamp made here that Redis has not taken yet.
+ */
+export function createStamps(names: CacheNames, clock: Clock): Stamps {
+  const tags = createLru<Known>(MAX_TAGS_KNOWN);
+  /** Made here, not in Redis yet. */
+  const untold = new Map<string, string>();
+  let untoldGeneration: string | undefined;
+  let generation: Known | undefined;
+  let disturbance: Stamp = null;
+  /** When a stamp was learned that is not known any more: copies that are older are not judged by the rest. */
+  let forgottenAt = Number.NEGATIVE_INFINITY;
+
+  const isOutdated = (known: Known | undefined, askedAt: Instant): boolean =>
+    known !== undefined && known.at.monotonic > askedAt.monotonic;
+
+  const note = (part: string, known: Known): void => {
+    if (tags.size >= MAX_TAGS_KNOWN && !tags.get(part)) {
+      for (const [, { at }] of tags.take(1)) forgottenAt = Math.max(forgottenAt, at.monotonic);
+    }
+    tags.set(part, known);
+  };
+
+  const stampOf = (part: string): Stamp | undefined => untold.get(part) ?? tags.get(part)?.stamp;
+
+  return {
+    query: (parts) => [
+      ['HMGET', names.stamps, 'generation', 'disturbance'],
+      ...parts.map((part): Command => ['GET', names.tag(part)]),
+    ],
+    learn(parts, [whole, ...stamps], askedAt) {
+      if (!Array.isArray(whole) || stamps.some((stamp) => stamp instanceof Error)) return false;
+      if (!isOutdated(generation, askedAt)) {
+        generation = { stamp: stampFrom(whole[0]), at: askedAt };
+        disturbance = stampFrom(whole[1]);
+      }
+      for (const [index, part] of parts.entries()) {
+        if (!isOutdated(tags.get(part), askedAt)) note(part, { stamp: stampFrom(stamps[index]), at: askedAt });
+      }
+      return true;
+    },
+    basis(parts, withinMs = Number.POSITIVE_INFINITY) {
+      if (!generation || elapsedSince(generation.at, clock) > withinMs) return undefined;
+      const known: [string, Stamp][] = [];
+      for (const part of parts) {
+        const stamp = stampOf(part);
+        const at = tags.get(part)?.at;
+        if (stamp === undefined || (at && elapsedSince(at, clock) > withinMs)) return undefined;
+        known.push([part, stamp]);
+      }
+      return { generation: untoldGeneration ?? generation.stamp, disturbance, tags: known };
+    },
+    unknownTo({ tags: stamped }, withinMs) {
+      const isUnknown = (part: string) => {
+        const known = tags.get(part);
+        return !untold.has(part) && (!known || elapsedSince(known.at, clock) > withinMs);
+      };
+      return stamped.map(([part]) => part).filter(isUnknown);
+    },
+    stands(head, verifiedAt) {
+      const current = untoldGeneration ?? generation?.stamp;
+      if (current !== undefined && head.generation !== (current ?? NO_STAMP)) return false;
+      return head.tags.every(([part, stamp]: TagStamp) => {
+        const known = stampOf(part);
+        return known === undefined ? verifiedAt.monotonic > forgottenAt : stamp === (known ?? NO_STAMP);
+      });
+    },
+    made(part, stamp, askedAt) {
+      const known = { stamp, at: askedAt };
+      if (part !== undefined && !isOutdated(tags.get(part), askedAt)) note(part, known);
+      if (part === undefined && !isOutdated(generation, askedAt)) generation = known;
+    },
+    end() {
+      untoldGeneration = newStamp();
+      return untoldGeneration;
+    },
+    endTag(part) {
+      const stamp = newStamp();
+      untold.set(part, stamp);
+      return stamp;
+    },
+    told(part, stamp) {
+      const known = { stamp, at: instant(clock) };
+      if (part === undefined) {
+        if (untoldGeneration === stamp) [untoldGeneration, generation] = [undefined, known];
+      } else if (untold.get(part) === stamp) {
+        untold.delete(part);
+        note(part, known);
+      }
+    },
+  };
+}
+
+function stampFrom(result: unknown): Stamp {
+  return typeof result === 'string' ? result : null;
+}
