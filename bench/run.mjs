@@ -14,6 +14,7 @@ import { projectRoot } from './edge-bundle.mjs';
 const BENCHES = {
   accuracy: () => import('./accuracy.mjs'),
   batching: () => import('./batching.mjs'),
+  cache: () => import('./cache.mjs'),
   cost: () => import('./cost.mjs'),
   endurance: () => import('./endurance.mjs'),
   flood: () => import('./flood.mjs'),

@@ -43,6 +43,8 @@ export interface CacheStore<T> {
   ): Promise<{ readonly reading: Reading<T>; readonly isClaimed: boolean }>;
   /** Writes where the id is still `expected`, and ends the claim. @throws KvError */
   replace(key: string, entry: Entry, expected: string, lifeMs: number): Promise<boolean>;
+  /** Gives back a claim that was not needed. Redis away: it ends by itself. */
+  unclaim(key: string): Promise<void>;
   /** What writes whatever is there. */
   put(key: string, entry: Entry, lifeMs: number): Promise<Command>;
   /** What deletes, and keeps those away who began to load before. */
@@ -128,6 +130,14 @@ export function createCacheStore<T>(options: CacheStoreOptions<T>): CacheStore<T
       const [written] = await runScriptWith(kv, call, [['DEL', claim]]);
       if (written instanceof Error) throw written;
       return written === 1;
+    },
+
+    async unclaim(key) {
+      try {
+        await kv.execute([['DEL', await names.claim(key)]]);
+      } catch (error) {
+        if (!isKvError(error)) throw error;
+      }
     },
 
     put: async (key, entry, lifeMs) => ['SET', await names.entry(key), writeEntry(entry), 'PX', lifeMs],

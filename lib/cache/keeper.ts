@@ -4,7 +4,7 @@ import { type CacheSettings, checkTtl } from './cache-settings.ts';
 import type { CacheCounts } from './cache-stats.ts';
 import { type CacheStore, newEntryId } from './cache-store.ts';
 import type { Changes } from './changes.ts';
-import { type Entry, type EntryHead, NEGATIVE } from './entry.ts';
+import { type EntryHead, NEGATIVE } from './entry.ts';
 import type { Loaded } from './loaded.ts';
 import type { MemoryTier } from './memory-tier.ts';
 import type { Packed, Packer } from './packer.ts';
@@ -119,14 +119,15 @@ export function createKeeper<T>(options: KeeperOptions<T>): Keeper<T> {
         counts[grounds.basis ? 'outrunWrites' : 'droppedWrites'] += 1;
         return;
       }
-      const entry: Entry = { ...head, ...stamped, wire: packed?.wire ?? '' };
+      const written = { ...head, ...stamped };
+      // New stamps may have been made for it: under those it stands from now on.
+      if ((isHere(key, kept) || lateParts.length > 0) && !changes.isSince(key, grounds.moment)) {
+        memory.set(key, { head: written, text: packed?.text, verifiedAt: grounds.verifiedAt });
+      }
       try {
-        const isWritten = await store.replace(key, entry, grounds.id, lifeMs);
+        const isWritten = await store.replace(key, { ...written, wire: packed?.wire ?? '' }, grounds.id, lifeMs);
         counts[isWritten ? 'writes' : 'outrunWrites'] += 1;
-        if (isWritten && (isHere(key, kept) || lateParts.length > 0) && !changes.isSince(key, grounds.moment)) {
-          const { wire: _, ...written } = entry;
-          memory.set(key, { head: written, text: packed?.text, verifiedAt: grounds.verifiedAt });
-        } else if (!isWritten && isHere(key, kept)) memory.delete(key);
+        if (!isWritten && isHere(key, kept)) memory.delete(key);
       } catch (error) {
         if (!isKvError(error)) throw error;
         counts.droppedWrites += 1;

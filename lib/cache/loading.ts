@@ -107,13 +107,14 @@ export function createLoading<T>(options: LoadingOptions<T>): Loading<T> {
   };
 
   const again = async (wish: Wish<T>, old: Sighted<T>): Promise<Answer<T> | undefined> => {
-    const { sight, isClaimed } = await reader.claim(wish.key, { parts: wish.parts }, claimMs);
+    const { sight, isClaimed, release } = await reader.claim(wish.key, { parts: wish.parts }, claimMs);
     const newer = newerThan(old.head, sight.found);
+    const place = isClaimed && !newer ? gate.tryEnter() : undefined;
+    if (release && !place) background.run(release);
     if (newer) {
       counts.sparedLoads += 1;
       return newer.isNegative ? { kind: 'not-found' } : { kind: 'value', value: newer.value as T };
     }
-    const place = isClaimed ? gate.tryEnter() : undefined;
     if (!place) {
       counts.sparedLoads += 1;
       return undefined;

@@ -49,7 +49,14 @@ export interface Reader<T> {
   /** What there is, in Redis or, while that is away, here. One request. */
   look(key: string, options: LookOptions): Promise<Sight<T>>;
   /** As `look`, and claims the next load of this key for all processes. `isClaimed` also where nobody could be asked. */
-  claim(key: string, options: LookOptions, claimMs: number): Promise<{ sight: Sight<T>; isClaimed: boolean }>;
+  claim(key: string, options: LookOptions, claimMs: number): Promise<Claim<T>>;
+}
+
+export interface Claim<T> {
+  readonly sight: Sight<T>;
+  readonly isClaimed: boolean;
+  /** Gives it back, where it was not needed. */
+  readonly release?: () => Promise<void>;
 }
 
 export interface ReaderOptions<T> {
@@ -133,7 +140,9 @@ export function createReader<T>(options: ReaderOptions<T>): Reader<T> {
       if (isAlone(key)) return { sight: alone(key, look, undefined), isClaimed: true };
       const moment = changes.moment();
       const { reading, isClaimed } = await store.read(key, look.parts, { claimMs });
-      return { sight: sightOf(key, look, reading, moment), isClaimed: isClaimed || reading.kind === 'away' };
+      const sight = sightOf(key, look, reading, moment);
+      if (!isClaimed) return { sight, isClaimed: reading.kind === 'away' };
+      return { sight, isClaimed, release: () => store.unclaim(key) };
     },
   };
 }
