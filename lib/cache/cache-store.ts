@@ -1,3 +1,4 @@
+import type { Result } from '../client/call.ts';
 import { randomBase62 } from '../client/crypto.ts';
 import type { KvClient } from '../client/kv-client.ts';
 import { runScriptWith } from '../client/script.ts';
@@ -96,6 +97,9 @@ export function createCacheStore<T>(options: CacheStoreOptions<T>): CacheStore<T
     stamps.learn(parts, await kv.execute(stamps.query(parts), { signal }), askedAt);
   };
 
+  const eachAlone = async (commands: readonly Command[], signal: AbortSignal | undefined): Promise<readonly Result[]> =>
+    (await Promise.all(commands.map((command) => kv.execute([command], { signal })))).flat();
+
   return {
     async read(key, parts, { signal, claimMs } = {}) {
       const name = await names.entry(key);
@@ -103,7 +107,10 @@ export function createCacheStore<T>(options: CacheStoreOptions<T>): CacheStore<T
       if (claimMs !== undefined) commands.push(['SET', await names.claim(key), '1', 'NX', 'PX', claimMs]);
       const askedAt = instant(clock);
       try {
-        const [found, ...rest] = await kv.execute(commands, { signal });
+        // Alone each can be one with the same question of another caller; together they leave in one request all the same.
+        const results =
+          claimMs === undefined ? await eachAlone(commands, signal) : await kv.execute(commands, { signal });
+        const [found, ...rest] = results;
         const claim = claimMs === undefined ? undefined : rest.pop();
         const isClaimed = claim === 'OK';
         const none = (id: string) => ({ reading: { kind: 'none', id, askedAt } as const, isClaimed });
