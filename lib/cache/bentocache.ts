@@ -1,0 +1,2 @@
+export type { BentocacheDriver, BentocacheDriverConfig, BentocacheDriverOptions } from './adapters/bentocache.ts';
+export { bentocacheDriver } from './adapters/bentocache.ts';

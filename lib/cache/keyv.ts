@@ -1,0 +1,2 @@
+export type { KeyvStore, KeyvStoreEntry, KeyvStoreOptions } from './adapters/keyv.ts';
+export { keyvStore } from './adapters/keyv.ts';
