@@ -144,24 +144,17 @@ function expiry(
 /** Only what cachified takes for an entry: any other it would delete. JSON leaves a value of `undefined` out. */
 function readEntry(text: string): CachifiedEntry | undefined {
   const read = readJson(text);
-  if (!isObject(read) || !isObject(read.metadata)) return undefined;
-  const { createdTime, ttl, swr, traceId } = read.metadata;
-  if (typeof createdTime !== 'number' || !isSpan(ttl) || !isSpan(swr)) return undefined;
-  return {
-    metadata: {
-      createdTime,
-      ...(ttl === undefined ? {} : { ttl }),
-      ...(swr === undefined ? {} : { swr }),
-      ...(traceId === undefined ? {} : { traceId }),
-    },
-    value: read.value,
-  };
+  return isObject(read) && isMetadata(read.metadata) ? { metadata: read.metadata, value: read.value } : undefined;
 }
 
-function isWrongType(error: unknown): boolean {
-  return isKvError(error) && error.code === 'COMMAND' && error.replyCode === 'WRONGTYPE';
+function isMetadata(value: unknown): value is CachifiedEntry['metadata'] {
+  return isObject(value) && typeof value.createdTime === 'number' && isSpan(value.ttl) && isSpan(value.swr);
 }
 
 function isSpan(value: unknown): value is number | null | undefined {
   return value === undefined || value === null || typeof value === 'number';
+}
+
+function isWrongType(error: unknown): boolean {
+  return isKvError(error) && error.code === 'COMMAND' && error.replyCode === 'WRONGTYPE';
 }

@@ -20,7 +20,7 @@ export interface KeyvStoreEntry {
 export interface KeyvStore {
   readonly opts: { readonly dialect: 'redis'; readonly url: '' };
   /** Keyv's own; it sets it. */
-  namespace?: string | undefined;
+  namespace?: string;
   get<Value>(key: string): Promise<Value | undefined>;
   getMany<Value>(keys: readonly string[]): Promise<(Value | undefined)[]>;
   set(key: string, value: unknown, ttl?: number): Promise<boolean>;
