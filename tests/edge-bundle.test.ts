@@ -35,6 +35,21 @@ describe('the bundle of lib/next', () => {
   });
 });
 
+describe('the bundle of each adapter for another library', () => {
+  it.each([
+    ['bentocache', 'bentocacheDriver'],
+    ['cachified', 'cachifiedCache'],
+    ['keyv', 'keyvStore'],
+    ['unstorage', 'unstorageDriver'],
+  ])('is its own code only, and loads in an Edge sandbox: %s', async (name, factory) => {
+    const source = `export * from './lib/cache/${name}.ts';`;
+    const code = await edgeBundle(source);
+    expect(edgeLeaks(code)).toEqual([]);
+    expect(code).not.toMatch(/\bfrom"|\bimport\b/);
+    expect(await exportsAtTheEdge(source)).toEqual([factory]);
+  });
+});
+
 describe('the bundle of lib/opentelemetry', () => {
   it('is its own code only, and loads in an Edge sandbox', async () => {
     expect(await edgeBundle("export * from './lib/opentelemetry.ts';")).not.toContain('@opentelemetry');

@@ -1,5 +1,5 @@
 import Keyv from 'keyv';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { keyvStore } from '../../../lib/cache/keyv.ts';
 import { createKv } from '../../../lib/client/kv-client.ts';
 import type { Store } from '../../../lib/store/store.ts';
@@ -42,6 +42,7 @@ onEveryStore('a Keyv', (current) => {
     expect(await keyv.delete(['a', 'c'])).toBe(true);
     expect(await keyv.delete(['a', 'c'])).toBe(false);
     expect(await keyv.get('b')).toBe(2);
+    expect((await contentsOf(current())).get('cache:{keyv:keyv}:keyv:b')?.ttlMs).toBeGreaterThan(50_000);
   });
 
   it('clears and lists its own namespace, also among thousands of entries', async () => {
@@ -115,14 +116,30 @@ describe('a Keyv while Redis is away', () => {
     adapter.on('error', () => {
       throw new Error('listener');
     });
-    adapter.on('clear', () => {
-      throw new Error('never called');
-    });
+    const [heard, other] = [vi.fn(), vi.fn()];
+    adapter.on('error', heard).on('clear', other);
     await expect(adapter.get('a')).rejects.toMatchObject(GONE);
+    expect(heard.mock.calls).toMatchObject([[GONE]]);
+    expect(other).not.toHaveBeenCalled();
   });
 });
 
 describe('a store for Keyv', () => {
+  it('lists what a namespace has, without what has ended meanwhile', async () => {
+    const store = scriptedStore();
+    const name = (key: string) => `cache:{keyv:keyv}:${key}`;
+    store.respond(([command]) =>
+      command?.[0] === 'SCAN' ? [['0', [name('n:a'), name('n:b'), name('n:c')]]] : [['1', null, '3']],
+    );
+    const entries: unknown[] = [];
+    for await (const entry of keyvStore({ kv: createKv({ store }) }).iterator('n')) entries.push(entry);
+    expect(entries).toEqual([
+      ['n:a', '1'],
+      ['n:c', '3'],
+    ]);
+    expect(store.sent[0]?.commands).toEqual([['SCAN', '0', 'MATCH', name('n:*'), 'COUNT', 1_000]]);
+  });
+
   it('refuses keys and values that it could not keep, and Keyv tells of it', async () => {
     const store = scriptedStore();
     const { keyv, errors } = keyvOn(store);

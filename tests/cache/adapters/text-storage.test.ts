@@ -122,6 +122,8 @@ onEveryStore('texts under keys', (current) => {
       await storage.set(key, '1', ttlMs);
       expect(await storage.lifeLeft(key), key).toBeNull();
     }
+    // Redis refuses a life of 0.
+    await storage.set('shortest', '1', 0.5);
     await storage.set('longest', '1', Number.MAX_SAFE_INTEGER);
     expect(await storage.lifeLeft('longest')).toBeGreaterThan(9e15);
     expect(await storage.lifeLeft('life')).toBeGreaterThan(50_000);
@@ -223,6 +225,20 @@ describe('the cost in requests', () => {
     sent();
     await storage.clear('');
     expect(sent()).toEqual([['SCAN'], ['UNLINK', 'SCAN'], ['UNLINK', 'SCAN'], ['UNLINK']]);
+  });
+});
+
+describe('a command that Redis refuses', () => {
+  it('fails the call, though those beside it have run', async () => {
+    const store = scriptedStore();
+    const storage = textStorage(createKv({ store }), 'test', 'texts');
+    store.respond((commands) => commands.map((_, index) => (index === 0 ? { error: 'ERR no' } : 'OK')));
+    const entry = (key: string) => ({ key, text: '', ttlMs: undefined });
+    await expect(storage.setMany([entry('a'), entry('b')])).rejects.toMatchObject({ code: 'COMMAND' });
+    await expect(storage.has(['a', 'b'])).rejects.toMatchObject({ code: 'COMMAND' });
+    await expect(storage.pages('').next()).rejects.toMatchObject({ code: 'COMMAND' });
+    await expect(storage.clear('')).rejects.toMatchObject({ code: 'COMMAND' });
+    expect(store.sent).toHaveLength(4);
   });
 });
 
