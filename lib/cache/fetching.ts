@@ -1,6 +1,7 @@
 import type { KvClient } from '../client/kv-client.ts';
 import { DeadlineError } from '../errors.ts';
 import { withDeadline } from '../resilience/deadline.ts';
+import { withSignal } from '../resilience/linked-signal.ts';
 import type { Backoff } from './backoff.ts';
 import type { CacheFetch, CacheRead, Found } from './cache-options.ts';
 import type { CacheSettings } from './cache-settings.ts';
@@ -47,22 +48,18 @@ export function createFetching<T>(options: FetchingOptions<T>): Fetching<T> {
 
   /** Loads while the caller waits, with something stale at hand. */
   const loadOrStale = async (wish: Wish<T>, stale: Sighted<T>): Promise<CacheFetch<T>> => {
-    const controller = new AbortController();
-    const leave = () => controller.abort(wish.signal?.reason);
-    if (wish.signal?.aborted) leave();
-    wish.signal?.addEventListener('abort', leave);
-    const expired = () => new DeadlineError(settings.softTimeoutMs, false);
+    const { signal } = wish;
+    const timeoutMs = settings.softTimeoutMs;
+    const expired = () => new DeadlineError(timeoutMs, false);
     try {
-      const answer = await withDeadline({ clock, timeoutMs: settings.softTimeoutMs, controller, expired }, () =>
-        loading.refresh(wish, stale),
+      const answer = await withSignal(signal, (controller) =>
+        withDeadline({ clock, timeoutMs, controller, expired }, () => loading.refresh(wish, stale)),
       );
       if (answer) counts.misses += 1;
       return answer ? answered(answer) : hit(stale);
     } catch {
-      wish.signal?.throwIfAborted();
+      signal?.throwIfAborted();
       return hit(stale);
-    } finally {
-      wish.signal?.removeEventListener('abort', leave);
     }
   };
 

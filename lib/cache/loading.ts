@@ -2,6 +2,7 @@ import type { Clock } from '../clock.ts';
 import { DeadlineError } from '../errors.ts';
 import { createCoalescer } from '../resilience/coalescer.ts';
 import { withDeadline } from '../resilience/deadline.ts';
+import { withSignal } from '../resilience/linked-signal.ts';
 import type { Background } from './background.ts';
 import type { Backoff } from './backoff.ts';
 import type { Loader } from './cache-options.ts';
@@ -75,36 +76,32 @@ export function createLoading<T>(options: LoadingOptions<T>): Loading<T> {
   };
 
   /** Once there is a place for it; `place` is one that is taken already. */
-  const load = async (
+  const load = (
     wish: Wish<T>,
     grounds: Grounds,
     stale: T | undefined,
     { signal, timeoutMs, place }: LoadOptions,
-  ): Promise<Answer<T>> => {
-    const begunAt = clock.monotonic();
-    const controller = new AbortController();
-    const abandon = () => controller.abort(signal?.reason);
-    if (signal?.aborted) abandon();
-    signal?.addEventListener('abort', abandon);
-    let leave = place;
-    try {
-      leave ??= await gate.enter(controller.signal, timeoutMs);
-      const startedAt = clock.monotonic();
-      const loaded = await call(wish, stale, Math.max(1, timeoutMs - (startedAt - begunAt)), controller);
-      // Who comes a moment later is to find it here.
-      const kept = await keeper.keep(wish, loaded, grounds, clock.monotonic() - startedAt);
-      if (kept) background.run(() => keeper.write(wish.key, kept, grounds));
-      backoff.succeeded(wish.key);
-      return loaded.kind === 'not-found' ? loaded : { kind: 'value', value: loaded.value };
-    } catch (error) {
-      // Who is gone says nothing about the loader.
-      if (leave && !signal?.aborted) backoff.failed(wish.key);
-      throw error;
-    } finally {
-      signal?.removeEventListener('abort', abandon);
-      leave?.();
-    }
-  };
+  ): Promise<Answer<T>> =>
+    withSignal(signal, async (controller) => {
+      const begunAt = clock.monotonic();
+      let leave = place;
+      try {
+        leave ??= await gate.enter(controller.signal, timeoutMs);
+        const startedAt = clock.monotonic();
+        const loaded = await call(wish, stale, Math.max(1, timeoutMs - (startedAt - begunAt)), controller);
+        // Who comes a moment later is to find it here.
+        const kept = await keeper.keep(wish, loaded, grounds, clock.monotonic() - startedAt);
+        if (kept) background.run(() => keeper.write(wish.key, kept, grounds));
+        backoff.succeeded(wish.key);
+        return loaded.kind === 'not-found' ? loaded : { kind: 'value', value: loaded.value };
+      } catch (error) {
+        // Who is gone says nothing about the loader.
+        if (leave && !signal?.aborted) backoff.failed(wish.key);
+        throw error;
+      } finally {
+        leave?.();
+      }
+    });
 
   const again = async (wish: Wish<T>, old: Sighted<T>): Promise<Answer<T> | undefined> => {
     const { sight, isClaimed, release } = await reader.claim(wish.key, { parts: wish.parts }, claimMs);

@@ -3,6 +3,7 @@ import { DeadlineError } from '../errors.ts';
 import type { CircuitBreaker } from '../resilience/circuit.ts';
 import { type Coalescer, createCoalescer } from '../resilience/coalescer.ts';
 import { withDeadline } from '../resilience/deadline.ts';
+import { withSignal } from '../resilience/linked-signal.ts';
 import type { Command, Reply } from '../store/store.ts';
 import { type BatchSettings, createBatcher, type SubmitOptions } from './batcher.ts';
 import type { ExecuteOptions } from './call.ts';
@@ -110,15 +111,6 @@ function forgetWritten(writes: readonly Command[], coalescer: Coalescer<Reply>):
     if (write.length === 1 || write[0].toUpperCase().startsWith('FLUSH')) coalescer.forgetAll();
     for (const part of write.slice(1)) coalescer.forget(String(part));
   }
-}
-
-function withSignal<T>(signal: AbortSignal | undefined, work: (controller: AbortController) => Promise<T>): Promise<T> {
-  const controller = new AbortController();
-  if (!signal) return work(controller);
-  // AbortSignal.any does not exist in the Edge sandbox of Next 16.
-  const abandon = () => controller.abort(signal.reason);
-  signal.addEventListener('abort', abandon);
-  return work(controller).finally(() => signal.removeEventListener('abort', abandon));
 }
 
 function copyCommand([name, ...rest]: Command): Command {

@@ -2,6 +2,7 @@ import type { CallOptions } from '../client/call.ts';
 import type { Clock } from '../clock.ts';
 import { DeadlineError, isKvError } from '../errors.ts';
 import { withDeadline } from '../resilience/deadline.ts';
+import { withSignal } from '../resilience/linked-signal.ts';
 
 export interface Patience extends CallOptions {
   readonly clock: Clock;
@@ -17,15 +18,9 @@ export function untilCallerLeaves<T>(
   { clock, longestMs, signal, timeoutMs = longestMs }: Patience,
   work: (left: AbortSignal) => Promise<T>,
 ): Promise<T> {
-  const controller = new AbortController();
   const limitMs = Math.min(timeoutMs, longestMs);
-  const leave = () => controller.abort(signal?.reason);
-  if (signal?.aborted) leave();
-  signal?.addEventListener('abort', leave);
   const expired = () => new DeadlineError(limitMs, true);
-  return withDeadline({ clock, timeoutMs: limitMs, controller, expired }, work).finally(() =>
-    signal?.removeEventListener('abort', leave),
-  );
+  return withSignal(signal, (controller) => withDeadline({ clock, timeoutMs: limitMs, controller, expired }, work));
 }
 
 /** Whether somebody's time was up: that check has been counted in this process. */

@@ -5,6 +5,7 @@ import type { BreakerSettings } from '../../resilience/breaker-options.ts';
 import { type CircuitSnapshot, isRefusal, type Outcome } from '../../resilience/circuit.ts';
 import { createCircuitBreaker } from '../../resilience/circuit-breaker.ts';
 import { withDeadline } from '../../resilience/deadline.ts';
+import { withSignal } from '../../resilience/linked-signal.ts';
 import type { KeyDigest } from '../digest.ts';
 import type { ApiKeySource, FoundKey } from './source.ts';
 
@@ -112,15 +113,10 @@ export function guardSource<Config>(options: GuardedSourceOptions<Config>): Guar
     async find(digest, { timeoutMs: waitMs, signal, seen }) {
       signal?.throwIfAborted();
       if (waitMs < 1) throw new DeadlineError(0, false);
-      const controller = new AbortController();
-      const leave = () => controller.abort(signal?.reason);
-      signal?.addEventListener('abort', leave);
       const expired = () => new DeadlineError(waitMs, false);
-      try {
-        return await withDeadline({ clock, timeoutMs: waitMs, controller, expired }, () => join(digest, seen));
-      } finally {
-        signal?.removeEventListener('abort', leave);
-      }
+      return withSignal(signal, (controller) =>
+        withDeadline({ clock, timeoutMs: waitMs, controller, expired }, () => join(digest, seen)),
+      );
     },
     circuit: () => breaker.snapshot(),
     get closed() {
