@@ -44,7 +44,8 @@ export function createStampWriter({ kv, namespace, names, stamps }: StampWriterO
     const first = await kv.execute(inTurn ? tags : [...tags, whole]);
     const results = inTurn ? [...first, ...(await kv.execute([whole]))] : first;
     stamps.learn(parts, [results.at(-1), ...results.slice(0, -1)], askedAt);
-    return stamps.basis(parts);
+    // What is ended here is known here first, and the disturbance of it is not: the value may be older.
+    return parts.some(stamps.isUntold) ? undefined : stamps.basis(parts);
   };
 
   /** Where somebody else was first to make one, an invalidation may have been. */

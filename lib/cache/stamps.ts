@@ -40,6 +40,8 @@ export interface Stamps {
   end(): string;
   /** Entries with this tag end here. Answers its new stamp. */
   endTag(part: string): string;
+  /** Whether this tag was ended here, and Redis has not heard of it. */
+  isUntold(part: string): boolean;
   /** Redis has taken the stamps that were made here: its answers count again. */
   told(part: string | undefined, stamp: string): void;
 }
@@ -135,6 +137,7 @@ export function createStamps(names: CacheNames, clock: Clock): Stamps {
       untold.set(part, stamp);
       return stamp;
     },
+    isUntold: (part) => untold.has(part),
     told(part, stamp) {
       const known = { stamp, at: instant(clock) };
       if (part === undefined) {
