@@ -46,3 +46,8 @@ export const DAY_MS = 86_400_000;
 export function isoDay(at: number): string {
   return new Date(at).toISOString().slice(0, 10);
 }
+
+/** An instant as HTTP writes it (RFC 9110, section 5.6.7): `Sun, 06 Nov 1994 08:49:37 GMT`. @param at Unix milliseconds */
+export function httpDate(at: number): string {
+  return new Date(at).toUTCString();
+}

@@ -19,7 +19,7 @@ export function base64Encode(bytes: Uint8Array): string {
 }
 
 /** `undefined` for all that {@link base64Encode} does not write: `atob` lets white space and missing padding pass. */
-export function base64Decode(text: string): Uint8Array | undefined {
+export function base64Decode(text: string): Uint8Array<ArrayBuffer> | undefined {
   if (text.length % 4 !== 0) return undefined;
   const padding = text.endsWith('==') ? 2 : text.endsWith('=') ? 1 : 0;
   const bytes = new Uint8Array((text.length / 4) * 3 - padding);
