@@ -21,6 +21,14 @@ export const systemClock: Clock = {
   },
 };
 
+/**
+ * Milliseconds since the Unix epoch as they stood when the process began, and counted on from there without a jump. Other
+ * processes count otherwise: for what is dated and compared within one.
+ */
+export function steadyNow(): number {
+  return performance.timeOrigin + performance.now();
+}
+
 /** A point in time on both scales. */
 export interface Instant {
   readonly wall: number;

@@ -1,0 +1,16 @@
+/**
+ * The module that `cacheHandlers` of next.config names: its default export is a handler on the default client.
+ *
+ * @example cacheHandlers: { remote: fileURLToPath(import.meta.resolve('breakwater/next/cache-handler')) }
+ */
+import type { CacheHandler } from 'next/cache.js';
+import { defaultEntries } from './cache-handlers/default-entries.ts';
+import { remoteCacheHandlerOn } from './cache-handlers/remote-cache-handler.ts';
+
+export type { CacheHandlerStats } from './cache-handlers/cache-handler-stats.ts';
+export type { CacheHandlerOptions } from './cache-handlers/handler-options.ts';
+export { createRemoteCacheHandler, type RemoteCacheHandler } from './cache-handlers/remote-cache-handler.ts';
+
+const handler: CacheHandler = remoteCacheHandlerOn(defaultEntries);
+
+export default handler;
