@@ -1,0 +1,2 @@
+/** Without one of its own the application would get that of the project around it. */
+export function register() {}
