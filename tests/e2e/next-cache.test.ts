@@ -23,7 +23,10 @@ beforeAll(async () => {
   app = await buildCacheApp();
   redis = await startRedis({ aof: true });
   store = redisStore({ url: redis.url });
-  endpoint = await startRestEndpoint({ store, token: environmentOf({ url: '' } as RestEndpoint).KV_REST_API_TOKEN ?? '' });
+  endpoint = await startRestEndpoint({
+    store,
+    token: environmentOf({ url: '' } as RestEndpoint).KV_REST_API_TOKEN ?? '',
+  });
   origin = createServer((_, response) => {
     asked += 1;
     response.end(`answer ${asked}`);
