@@ -6,7 +6,7 @@ import { redisStore } from '../../lib/store/redis.ts';
 import type { Store } from '../../lib/store/store.ts';
 import { buildCacheApp, type CacheApp } from '../support/cache-app.ts';
 import { eventually } from '../support/eventually.ts';
-import { ask, environmentOf, freePort } from '../support/next-app.ts';
+import { ask, environmentOf, freePort, TOKEN } from '../support/next-app.ts';
 import { type RedisServer, startRedis } from '../support/redis-server.ts';
 
 let app: CacheApp;
@@ -23,10 +23,7 @@ beforeAll(async () => {
   app = await buildCacheApp();
   redis = await startRedis({ aof: true });
   store = redisStore({ url: redis.url });
-  endpoint = await startRestEndpoint({
-    store,
-    token: environmentOf({ url: '' } as RestEndpoint).KV_REST_API_TOKEN ?? '',
-  });
+  endpoint = await startRestEndpoint({ store, token: TOKEN });
   origin = createServer((_, response) => {
     asked += 1;
     response.end(`answer ${asked}`);
@@ -60,28 +57,81 @@ async function read(server: NextServer, path: string): Promise<string> {
   return /made .* end/.exec(text)?.[0] ?? text;
 }
 
+/** Next answers a route handler before its caches are told: they may hear of it a moment later. */
 async function revalidate(server: NextServer, query: string): Promise<void> {
   expect((await ask(server, { path: `/revalidate?${query}`, method: 'POST' })).status).toBe(204);
 }
 
-describe.each([
-  ["'use cache: remote'", '/number?name=a', 'number-a', '/number'],
-  ['a fetch', '/origin', 'origin', '/origin'],
-  ['a page', '/page', 'page', '/page'],
-])('%s, over two processes of one build', (_, path, tag, route) => {
+/** Once one process has made it, which Next may do after it has answered. */
+async function madeOnce(path: string): Promise<string> {
+  await read(one, path);
+  await eventually(async () => (await read(one, path)) === (await read(other, path)));
+  return read(one, path);
+}
+
+const CACHES: readonly (readonly [string, string, string])[] = [
+  ["'use cache: remote'", '/number?name=a', 'number-a'],
+  ['a fetch', '/origin', 'origin'],
+  ['a page', '/page', 'page'],
+];
+
+describe.each(CACHES)('%s, over two processes of one build', (_, path, tag) => {
   it('is made in one and read in the other', async () => {
-    const made = await read(one, path);
-    await eventually(async () => (await read(one, path)) === (await read(other, path)));
-    expect(await read(one, path)).toBe(await read(other, path));
-    expect(typeof made).toBe('string');
+    const made = await madeOnce(path);
+    expect([await read(one, path), await read(other, path)]).toEqual([made, made]);
   });
 
-  it('is made anew in both once its tag was revalidated in one', async () => {
-    const before = await read(one, path);
-    expect(await read(other, path)).toBe(before);
+  it('is made anew, for both, once its tag was revalidated in one', async () => {
+    const before = await madeOnce(path);
     await revalidate(one, `tag=${tag}`);
-    const after = await read(other, path);
-    expect(after).not.toBe(before);
-    expect(await read(one, path)).toBe(after);
+    await eventually(async () => (await read(other, path)) !== before);
+    expect(await read(one, path)).not.toBe(before);
+    expect(await madeOnce(path)).not.toBe(before);
+  });
+
+  it('is made anew, for both, after a revalidation by a profile in one', async () => {
+    const before = await madeOnce(path);
+    await revalidate(one, `tag=${tag}&expire=300`);
+    await eventually(async () => (await read(other, path)) !== before);
+    expect(await madeOnce(path)).not.toBe(before);
+  });
+});
+
+describe('the tags of a path', () => {
+  it.each([
+    ["'use cache: remote'", '/number?name=a', '/number'],
+    ['a fetch', '/origin', '/origin'],
+    ['a page', '/page', '/page'],
+  ])('end %s in both processes with revalidatePath in one', async (_, path, route) => {
+    const before = await madeOnce(path);
+    await revalidate(one, `path=${route}`);
+    await eventually(async () => (await read(other, path)) !== before);
+    expect(await read(one, path)).not.toBe(before);
+  });
+});
+
+describe('Redis killed', () => {
+  it('leaves pages that render, from what each process has kept, and they are shared again when it is back', async () => {
+    const made = await Promise.all(CACHES.map(([, path]) => madeOnce(path)));
+    await redis.kill();
+    for (const [index, [, path]] of CACHES.entries()) expect(await read(other, path)).toBe(made[index]);
+    expect(await read(one, '/number?name=never-seen')).toMatch(/^\d+ 0\./);
+    await revalidate(one, 'tag=number-a');
+    await eventually(async () => (await read(one, '/number?name=a')) !== made[0]);
+    expect(await read(other, '/number?name=a')).toBe(made[0]);
+    await redis.restart();
+    // What one process has revalidated meanwhile, the other learns of as soon as both have Redis again.
+    await eventually(async () => {
+      await read(one, '/number?name=a');
+      return (await read(other, '/number?name=a')) !== made[0];
+    });
+    for (const [, path] of CACHES) await madeOnce(path);
+  });
+});
+
+describe('ENABLE_REDIS_CACHE=false', () => {
+  it('renders pages without Redis', async () => {
+    for (const [, path] of CACHES) await read(local, path);
+    expect((await store.execute([['DBSIZE']]))[0]).toBe(0);
   });
 });

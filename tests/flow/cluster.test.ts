@@ -4,7 +4,9 @@ import { createGuard } from '../../lib/guard/guard.ts';
 import { createApiKeys } from '../../lib/keys/api-keys.ts';
 import { countAccounts } from '../../lib/limit/account-count.ts';
 import { createLimiter } from '../../lib/limit/limiter.ts';
+import { createRemoteCacheHandler } from '../../lib/next/cache-handlers/remote-cache-handler.ts';
 import { redisStore } from '../../lib/store/redis.ts';
+import { nextEntry, textIn } from '../support/next-cache-entries.ts';
 import { type RedisCluster, startRedisCluster } from '../support/redis-cluster.ts';
 
 let cluster: RedisCluster;
@@ -99,5 +101,27 @@ describe('a limiter on a Redis Cluster whose keys are in several slots', () => {
       ]),
     ).toEqual([0, 0]);
     await client.close();
+  });
+});
+
+describe("a cache of Next's on a Redis Cluster, without a hash tag", () => {
+  it('keeps entries in all slots for all processes until they are revalidated', async () => {
+    const clients = [1, 2].map(() => createKv({ store: redisStore({ cluster: { nodes: cluster.names } }) }));
+    const now = () => 1_700_000_000_000;
+    const handlers = clients.map((client) => createRemoteCacheHandler({ kv: client, now }));
+    for (const handler of handlers) await handler.refreshTags();
+    const [one, other] = handlers;
+    const keys = ['a', 'b', 'c', 'd', 'e', 'f'];
+    const slots = new Set(keys.map((key) => clients[0]?.slotOf?.(`cache:next:use-cache:${key}`)));
+    expect(slots.size).toBe(keys.length);
+    for (const key of keys) {
+      const tags = [key === 'a' ? 'first' : 'rest'];
+      await one?.set(key, Promise.resolve(nextEntry(key, { timestamp: now(), tags })));
+    }
+    const read = () => Promise.all(keys.map((key) => other && textIn(other, key)));
+    expect(await read()).toEqual(keys);
+    await one?.updateTags(['rest']);
+    expect(await read()).toEqual(['a', ...keys.slice(1).map(() => undefined)]);
+    for (const client of clients) await client.close();
   });
 });

@@ -9,6 +9,7 @@ import { memoryStore } from '../../../lib/store/memory/memory-store.ts';
 import type { Command, Store } from '../../../lib/store/store.ts';
 import { type ManualClock, manualClock } from '../../../lib/testing/manual-clock.ts';
 import { scriptedStore } from '../../../lib/testing/scripted-store.ts';
+import { contentsOf, onEveryStore } from '../../support/every-store.ts';
 import { nextEntry, streamOfTexts, textIn } from '../../support/next-cache-entries.ts';
 
 /** Processes on one Redis, which can be taken away from all of them. */
@@ -482,6 +483,27 @@ describe('Redis away', () => {
     await handler.updateTags(['tag']);
     expect(await textIn(handler, 'key')).toBeUndefined();
     expect(requests).toEqual([]);
+  });
+});
+
+onEveryStore("the cache of 'use cache: remote'", (current) => {
+  it('keeps entries for all processes until they are revalidated', async () => {
+    const clock = manualClock();
+    const process = () => createRemoteCacheHandler({ kv: createKv({ store: current(), clock }), now: clock.now });
+    const [one, other] = [process(), process()];
+    await fill(one, clock, 'old \u0000 ü', ['tag']);
+    expect(await textIn(other, 'key')).toBe('old \u0000 ü');
+    await other.updateTags(['tag']);
+    expect([await textIn(one, 'key'), await textIn(other, 'key')]).toEqual([undefined, undefined]);
+    await fill(other, clock, 'new', ['tag']);
+    expect([await textIn(one, 'key'), await textIn(other, 'key')]).toEqual(['new', 'new']);
+    const ttls = [...(await contentsOf(current()))].map(([name, { ttlMs }]) => [name, ttlMs > 0]);
+    expect(new Map(ttls as [string, boolean][])).toEqual(
+      new Map([
+        ['cache:next:use-cache:key', true],
+        ['cache:next:revalidations', false],
+      ]),
+    );
   });
 });
 
