@@ -29,7 +29,7 @@ export async function readBytes(stream: ReadableStream<Uint8Array>, maxBytes: nu
 export function streamOf(bytes: Uint8Array): ReadableStream<Uint8Array> {
   return new ReadableStream({
     start(controller) {
-      if (bytes.byteLength > 0) controller.enqueue(bytes);
+      controller.enqueue(bytes);
       controller.close();
     },
   });

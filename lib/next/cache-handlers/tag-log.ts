@@ -89,6 +89,7 @@ export function createTagLog({ kv, maxTags, localOnly, now }: TagLogOptions): Ta
       const isWritten = Number.isSafeInteger(at);
       // Redis may have had to be sent the script after the log was read: then its answer does not show them.
       if (isWritten) manifest.note(untold.members, at);
+      // And what is known is of another log, should reading the new one fail.
       if (isWritten && untold.all) manifest.forget();
       untold.settle(isWritten);
     }

@@ -18,10 +18,12 @@ function world() {
   const inner = memoryStore({ clock });
   const requests: (readonly Command[])[] = [];
   let isAway = false;
+  let left = Number.POSITIVE_INFINITY;
   const store: Store = {
     ...inner,
     async execute(commands, options) {
-      if (isAway) throw new StoreError('network', 'away', { mayHaveRun: false });
+      left -= 1;
+      if (isAway || left < 0) throw new StoreError('network', 'away', { mayHaveRun: false });
       requests.push(commands);
       return inner.execute(commands, options);
     },
@@ -37,6 +39,9 @@ function world() {
     events,
     requests,
     process,
+    awayAfter(count: number) {
+      left = count;
+    },
     away(next: boolean) {
       isAway = next;
       // Past the time that a circuit stays open.
@@ -123,6 +128,15 @@ describe('an entry', () => {
     clock.advance(ageMs);
     await handler.set('key', Promise.resolve(nextEntry('x', { timestamp, ...parts })));
     expect(requests).toEqual([]);
+  });
+
+  it('that has been stored is not waited for any more', async () => {
+    const { clock, process } = world();
+    const handler = process();
+    await fill(handler, clock, 'x');
+    const reading = textIn(handler, 'key');
+    expect(clock.pending()).toBe(0);
+    expect(await reading).toBe('x');
   });
 
   it('that is being stored is waited for, as long as a request may take', async () => {
@@ -413,6 +427,53 @@ describe('Redis away', () => {
     clock.advance(1);
     await fill(other, clock, 'newer', ['tag']);
     expect(await textIn(other, 'key')).toBe('newer');
+  });
+
+  it('leaves nothing of what was gone from it before', async () => {
+    const { clock, process, store, away } = world();
+    const handler = process();
+    await fill(handler, clock, 'kept');
+    await store.execute([['DEL', 'cache:next:use-cache:key']]);
+    expect(await textIn(handler, 'key')).toBeUndefined();
+    away(true);
+    expect(await textIn(handler, 'key')).toBeUndefined();
+  });
+
+  it('leaves nothing of what this process has revalidated just before, though its script was new to Redis', async () => {
+    const { clock, process, store, away } = world();
+    const handler = process();
+    await fill(handler, clock, 'kept', ['tag']);
+    await store.execute([['SCRIPT', 'FLUSH']]);
+    await handler.updateTags(['tag']);
+    expect(handler.stats().pendingRevalidations).toBe(0);
+    away(true);
+    expect(await textIn(handler, 'key')).toBeUndefined();
+  });
+
+  it('leaves nothing of what was made in the very moment of a revalidation', async () => {
+    const { clock, process, away } = world();
+    const handler = process();
+    away(true);
+    await handler.updateTags(['tag']);
+    await handler.set('key', Promise.resolve(nextEntry('kept', { timestamp: clock.now(), tags: ['tag'] })));
+    expect(await textIn(handler, 'key')).toBeUndefined();
+    clock.advance(1);
+    await handler.set('key', Promise.resolve(nextEntry('kept', { timestamp: clock.now(), tags: ['tag'] })));
+    expect(await textIn(handler, 'key')).toBe('kept');
+  });
+
+  it('comes back just long enough to end everything, and that is not forgotten', async () => {
+    const { clock, process, away, awayAfter } = world();
+    const handler = process();
+    await fill(handler, clock, 'kept', ['mine']);
+    away(true);
+    clock.advance(1);
+    await handler.updateTags(Array.from({ length: 1_001 }, (_, index) => `tag ${index}`));
+    away(false);
+    awayAfter(1);
+    expect(await textIn(handler, 'key')).toBeUndefined();
+    expect(handler.stats().pendingRevalidations).toBe(0);
+    expect(await textIn(handler, 'key')).toBeUndefined();
   });
 
   it('keeps nothing where it is told so', async () => {

@@ -96,7 +96,7 @@ describe('an entry that was begun before a revalidation', () => {
     const runs = fc.asyncProperty(fc.scheduler(), visitors, async (scheduler, visits) => {
       expect(await play(scheduler, visits)).toEqual([]);
     });
-    await fc.assert(runs, { numRuns: 300 });
+    await fc.assert(runs, { numRuns: 200 });
   });
 
   it('would be served if entries were dated by the end of their making', async () => {
@@ -112,7 +112,7 @@ describe('an entry that was begun before a revalidation', () => {
     const runs = fc.asyncProperty(fc.scheduler(), visitors, async (scheduler, visits) => {
       found += (await play(scheduler, visits, datedLate)).length;
     });
-    await fc.assert(runs, { numRuns: 300 });
+    await fc.assert(runs, { numRuns: 200 });
     expect(found).toBeGreaterThan(0);
   });
 });
