@@ -1,4 +1,4 @@
-import { createLru } from '../../client/lru.ts';
+import { createLru, type Lru } from '../../client/lru.ts';
 import type { Position } from './position.ts';
 
 /** An entry that this process has read or made, for when Redis is away. */
@@ -11,39 +11,12 @@ export interface RecentEntry {
 }
 
 /** So many bytes of them, about: what was unused for longest goes first. */
-export interface RecentEntries {
-  get(name: string): RecentEntry | undefined;
-  set(name: string, entry: RecentEntry): void;
-  delete(name: string): void;
+export function createRecentEntries(maxBytes: number): Lru<RecentEntry> {
+  return createLru(maxBytes, weightOf);
 }
 
 /** What an entry takes beside its texts, about. */
 const OVERHEAD_BYTES = 256;
-
-export function createRecentEntries(maxBytes: number): RecentEntries {
-  const entries = createLru<RecentEntry>(Number.POSITIVE_INFINITY);
-  let bytes = 0;
-
-  const remove = (name: string) => {
-    const entry = entries.get(name);
-    if (!entry) return;
-    entries.delete(name);
-    bytes -= weightOf(name, entry);
-  };
-
-  return {
-    get: entries.get,
-    set(name, entry) {
-      remove(name);
-      const weight = weightOf(name, entry);
-      if (weight > maxBytes) return;
-      entries.set(name, entry);
-      bytes += weight;
-      while (bytes > maxBytes) for (const [last, gone] of entries.take(1)) bytes -= weightOf(last, gone);
-    },
-    delete: remove,
-  };
-}
 
 /** Two bytes for a UTF-16 unit. */
 function weightOf(name: string, { body, tags }: RecentEntry): number {
