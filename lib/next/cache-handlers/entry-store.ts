@@ -1,3 +1,4 @@
+import { hasBytes } from '../../cache/text-size.ts';
 import { boundPart, buildKey, KV_PREFIXES } from '../../client/redis-keys.ts';
 import { type CacheHandlerCounts, type CacheHandlerStats, createCacheHandlerCounts } from './cache-handler-stats.ts';
 import { readEntry, writeEntry } from './entry-form.ts';
@@ -74,16 +75,15 @@ export function createEntryStore(settings: CacheHandlerSettings): EntryStore {
     const [reply] = await log.ask([['GET', name]]);
     if (reply === null || reply === undefined) return undefined;
     if (typeof reply !== 'string') return unreadable('entry of another type');
-    if (!isWithin(reply, maxEntryBytes)) return unreadable('entry too large');
+    if (hasBytes(reply, maxEntryBytes + 1)) return unreadable('entry too large');
     return readEntry(reply) ?? unreadable('entry damaged, or of another version');
   };
 
-  /** `undefined` where Redis is away and nothing is kept. */
+  /** Redis away: what is kept here, if anything. */
   const find = async (name: string): Promise<Candidate | undefined> => {
     try {
       const entry = await inRedis(name);
-      if (entry) recent.set(name, { ...entry, since: now() });
-      else recent.delete(name);
+      if (!entry) recent.delete(name);
       return entry;
     } catch {
       // Whatever it was: Next does not expect a read to fail, and the page would.
@@ -102,7 +102,9 @@ export function createEntryStore(settings: CacheHandlerSettings): EntryStore {
         counts.misses += 1;
         return undefined;
       }
+      const foundAt = now();
       const verdict = await log.judge([...entry.tags, ...tags], entry.position, entry.since);
+      if (entry.since === undefined && verdict !== 'expired') recent.set(name, { ...entry, since: foundAt });
       const value = verdict === 'expired' ? undefined : (decode(entry.body) ?? unreadable('entry damaged'));
       if (value === undefined) {
         if (verdict === 'expired') counts.revalidated += 1;
@@ -120,7 +122,7 @@ export function createEntryStore(settings: CacheHandlerSettings): EntryStore {
       if (!(px >= 1)) return;
       const name = await nameOf(key);
       const text = position && writeEntry({ tags, position, body });
-      if (!isWithin(text ?? body, maxEntryBytes)) {
+      if (hasBytes(text ?? body, maxEntryBytes + 1)) {
         counts.oversized += 1;
         return;
       }
@@ -139,10 +141,4 @@ export function createEntryStore(settings: CacheHandlerSettings): EntryStore {
       return false;
     }
   }
-}
-
-/** As UTF-8, which has three bytes at most for a UTF-16 unit. */
-function isWithin(text: string, maxBytes: number): boolean {
-  if (text.length * 3 <= maxBytes) return true;
-  return text.length <= maxBytes && new TextEncoder().encode(text).byteLength <= maxBytes;
 }

@@ -462,6 +462,26 @@ describe('Redis away', () => {
     expect(await textIn(handler, 'key')).toBe('kept');
   });
 
+  it('leaves nothing of what it could not be told to end, though it has handed it out since', async () => {
+    const { clock, process, store, away } = world();
+    const deaf: Store = {
+      ...store,
+      execute: async (commands, options) =>
+        (await store.execute(commands, options)).map((reply, index) =>
+          commands[index]?.[0].startsWith('EVAL') ? { error: 'ERR no scripts here' } : reply,
+        ),
+    };
+    await fill(process(), clock, 'kept', ['tag']);
+    const handler = createRemoteCacheHandler({ kv: createKv({ store: deaf, clock }), now: clock.now });
+    expect(await textIn(handler, 'key')).toBe('kept');
+    await handler.updateTags(['tag']);
+    expect(handler.stats().pendingRevalidations).toBe(1);
+    clock.advance(1);
+    expect(await textIn(handler, 'key')).toBeUndefined();
+    away(true);
+    expect(await textIn(handler, 'key')).toBeUndefined();
+  });
+
   it('comes back just long enough to end everything, and that is not forgotten', async () => {
     const { clock, process, away, awayAfter } = world();
     const handler = process();
