@@ -74,10 +74,10 @@ function canonicalText(value: unknown): string {
     if (typeof part === 'string') putText(part);
     else if (typeof part === 'number') put(Object.is(part, -0) ? '-0' : String(part));
     else if (typeof part === 'bigint') put(`${part}n`);
-    else if (typeof part === 'boolean' || part === null || part === undefined) put(String(part));
+    else if (part === null || typeof part === 'undefined' || typeof part === 'boolean') put(String(part));
     else if (Array.isArray(part)) putArray(part, depth);
     else if (part instanceof Date) put(`@${part.getTime()}`);
-    else if (isPlain(part)) putObject(part, depth);
+    else if (typeof part === 'object' && isPlain(part)) putObject(part, depth);
     else throw new ConfigError('params', 'must be made of plain objects, arrays, texts, numbers, booleans and dates');
   };
 
@@ -86,9 +86,9 @@ function canonicalText(value: unknown): string {
 }
 
 /** Also one of another realm. What has symbols for keys is not: they have no text. */
-function isPlain(value: unknown): value is object {
-  if (typeof value !== 'object' || value === null || Object.getOwnPropertySymbols(value).length > 0) return false;
-  const prototype: unknown = Object.getPrototypeOf(value);
+function isPlain(value: object): boolean {
+  if (Object.getOwnPropertySymbols(value).length > 0) return false;
+  const prototype: object | null = Object.getPrototypeOf(value);
   if (prototype === null) return true;
   return Object.getPrototypeOf(prototype) === null && Object.hasOwn(prototype, 'isPrototypeOf');
 }

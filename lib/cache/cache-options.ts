@@ -53,6 +53,11 @@ export interface CacheOptions<T> {
   readonly waitUntil?: ((promise: Promise<unknown>) => void) | undefined;
   /** Never asks Redis: everything stays in this process, as while Redis is away. @default false */
   readonly localOnly?: boolean | undefined;
+  /**
+   * Whether Redis is told what was counted here, for all processes together: one HINCRBY for each sort of outcome, at most
+   * every 10 s and along with another request. @default true
+   */
+  readonly tally?: boolean | undefined;
   /** @default the platform's, from 0 up to, not including, 1 */
   readonly random?: (() => number) | undefined;
 }

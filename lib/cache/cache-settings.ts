@@ -33,7 +33,7 @@ export function cacheSettings<T>(options: CacheOptions<T>): CacheSettings<T> {
   const { maxValueBytes = 1_048_576, compressAboveBytes = false, codec = jsonCodec<T>() } = options;
   const { loadTimeoutMs = 10_000, softTimeoutMs = 1_000, maxConcurrentLoads = 100 } = options;
   const { errorBackoffMs = { min: 1_000, max: 30_000 }, jitter = 0.1, earlyRefresh = 1 } = options;
-  const { localOnly = false, random = randomShare } = options;
+  const { localOnly = false, tally = true, random = randomShare } = options;
   const { maxBytes = 16_777_216, maxTtlMs = 5_000 } = l1 === false ? { maxBytes: 0, maxTtlMs: 0 } : l1;
   if (!/^[\w.-]{1,64}$/.test(namespace)) {
     throw new ConfigError('namespace', 'must be 1 to 64 letters, digits, dots, dashes or underscores');
@@ -58,7 +58,17 @@ export function cacheSettings<T>(options: CacheOptions<T>): CacheSettings<T> {
   within('earlyRefresh', earlyRefresh, 0, 100);
   return {
     ...{ namespace, ttlMs, swrMs, staleIfErrorMs, negativeTtlMs, maxValueBytes, codec, compression, waitUntil },
-    ...{ loadTimeoutMs, softTimeoutMs, maxConcurrentLoads, errorBackoffMs, jitter, earlyRefresh, localOnly, random },
+    ...{
+      loadTimeoutMs,
+      softTimeoutMs,
+      maxConcurrentLoads,
+      errorBackoffMs,
+      jitter,
+      earlyRefresh,
+      localOnly,
+      tally,
+      random,
+    },
     compressAboveBytes,
     maxMemoryBytes: maxBytes,
     trustMs: maxTtlMs,

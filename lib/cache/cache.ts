@@ -19,6 +19,7 @@ import { platformCompression } from './platform-compression.ts';
 import { createReader } from './reader.ts';
 import { createStampWriter } from './stamp-writer.ts';
 import { createStamps } from './stamps.ts';
+import { withTally } from './tally.ts';
 import { createValueWriter } from './value-writer.ts';
 
 export type * from './cache-options.ts';
@@ -34,19 +35,19 @@ const BURY_SLACK_MS = 1_000;
  * @throws ConfigError
  */
 export function createCache<T>(options: CacheOptions<T>): Cache<T> {
-  const { kv } = options;
-  const { clock } = kv;
+  const { clock } = options.kv;
   const settings = cacheSettings(options);
   const { namespace, ttlMs, loadTimeoutMs, compressAboveBytes, maxValueBytes } = settings;
   const compression = settings.compression ?? platformCompression();
   const packer = createPacker({ codec: settings.codec, compression, compressAboveBytes, maxValueBytes });
   const counts = createCounts();
-  const names = cacheNames(kv, namespace);
+  const names = cacheNames(options.kv, namespace);
   const stamps = createStamps(names, clock);
   const memory = createMemoryTier(settings.maxMemoryBytes, clock);
   const changes = createChanges();
   const backoff = createBackoff(clock, settings.errorBackoffMs);
   const background = createBackground(settings.waitUntil);
+  const kv = settings.tally ? withTally({ kv: options.kv, names, counts, background }) : options.kv;
   const stampWriter = createStampWriter({ kv, namespace, names, stamps });
   const onUnreadable = () => {
     counts.unreadable += 1;

@@ -2,7 +2,7 @@ import { base64Encode } from './base64.ts';
 
 /**
  * Base64url of SHA-256 (FIPS 180-4), 43 characters, at once: the platform's own answers with a promise, and keys are made
- * where nobody can wait. For names only, never for what is secret. About 50 MB a second.
+ * where nobody can wait. For names only, never for what is secret. Some 30 MB a second.
  */
 export function sha256Sync(text: string): string {
   const message = padded(new TextEncoder().encode(text));

@@ -137,7 +137,7 @@ describe('a cache key', () => {
     expect(keyOf(nested(32))).toContain('op:');
     expect(() => keyOf(nested(33))).toThrow('params must go at most 32 levels deep, without cycles');
     const cycle: Record<string, unknown> = {};
-    cycle['self'] = cycle;
+    cycle.self = cycle;
     expect(() => keyOf(cycle)).toThrow('without cycles');
   });
 

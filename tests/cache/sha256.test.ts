@@ -22,7 +22,8 @@ describe('SHA-256 without a promise', () => {
 
   it('is the platform’s for any text, lone surrogates included', async () => {
     await fc.assert(
-      fc.asyncProperty(fc.string({ unit: 'binary', maxLength: 300 }), async (text) => {
+      fc.asyncProperty(fc.array(fc.nat(0xffff), { maxLength: 300 }), async (units) => {
+        const text = String.fromCharCode(...units);
         expect(sha256Sync(text)).toBe(await sha256(text));
       }),
       { numRuns: 100 },
