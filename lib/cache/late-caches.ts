@@ -1,0 +1,41 @@
+import type { RecordCache } from './record-cache.ts';
+import type { SemanticCache } from './semantic-cache.ts';
+
+/** A record cache that is made at first use: what cannot be made is said then, and not where a module is imported. */
+export function lateRecordCache<R>(namespace: string, make: () => RecordCache<R>): RecordCache<R> {
+  const cache = once(make);
+  return {
+    namespace,
+    get: async (id) => cache().get(id),
+    getMany: async (ids) => cache().getMany(ids),
+    update: async (id, record) => cache().update(id, record),
+    invalidate: async (id) => cache().invalidate(id),
+    clear: async () => cache().clear(),
+    stats: () => cache().stats(),
+    settled: async () => cache().settled(),
+  };
+}
+
+/** As {@link lateRecordCache}. */
+export function lateSemanticCache<T>(make: () => SemanticCache<T>): SemanticCache<T> {
+  const cache = once(make);
+  return {
+    get: async (prompt) => cache().get(prompt),
+    getOrGenerate: async (prompt, generate) => cache().getOrGenerate(prompt, generate),
+    set: async (prompt, generated) => cache().set(prompt, generated),
+    delete: async (prompt) => cache().delete(prompt),
+    clear: async (tenant) => cache().clear(tenant),
+    stats: async () => cache().stats(),
+    hitsOf: async (prompt) => cache().hitsOf(prompt),
+    settled: async () => cache().settled(),
+  };
+}
+
+/** Tries again until it has been made. */
+function once<A>(make: () => A): () => A {
+  let made: { readonly cache: A } | undefined;
+  return () => {
+    made ??= { cache: make() };
+    return made.cache;
+  };
+}
