@@ -1,8 +1,9 @@
+import { cache } from './cache.ts';
 import type { CliCommand, CommandIo } from './command.ts';
 import { dev } from './dev.ts';
 import { keys } from './keys.ts';
 
-const COMMANDS: Readonly<Record<string, CliCommand>> = { dev, keys };
+const COMMANDS: Readonly<Record<string, CliCommand>> = { cache, dev, keys };
 /** What is longer may be anything, a key too, and is not repeated. */
 const MAX_NAME = 32;
 

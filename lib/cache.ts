@@ -1,6 +1,7 @@
 import { createCache } from './cache/cache.ts';
 import type { Cache, CacheOptions, CacheRead } from './cache/cache-options.ts';
 import { lateRecordCache, lateSemanticCache } from './cache/late-caches.ts';
+import { isNamespace } from './cache/namespaces.ts';
 import { createRecordCache, type RecordCache, type RecordCacheOptions } from './cache/record-cache.ts';
 import { createSemanticCache, type SemanticCache, type SemanticCacheOptions } from './cache/semantic-cache.ts';
 import type { KvClient } from './client/kv-client.ts';
@@ -215,7 +216,7 @@ function namespaceOf(prefix: string): string {
     .replace(/^cache:/, '')
     .replace(/:$/, '')
     .replaceAll(':', '.');
-  if (/^[\w.-]{1,64}$/.test(namespace)) return namespace;
+  if (isNamespace(namespace)) return namespace;
   throw new ConfigError('prefix', 'must be 1 to 64 letters, digits, dots, dashes, underscores or colons');
 }
 

@@ -14,6 +14,16 @@ export {
   verifyIdentity,
 } from './auth.ts';
 export {
+  aiCache,
+  cacheManager,
+  createCache,
+  generateCacheKey,
+  RedisCache,
+  recordCache,
+  searchCache,
+  semanticCache,
+} from './cache.ts';
+export {
   CircuitOpenError,
   CommandError,
   ConfigError,

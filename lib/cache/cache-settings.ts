@@ -2,6 +2,7 @@ import { randomShare } from '../client/crypto.ts';
 import { ConfigError } from '../errors.ts';
 import type { CacheOptions } from './cache-options.ts';
 import { jsonCodec } from './codec.ts';
+import { isNamespace } from './namespaces.ts';
 
 /** Options with all that has a default, checked. */
 export type CacheSettings<T> = {
@@ -35,7 +36,7 @@ export function cacheSettings<T>(options: CacheOptions<T>): CacheSettings<T> {
   const { errorBackoffMs = { min: 1_000, max: 30_000 }, jitter = 0.1, earlyRefresh = 1 } = options;
   const { localOnly = false, tally = true, random = randomShare } = options;
   const { maxBytes = 16_777_216, maxTtlMs = 5_000 } = l1 === false ? { maxBytes: 0, maxTtlMs: 0 } : l1;
-  if (!/^[\w.-]{1,64}$/.test(namespace)) {
+  if (!isNamespace(namespace)) {
     throw new ConfigError('namespace', 'must be 1 to 64 letters, digits, dots, dashes or underscores');
   }
   if (!/^[a-z]$/.test(codec.mark) || codec.mark === 'n' || codec.mark === 'x') {

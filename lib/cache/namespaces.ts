@@ -2,10 +2,15 @@ import type { KvClient } from '../client/kv-client.ts';
 import { cacheNames, namespacesName } from './cache-names.ts';
 import { newStamp } from './stamps.ts';
 
+/** Whether a cache may be called that. */
+export function isNamespace(text: string): boolean {
+  return /^[\w.-]{1,64}$/.test(text);
+}
+
 /** The namespaces of all caches that have ever written here, by name. One request, no KEYS. @throws as `command` */
 export async function listNamespaces(kv: KvClient): Promise<readonly string[]> {
   const members = await kv.command(['SMEMBERS', namespacesName(kv)]);
-  return (Array.isArray(members) ? members : []).map(String).sort();
+  return (Array.isArray(members) ? members : []).map(String).filter(isNamespace).sort();
 }
 
 /** Whether a cache of this namespace has ever written here. One request. @throws as `command` */
