@@ -276,6 +276,14 @@ describe('several records', () => {
     expect(clock.pending()).toBe(0);
   });
 
+  it('that are named twice are asked for once, also where callers share nothing', async () => {
+    const db = database(['a']);
+    const kv = createKv({ store: memoryStore(), clock: manualClock(), coalesce: 'request' });
+    const users = createRecordCache<User>({ kv, namespace: 'users', load: db.load });
+    expect(namesOf(await users.getMany(['a', 'a']))).toEqual(['a=a']);
+    expect(db.asked).toEqual(['a']);
+  });
+
   it('are at most 1,000', async () => {
     const { users } = processOn(memoryStore(), database([]));
     await expect(users.getMany(Array.from({ length: 1_001 }, (_, id) => String(id)))).rejects.toThrow(ConfigError);

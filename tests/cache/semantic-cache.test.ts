@@ -133,6 +133,13 @@ describe('an answer', () => {
     expect(await answers.get({ ...ASKED, ...other })).toEqual({ status: 'miss' });
   });
 
+  it('with no temperature is none with the temperature 0', async () => {
+    const answers = open(world().kv);
+    await answers.set({ ...ASKED, temperature: undefined }, ANSWER);
+    expect(await answers.get({ ...ASKED, temperature: 0 })).toEqual({ status: 'miss' });
+    expect(await answers.get({ ...ASKED, temperature: undefined })).toMatchObject({ status: 'hit' });
+  });
+
   it.each(['  How do I fillet a trout?\r\n', 'How do I fillet a trout?\n'])(
     'is for a prompt that differs in the blanks around it: %j',
     async (prompt) => {
