@@ -34,12 +34,14 @@ beforeEach(() => {
 /** A process whose default client has this store. */
 function use(store: Store): void {
   clock = manualClock();
-  sent = [];
+  // What the test before has left in the background goes on with its own.
+  const requests: (readonly Command[])[] = [];
+  sent = requests;
   isAway = false;
   const watched: Store = {
     ...store,
     execute: async (commands, options) => {
-      sent.push(commands);
+      requests.push(commands);
       if (isAway) throw away;
       return store.execute(commands, options);
     },
