@@ -1,4 +1,4 @@
-import type { EntryHead } from './entry.ts';
+import { type EntryHead, NEGATIVE } from './entry.ts';
 
 /**
  * `early`: fresh, and about to end. `revalidating`: past its end, good enough while a newer one is loaded. `failing`: good
@@ -29,6 +29,8 @@ export function freshnessOf(head: EntryHead, now: number, rule: FreshnessRule): 
     const headStartMs = isSecondHalf && earlyRefresh > 0 ? -costMs * earlyRefresh * Math.log(1 - random()) : 0;
     return now + headStartMs >= freshUntil ? 'early' : 'fresh';
   }
+  // That there is no such thing is believed for no longer than it was to be.
+  if (head.marks === NEGATIVE) return 'over';
   if (now < freshUntil + swrMs) return 'revalidating';
   return now < freshUntil + staleIfErrorMs ? 'failing' : 'over';
 }
