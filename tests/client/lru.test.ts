@@ -58,6 +58,49 @@ describe('a bounded map', () => {
     expect([lru.size, lru.take(1)]).toEqual([0, []]);
   });
 
+  it('weighs no more than it may, without what was unused for longest', () => {
+    fc.assert(
+      fc.property(fc.integer({ min: 1, max: 20 }), fc.array(step, { maxLength: 200 }), (max, steps) => {
+        const lru = createLru<number>(max, (_, weight) => weight);
+        let model: (readonly [string, number])[] = [];
+        const weightOf = () => model.reduce((sum, [, weight]) => sum + weight, 0);
+        steps.forEach((one, index) => {
+          const known = model.find(([name]) => name === one.key);
+          const others = model.filter(([name]) => name !== one.key);
+          if (one.do === 'set') {
+            const weight = index % 23;
+            lru.set(one.key, weight);
+            model = weight > max ? others : [...others, [one.key, weight] as const];
+            while (weightOf() > max) model = model.slice(1);
+          } else if (one.do === 'get') {
+            expect(lru.get(one.key)).toBe(known?.[1]);
+            if (known) model = [...others, known];
+          } else if (one.do === 'delete') {
+            lru.delete(one.key);
+            model = others;
+          } else {
+            lru.clear();
+            model = [];
+          }
+          expect([lru.size, lru.weight]).toEqual([model.length, weightOf()]);
+        });
+        expect(lru.take(100)).toEqual(model);
+        expect([lru.size, lru.weight]).toEqual([0, 0]);
+      }),
+      { numRuns: 500 },
+    );
+  });
+
+  it('forgets as many as one heavy newcomer needs, and does not keep what alone is too heavy', () => {
+    const lru = createLru<string>(10, (key, value) => key.length + value.length);
+    for (const name of ['a', 'b', 'c']) lru.set(name, '12');
+    expect([lru.size, lru.weight]).toEqual([3, 9]);
+    lru.set('d', '123456');
+    expect([lru.size, lru.weight, lru.get('b'), lru.get('c')]).toEqual([2, 10, undefined, '12']);
+    lru.set('d', '1234567890');
+    expect([lru.size, lru.weight, lru.get('d')]).toEqual([1, 3, undefined]);
+  });
+
   it.each([
     ['that has never been full', 50],
     ['that has been full', 100],
