@@ -130,6 +130,8 @@ export function createStamps(names: CacheNames, clock: Clock): Stamps {
     },
     end() {
       untoldGeneration = newStamp();
+      // What ended with a tag has ended with the cache.
+      untold.clear();
       return untoldGeneration;
     },
     endTag(part) {
