@@ -2,6 +2,7 @@ import { randomShare } from '../client/crypto.ts';
 import { ConfigError } from '../errors.ts';
 import type { CacheOptions } from './cache-options.ts';
 import { jsonCodec } from './codec.ts';
+import { MAX_TAGS } from './entry.ts';
 import { isNamespace } from './namespaces.ts';
 
 /** Options with all that has a default, checked. */
@@ -81,18 +82,22 @@ export function checkTtl(ttlMs: number): number {
   return whole('ttlMs', ttlMs, 1, MAX_MS);
 }
 
-const MAX_TAGS = 32;
 const MAX_TAG_LENGTH = 256;
 
 /** Each once. @throws ConfigError */
 export function checkTags(tags: readonly string[]): readonly string[] {
-  if (tags.length > MAX_TAGS) throw new ConfigError('tags', `must be at most ${MAX_TAGS}`);
+  checkTagCount(tags.length);
   for (const tag of tags) {
     if (typeof tag !== 'string' || tag.length === 0 || tag.length > MAX_TAG_LENGTH) {
       throw new ConfigError('tags', `must each have 1 to ${MAX_TAG_LENGTH} characters`);
     }
   }
   return tags.length < 2 ? tags : [...new Set(tags)];
+}
+
+/** @throws ConfigError for more than an entry can carry. */
+export function checkTagCount(count: number): void {
+  if (count > MAX_TAGS) throw new ConfigError('tags', `must be at most ${MAX_TAGS}`);
 }
 
 function whole(option: string, value: number, least: number, most: number): number {

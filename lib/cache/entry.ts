@@ -31,7 +31,7 @@ const VERSION = '1';
 /** Names in keys have no white space, and no `:`. */
 const BETWEEN = ' ';
 const NO_TAGS = '-';
-const MAX_TAGS = 32;
+export const MAX_TAGS = 32;
 /** More than any head can be that was written here. */
 export const MAX_HEAD_LENGTH = 65_536;
 

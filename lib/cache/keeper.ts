@@ -1,6 +1,6 @@
 import type { KvClient } from '../client/kv-client.ts';
 import { isKvError } from '../errors.ts';
-import { type CacheSettings, checkTtl } from './cache-settings.ts';
+import { type CacheSettings, checkTagCount, checkTtl } from './cache-settings.ts';
 import type { CacheCounts } from './cache-stats.ts';
 import { type CacheStore, newEntryId } from './cache-store.ts';
 import type { Changes } from './changes.ts';
@@ -85,6 +85,8 @@ export function createKeeper<T>(options: KeeperOptions<T>): Keeper<T> {
     const freshMs = isValue ? checkTtl(loaded.ttlMs ?? ttlMs) : negativeTtlMs;
     const { head, lifeMs } = headOf(packed?.marks ?? NEGATIVE, freshMs, costMs);
     const stamps = new Map(basis?.tags);
+    const lateParts = isValue && loaded.tags ? await partsOf(loaded.tags) : [];
+    checkTagCount(new Set([...parts, ...lateParts]).size);
     return {
       head: {
         ...head,
@@ -93,7 +95,7 @@ export function createKeeper<T>(options: KeeperOptions<T>): Keeper<T> {
       },
       packed,
       lifeMs,
-      lateParts: isValue && loaded.tags ? await partsOf(loaded.tags) : [],
+      lateParts,
     };
   };
 
