@@ -90,11 +90,11 @@ export function createCacheStore<T>(options: CacheStoreOptions<T>): CacheStore<T
   };
 
   /** Asks for stamps that came up only with the entry. */
-  const learnRest = async (entry: Entry, signal: AbortSignal | undefined): Promise<void> => {
-    const parts = stamps.unknownTo(entry, trustMs);
+  const learnRest = async (entry: Entry, askedAt: Instant, signal: AbortSignal | undefined): Promise<void> => {
+    const parts = stamps.unknownTo(entry, askedAt, trustMs);
     if (parts.length === 0) return;
-    const askedAt = instant(clock);
-    stamps.learn(parts, await kv.execute(stamps.query(parts), { signal }), askedAt);
+    const laterAt = instant(clock);
+    stamps.learn(parts, await kv.execute(stamps.query(parts), { signal }), laterAt);
   };
 
   const eachAlone = async (commands: readonly Command[], signal: AbortSignal | undefined): Promise<readonly Result[]> =>
@@ -122,7 +122,7 @@ export function createCacheStore<T>(options: CacheStoreOptions<T>): CacheStore<T
         if (typeof found !== 'string') return none('');
         const read = await readContents(found);
         if (!read) return none(idOf(found));
-        await learnRest(read.entry, signal);
+        await learnRest(read.entry, askedAt, signal);
         if (!stamps.stands(read.entry, askedAt)) return none(read.entry.id);
         return { reading: { kind: 'entry', ...read, askedAt }, isClaimed };
       } catch (error) {

@@ -119,7 +119,7 @@ export function createReader<T>(options: ReaderOptions<T>): Reader<T> {
     const { wire: _, ...head } = entry;
     const freshness = freshnessOf(head, clock.now(), settings);
     if (freshness === 'over') return nothing;
-    if (!isChanged) memory.set(key, { head, text, verifiedAt: askedAt });
+    if (!isChanged) memory.set(key, { head, text, verifiedAt: stamps.verifiedAt(head, askedAt) });
     return { ...nothing, found: { head, value, isNegative: text === undefined, freshness, tier: 'store' } };
   };
 

@@ -30,8 +30,10 @@ export interface Stamps {
   learn(parts: readonly string[], results: readonly (Result | undefined)[], askedAt: Instant): boolean;
   /** The stamps of these tags as known; `undefined` where one is not, or not as young as `withinMs`. */
   basis(parts: readonly string[], withinMs?: number): Basis | undefined;
-  /** Those of an entry's tags that have not been asked for within `withinMs`. */
-  unknownTo(head: EntryHead, withinMs: number): readonly string[];
+  /** Those of an entry's tags that have been asked for neither with it, at `askedAt`, nor within `withinMs`. */
+  unknownTo(head: EntryHead, askedAt: Instant, withinMs: number): readonly string[];
+  /** Since when nobody has been asked about an entry that was asked for at `askedAt`: the oldest of its stamps decides. */
+  verifiedAt(head: EntryHead, askedAt: Instant): Instant;
   /** Whether an entry found at `verifiedAt` stands under the stamps that are known. */
   stands(head: EntryHead, verifiedAt: Instant): boolean;
   /** One was made where there was none; of the whole cache, where no part is named. */
@@ -108,12 +110,21 @@ export function createStamps(names: CacheNames, clock: Clock): Stamps {
       }
       return { generation: untoldGeneration ?? generation.stamp, disturbance, tags: known };
     },
-    unknownTo({ tags: stamped }, withinMs) {
+    unknownTo({ tags: stamped }, askedAt, withinMs) {
       const isUnknown = (part: string) => {
-        const known = tags.get(part);
-        return !untold.has(part) && (!known || elapsedSince(known.at, clock) > withinMs);
+        const at = tags.get(part)?.at;
+        if (untold.has(part) || (at && at.monotonic >= askedAt.monotonic)) return false;
+        return !at || elapsedSince(at, clock) >= withinMs;
       };
       return stamped.map(([part]) => part).filter(isUnknown);
+    },
+    verifiedAt({ tags: stamped }, askedAt) {
+      let oldest = askedAt;
+      for (const [part] of stamped) {
+        const at = tags.get(part)?.at;
+        if (at && at.monotonic < oldest.monotonic) oldest = at;
+      }
+      return oldest;
     },
     stands(head, verifiedAt) {
       const current = untoldGeneration ?? generation?.stamp;

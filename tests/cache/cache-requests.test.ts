@@ -98,6 +98,7 @@ describe('requests to Redis', () => {
     expect(kept.length).toBe(1);
     await cache.getOrFetch('k', () => 'v');
     expect(kept.length).toBe(2);
+    await cache.settled();
     clock.advance(60_000);
     await cache.getOrFetch('k', () => 'w');
     await cache.settled();

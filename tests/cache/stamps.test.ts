@@ -34,8 +34,8 @@ describe('what is known of stamps', () => {
   });
 
   it('is nothing before Redis has been asked', () => {
-    const { stamps, head } = rig();
-    expect([stamps.basis([]), stamps.unknownTo(head([['a', 'A']]), 1_000)]).toEqual([undefined, ['a']]);
+    const { stamps, now, head } = rig();
+    expect([stamps.basis([]), stamps.unknownTo(head([['a', 'A']]), now(), 1_000)]).toEqual([undefined, ['a']]);
   });
 
   it('is what a value is loaded under: the stamps as they were answered, also that there is none', () => {
@@ -51,30 +51,68 @@ describe('what is known of stamps', () => {
     expect(stamps.basis(['a', 'unknown'])).toBeUndefined();
   });
 
-  it('is as old as its question: for so long, and not longer, a basis and an entry can rest on it', () => {
-    const { clock, stamps, learn, head } = rig();
+  it('is as old as its question: for so long, and not longer, a basis can rest on it', () => {
+    const { clock, stamps, learn } = rig();
     learn({ a: 'A' });
     clock.advance(600);
     learn({ b: 'B' });
     clock.advance(400);
     expect([stamps.basis(['a'], 1_000), stamps.basis(['b'], 1_000)]).not.toContain(undefined);
-    expect(stamps.unknownTo(head([['a', 'A']]), 1_000)).toEqual([]);
     clock.advance(1);
     expect(stamps.basis(['a'], 1_000)).toBeUndefined();
     expect(stamps.basis(['b'], 1_000)).toBeDefined();
-    expect(
-      stamps.unknownTo(
-        head([
-          ['a', 'A'],
-          ['b', 'B'],
-        ]),
-        1_000,
-      ),
-    ).toEqual(['a']);
     clock.advance(600);
     // The tag's is young enough, the cache's is not.
     stamps.made('b', 'B', instant(clock));
     expect(stamps.basis(['b'], 1_000)).toBeUndefined();
+  });
+
+  it('is asked for again where it is neither of the entry’s own question nor young enough', () => {
+    const { clock, stamps, now, learn, head } = rig();
+    const entry = head([
+      ['a', 'A'],
+      ['b', 'B'],
+    ]);
+    const askedAt = now();
+    clock.advance(1);
+    learn({ a: 'A', b: 'B' });
+    expect([stamps.unknownTo(entry, askedAt, 0), stamps.unknownTo(entry, now(), 0)]).toEqual([[], []]);
+    clock.advance(600);
+    learn({ b: 'B' });
+    clock.advance(399);
+    expect(stamps.unknownTo(entry, now(), 1_000)).toEqual([]);
+    clock.advance(1);
+    expect(stamps.unknownTo(entry, now(), 1_000)).toEqual(['a']);
+  });
+
+  it('makes an entry as old as the oldest stamp that it rests on', () => {
+    const { clock, stamps, now, learn, head } = rig();
+    const first = now();
+    learn({ a: 'A' });
+    clock.advance(1);
+    const second = now();
+    learn({ b: 'B' });
+    clock.advance(1);
+    expect(
+      stamps.verifiedAt(
+        head([
+          ['b', 'B'],
+          ['a', 'A'],
+        ]),
+        now(),
+      ),
+    ).toEqual(first);
+    expect(
+      stamps.verifiedAt(
+        head([
+          ['b', 'B'],
+          ['unknown', 'U'],
+        ]),
+        now(),
+      ),
+    ).toEqual(second);
+    expect(stamps.verifiedAt(head([['b', 'B']]), first)).toEqual(first);
+    expect(stamps.verifiedAt(head(), now())).toEqual(now());
   });
 
   it('is not changed by what is no answer', () => {
@@ -136,14 +174,14 @@ describe('an entry', () => {
   });
 
   it('ends here with its tag at once, whatever Redis says before it has been told', () => {
-    const { clock, stamps, learn, stands } = rig();
+    const { clock, stamps, now, learn, head, stands } = rig();
     learn({ a: 'A', b: 'B' });
     const stamp = stamps.endTag('a');
     expect([stands([['a', 'A']]), stands([['b', 'B']]), stands([['a', stamp]])]).toEqual([false, true, true]);
     clock.advance(1);
     learn({ a: 'A' });
     expect([stands([['a', 'A']]), stands([['a', stamp]])]).toEqual([false, true]);
-    expect(stamps.unknownTo({ ...rig().head([['a', 'A']]) }, 0)).toEqual([]);
+    expect(stamps.unknownTo(head([['a', 'A']]), now(), 0)).toEqual([]);
     stamps.told('a', stamp);
     clock.advance(1);
     expect([stands([['a', 'A']]), stands([['a', stamp]])]).toEqual([false, true]);
