@@ -58,7 +58,7 @@ export function createCache<T>(options: CacheOptions<T>): Cache<T> {
     tags === undefined || tags.length === 0 ? [] : Promise.all(checkTags(tags).map(names.tagPart));
 
   const journal = createJournal({ kv, maxNotices: MAX_NOTICES, onOverflow: () => invalidations.allLater() });
-  const keeper = createKeeper({ kv, settings, store, memory, stampWriter, changes, packer, counts, partsOf });
+  const keeper = createKeeper({ kv, settings, store, memory, stamps, stampWriter, changes, packer, counts, partsOf });
   const reader = createReader({ clock, settings, store, memory, stamps, journal, changes, packer });
   const loading = createLoading({
     ...{ clock, settings, reader, backoff, background, counts, keeper },

@@ -35,7 +35,7 @@ export interface InvalidationsOptions {
   readonly journal: Journal;
   readonly counts: CacheCounts;
   /** Nobody joins what is under way. */
-  readonly loading: { forget(key: string): void; forgetAll(): void };
+  readonly loading: { forget(key: string): void; forgetTag(part: string): void; forgetAll(): void };
   /** How long those are kept away who began to load before. */
   readonly buryMs: number;
   readonly localOnly: boolean;
@@ -65,6 +65,7 @@ export function createInvalidations(options: InvalidationsOptions): Invalidation
   /** Says so of the cache before the tag: see `askLate` in stamp-writer. */
   const endOfTag = (part: string): Notice => {
     const stamp = stamps.endTag(part);
+    loading.forgetTag(part);
     return {
       commands: [...disturbance().commands, ['SET', names.tag(part), stamp, 'PX', TAG_LIFE_MS]],
       told: () => stamps.told(part, stamp),

@@ -10,7 +10,7 @@ import type { MemoryTier } from './memory-tier.ts';
 import type { Packed, Packer } from './packer.ts';
 import type { Grounds } from './reader.ts';
 import type { StampWriter } from './stamp-writer.ts';
-import { NO_STAMP } from './stamps.ts';
+import { NO_STAMP, type Stamps } from './stamps.ts';
 
 /** What was loaded, as it is to be written. */
 export interface Kept {
@@ -48,6 +48,7 @@ export interface KeeperOptions<T> {
   readonly settings: CacheSettings<T>;
   readonly store: CacheStore<T>;
   readonly memory: MemoryTier;
+  readonly stamps: Stamps;
   readonly stampWriter: StampWriter;
   readonly changes: Changes;
   readonly packer: Packer<T>;
@@ -56,7 +57,7 @@ export interface KeeperOptions<T> {
 }
 
 export function createKeeper<T>(options: KeeperOptions<T>): Keeper<T> {
-  const { kv, settings, store, memory, stampWriter, changes, packer, counts, partsOf } = options;
+  const { kv, settings, store, memory, stamps, stampWriter, changes, packer, counts, partsOf } = options;
   const { swrMs, staleIfErrorMs, negativeTtlMs, jitter, random, localOnly } = settings;
 
   const headOf: Keeper<T>['head'] = (marks, ttlMs, costMs) => {
@@ -84,14 +85,14 @@ export function createKeeper<T>(options: KeeperOptions<T>): Keeper<T> {
     }
     const freshMs = isValue ? checkTtl(loaded.ttlMs ?? ttlMs) : negativeTtlMs;
     const { head, lifeMs } = headOf(packed?.marks ?? NEGATIVE, freshMs, costMs);
-    const stamps = new Map(basis?.tags);
+    const before = new Map(basis?.tags);
     const lateParts = isValue && loaded.tags ? await partsOf(loaded.tags) : [];
     checkTagCount(new Set([...parts, ...lateParts]).size);
     return {
       head: {
         ...head,
         generation: basis?.generation ?? NO_STAMP,
-        tags: parts.map((part) => [part, stamps.get(part) ?? NO_STAMP] as const),
+        tags: parts.map((part) => [part, before.get(part) ?? NO_STAMP] as const),
       },
       packed,
       lifeMs,
@@ -108,6 +109,8 @@ export function createKeeper<T>(options: KeeperOptions<T>): Keeper<T> {
       const kept = await keptOf(wish, loaded, grounds, costMs);
       const { key } = wish;
       if (!kept || changes.isSince(key, grounds.moment)) return undefined;
+      // Over already: in Redis it would only keep away who loaded later.
+      if (!stamps.stands(kept.head, grounds.verifiedAt)) return undefined;
       // With tags that nobody has asked for yet it cannot be told here whether it was invalidated.
       if (kept.lateParts.length === 0) {
         memory.set(key, { head: kept.head, text: kept.packed?.text, verifiedAt: grounds.verifiedAt });

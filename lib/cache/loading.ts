@@ -31,6 +31,8 @@ export interface Loading<T> {
   refresh(wish: Wish<T>, old: Sighted<T>): Promise<Answer<T> | undefined>;
   /** Nobody joins a load of `key` any more that is under way now. */
   forget(key: string): void;
+  /** As `forget`, for all whose callers named this tag. */
+  forgetTag(part: string): void;
   forgetAll(): void;
 }
 
@@ -124,7 +126,7 @@ export function createLoading<T>(options: LoadingOptions<T>): Loading<T> {
       if (!shares) return load(wish, grounds, undefined, { timeoutMs: loadTimeoutMs, signal: wish.signal });
       let isLeader = false;
       const answer = coalescer.run(wish.key, {
-        keys: [wish.key],
+        keys: [wish.key, ...wish.parts.map(tagOf)],
         signal: wish.signal,
         load: (signal, timeoutMs) => {
           isLeader = true;
@@ -152,6 +154,9 @@ export function createLoading<T>(options: LoadingOptions<T>): Loading<T> {
       coalescer.forgetAll();
       refreshes.clear();
     },
+    forgetTag(part) {
+      coalescer.forget(tagOf(part));
+    },
   };
 }
 
@@ -159,4 +164,9 @@ export function createLoading<T>(options: LoadingOptions<T>): Loading<T> {
 function newerThan<T>(old: EntryHead, found: Sighted<T> | undefined): Sighted<T> | undefined {
   if (!found || found.head.id === old.id) return undefined;
   return found.freshness === 'fresh' || found.freshness === 'early' ? found : undefined;
+/** Under which a load is forgotten with a tag. */
+function tagOf(part: string): string {
+  return `tag ${part}`;
+}
+
 }
