@@ -4,7 +4,8 @@ import { type Clock, elapsedSince, type Instant, instant } from '../clock.ts';
 /** Keys whose loader has failed, and is left alone for a while. Bounded. */
 export interface Backoff {
   isDue(key: string): boolean;
-  failed(key: string): void;
+  /** Answers how long it is left alone now, in milliseconds. */
+  failed(key: string): number;
   succeeded(key: string): void;
 }
 
@@ -20,7 +21,9 @@ export function createBackoff(clock: Clock, { min, max }: { readonly min: number
     },
     failed(key) {
       const before = failures.get(key);
-      failures.set(key, { at: instant(clock), waitMs: Math.min(max, before ? 2 * before.waitMs : min) });
+      const waitMs = Math.min(max, before ? 2 * before.waitMs : min);
+      failures.set(key, { at: instant(clock), waitMs });
+      return waitMs;
     },
     succeeded(key) {
       failures.delete(key);

@@ -44,8 +44,8 @@ export interface CacheStore<T> {
   ): Promise<{ readonly reading: Reading<T>; readonly isClaimed: boolean }>;
   /** Writes where the id is still `expected`, and ends the claim. @throws KvError */
   replace(key: string, entry: Entry, expected: string, lifeMs: number): Promise<boolean>;
-  /** Gives back a claim that was not needed. Redis away: it ends by itself. */
-  unclaim(key: string): Promise<void>;
+  /** Gives back a claim that no write has ended, `inMs` from now. Redis away: it ends by itself. */
+  unclaim(key: string, inMs: number): Promise<void>;
   /** What writes whatever is there. */
   put(key: string, entry: Entry, lifeMs: number): Promise<Command>;
   /** What deletes, and keeps those away who began to load before. */
@@ -139,9 +139,9 @@ export function createCacheStore<T>(options: CacheStoreOptions<T>): CacheStore<T
       return written === 1;
     },
 
-    async unclaim(key) {
+    async unclaim(key, inMs) {
       try {
-        await kv.execute([['DEL', await names.claim(key)]]);
+        await kv.execute([['PEXPIRE', await names.claim(key), inMs]]);
       } catch (error) {
         if (!isKvError(error)) throw error;
       }

@@ -12,7 +12,7 @@ import type { EntryHead } from './entry.ts';
 import type { Keepable, Keeper } from './keeper.ts';
 import type { LoadGate } from './load-gate.ts';
 import { type Loaded, readLoaded } from './loaded.ts';
-import type { Grounds, LookOptions, Reader, Sighted } from './reader.ts';
+import type { Claim, Grounds, LookOptions, Reader, Sighted } from './reader.ts';
 
 /** What a caller wants to have loaded. */
 export interface Wish<T> extends LookOptions, Keepable {
@@ -50,10 +50,11 @@ export interface LoadingOptions<T> {
   readonly keeper: Keeper<T>;
 }
 
-interface LoadOptions {
+interface LoadOptions<T> {
   readonly signal?: AbortSignal | undefined;
   readonly timeoutMs: number;
   readonly place?: () => void;
+  readonly release?: Claim<T>['release'];
 }
 
 export function createLoading<T>(options: LoadingOptions<T>): Loading<T> {
@@ -82,7 +83,7 @@ export function createLoading<T>(options: LoadingOptions<T>): Loading<T> {
     wish: Wish<T>,
     grounds: Grounds,
     stale: T | undefined,
-    { signal, timeoutMs, place }: LoadOptions,
+    { signal, timeoutMs, place, release }: LoadOptions<T>,
   ): Promise<Answer<T>> =>
     withSignal(signal, async (controller) => {
       const begunAt = clock.monotonic();
@@ -94,11 +95,14 @@ export function createLoading<T>(options: LoadingOptions<T>): Loading<T> {
         // Who comes a moment later is to find it here.
         const kept = await keeper.keep(wish, loaded, grounds, clock.monotonic() - startedAt);
         if (kept) background.run(() => keeper.write(wish.key, kept, grounds));
+        else if (release) background.run(() => release(0));
         backoff.succeeded(wish.key);
         return loaded.kind === 'not-found' ? loaded : { kind: 'value', value: loaded.value };
       } catch (error) {
         // Who is gone says nothing about the loader.
-        if (leave && !signal?.aborted) backoff.failed(wish.key);
+        const waitMs = leave && !signal?.aborted ? backoff.failed(wish.key) : 0;
+        // So long other processes leave it alone as well.
+        if (release) background.run(() => release(waitMs));
         throw error;
       } finally {
         leave?.();
@@ -109,7 +113,7 @@ export function createLoading<T>(options: LoadingOptions<T>): Loading<T> {
     const { sight, isClaimed, release } = await reader.claim(wish.key, { parts: wish.parts }, claimMs);
     const newer = newerThan(old.head, sight.found);
     const place = isClaimed && !newer ? gate.tryEnter() : undefined;
-    if (release && !place) background.run(release);
+    if (release && !place) background.run(() => release(0));
     if (newer) {
       counts.sparedLoads += 1;
       return newer.isNegative ? { kind: 'not-found' } : { kind: 'value', value: newer.value as T };
@@ -118,7 +122,7 @@ export function createLoading<T>(options: LoadingOptions<T>): Loading<T> {
       counts.sparedLoads += 1;
       return undefined;
     }
-    return load(wish, sight.grounds, old.value, { timeoutMs: loadTimeoutMs, place });
+    return load(wish, sight.grounds, old.value, { timeoutMs: loadTimeoutMs, place, release });
   };
 
   return {
@@ -150,23 +154,23 @@ export function createLoading<T>(options: LoadingOptions<T>): Loading<T> {
       coalescer.forget(key);
       refreshes.delete(key);
     },
+    forgetTag(part) {
+      coalescer.forget(tagOf(part));
+    },
     forgetAll() {
       coalescer.forgetAll();
       refreshes.clear();
     },
-    forgetTag(part) {
-      coalescer.forget(tagOf(part));
-    },
   };
+}
+
+/** Under which a load is forgotten with a tag. */
+function tagOf(part: string): string {
+  return `tag ${part}`;
 }
 
 /** Somebody has loaded it since. */
 function newerThan<T>(old: EntryHead, found: Sighted<T> | undefined): Sighted<T> | undefined {
   if (!found || found.head.id === old.id) return undefined;
   return found.freshness === 'fresh' || found.freshness === 'early' ? found : undefined;
-/** Under which a load is forgotten with a tag. */
-function tagOf(part: string): string {
-  return `tag ${part}`;
-}
-
 }

@@ -55,8 +55,8 @@ export interface Reader<T> {
 export interface Claim<T> {
   readonly sight: Sight<T>;
   readonly isClaimed: boolean;
-  /** Gives it back, where it was not needed. */
-  readonly release?: () => Promise<void>;
+  /** Gives it back `inMs` from now, where nothing was written. */
+  readonly release?: ((inMs: number) => Promise<void>) | undefined;
 }
 
 export interface ReaderOptions<T> {
@@ -142,7 +142,7 @@ export function createReader<T>(options: ReaderOptions<T>): Reader<T> {
       const { reading, isClaimed } = await store.read(key, look.parts, { claimMs });
       const sight = sightOf(key, look, reading, moment);
       if (!isClaimed) return { sight, isClaimed: reading.kind === 'away' };
-      return { sight, isClaimed, release: () => store.unclaim(key) };
+      return { sight, isClaimed, release: (inMs) => store.unclaim(key, inMs) };
     },
   };
 }

@@ -16,7 +16,7 @@ describe('the back-off of a loader that fails', () => {
     const { clock, backoff } = rig();
     for (const waitMs of [1_000, 2_000, 4_000, 5_000, 5_000]) {
       clock.advance(60_000);
-      backoff.failed('k');
+      expect(backoff.failed('k')).toBe(waitMs);
       clock.advance(waitMs - 1);
       expect(backoff.isDue('k')).toBe(false);
       clock.advance(1);
