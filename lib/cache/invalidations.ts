@@ -48,8 +48,12 @@ export function createInvalidations(options: InvalidationsOptions): Invalidation
   const { kv, namespace, names, stamps, store, memory, changes, backoff, journal, counts, loading } = options;
   const { buryMs, localOnly } = options;
 
-  const tell = (name: string, notice: Notice): Promise<boolean> =>
-    localOnly ? Promise.resolve(false) : journal.tell(name, notice);
+  const tell = async (name: string, notice: Notice): Promise<boolean> => {
+    if (!localOnly) return journal.tell(name, notice);
+    // Nobody else is to hear of it.
+    notice.told();
+    return false;
+  };
 
   const forget = (key: string): void => {
     changes.changed(key);

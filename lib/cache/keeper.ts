@@ -10,7 +10,7 @@ import type { MemoryTier } from './memory-tier.ts';
 import type { Packed, Packer } from './packer.ts';
 import type { Grounds } from './reader.ts';
 import type { StampWriter } from './stamp-writer.ts';
-import { NO_STAMP, type Stamps } from './stamps.ts';
+import type { Stamps } from './stamps.ts';
 
 /** What was loaded, as it is to be written. */
 export interface Kept {
@@ -73,7 +73,7 @@ export function createKeeper<T>(options: KeeperOptions<T>): Keeper<T> {
   const keptOf = async (
     { parts, ttlMs }: Keepable,
     loaded: Loaded<T>,
-    { basis }: Grounds,
+    { stamped }: Grounds,
     costMs: number,
   ): Promise<Kept | undefined> => {
     if (loaded.kind === 'skip' || (loaded.kind === 'not-found' && negativeTtlMs === 0)) return undefined;
@@ -85,15 +85,12 @@ export function createKeeper<T>(options: KeeperOptions<T>): Keeper<T> {
     }
     const freshMs = isValue ? checkTtl(loaded.ttlMs ?? ttlMs) : negativeTtlMs;
     const { head, lifeMs } = headOf(packed?.marks ?? NEGATIVE, freshMs, costMs);
-    const before = new Map(basis?.tags);
     const lateParts = isValue && loaded.tags ? await partsOf(loaded.tags) : [];
-    checkTagCount(new Set([...parts, ...lateParts]).size);
+    const late = stamps.current(lateParts.filter((part) => !parts.includes(part)));
+    const tags = [...stamped.tags, ...late.tags];
+    checkTagCount(tags.length);
     return {
-      head: {
-        ...head,
-        generation: basis?.generation ?? NO_STAMP,
-        tags: parts.map((part) => [part, before.get(part) ?? NO_STAMP] as const),
-      },
+      head: { ...head, generation: stamped.generation, tags },
       packed,
       lifeMs,
       lateParts,
@@ -111,8 +108,8 @@ export function createKeeper<T>(options: KeeperOptions<T>): Keeper<T> {
       if (!kept || changes.isSince(key, grounds.moment)) return undefined;
       // Over already: in Redis it would only keep away who loaded later.
       if (!stamps.stands(kept.head, grounds.verifiedAt)) return undefined;
-      // With tags that nobody has asked for yet it cannot be told here whether it was invalidated.
-      if (kept.lateParts.length === 0) {
+      // Which tags it has was not known when those were ended that have been ended meanwhile.
+      if (kept.lateParts.length === 0 || stamps.ends === grounds.ends) {
         memory.set(key, { head: kept.head, text: kept.packed?.text, verifiedAt: grounds.verifiedAt });
       }
       return localOnly ? undefined : kept;

@@ -14,8 +14,11 @@ import type { Basis, Stamps } from './stamps.ts';
 export interface Grounds {
   /** Of what was found in its place. */
   readonly id: string;
-  /** Stamps as they were before. `undefined` where none could be asked for. */
+  /** Stamps as they were before, to write under. `undefined` where none could be asked for. */
   readonly basis: Basis | undefined;
+  /** The same for a copy in this process, and how often anything had been ended from here. */
+  readonly stamped: ReturnType<Stamps['current']>;
+  readonly ends: number;
   readonly verifiedAt: Instant;
   /** Of {@link Changes}: what is changed from here after it, the value is not kept for. */
   readonly moment: number;
@@ -93,18 +96,23 @@ export function createReader<T>(options: ReaderOptions<T>): Reader<T> {
 
   const isTrusted = ({ verifiedAt }: Copy): boolean => elapsedSince(verifiedAt, clock) < settings.trustMs;
 
+  const stamped = (parts: readonly string[]) => ({ stamped: stamps.current(parts), ends: stamps.ends });
+
   /** What is here, while Redis cannot say, or would say what it has not been told to forget. */
   const alone = (key: string, { parts }: LookOptions, awayMs: number | undefined): Sight<T> => {
     const near = copyOf(key);
-    const grounds = { id: '', basis: stamps.basis(parts), verifiedAt: instant(clock), moment: changes.moment() };
-    return { found: near && sighted(near), grounds, awayMs };
+    // What Redis has not been told to forget yet would stand in the way of a write.
+    const basis = awayMs === undefined ? undefined : stamps.basis(parts);
+    const now = { verifiedAt: instant(clock), moment: changes.moment() };
+    return { found: near && sighted(near), grounds: { id: '', basis, ...stamped(parts), ...now }, awayMs };
   };
 
   const sightOf = (key: string, look: LookOptions, reading: Reading<T>, moment: number): Sight<T> => {
     if (reading.kind === 'away') return alone(key, look, reading.retryAfterMs);
     const { askedAt } = reading;
     const id = reading.kind === 'entry' ? reading.entry.id : reading.id;
-    const grounds = { id, basis: stamps.basis(look.parts), verifiedAt: askedAt, moment };
+    const { parts } = look;
+    const grounds = { id, basis: stamps.basis(parts), ...stamped(parts), verifiedAt: askedAt, moment };
     const nothing = { found: undefined, grounds, awayMs: undefined };
     const isChanged = changes.isSince(key, moment);
     const kept = copyOf(key);

@@ -30,6 +30,10 @@ export interface Stamps {
   learn(parts: readonly string[], results: readonly (Result | undefined)[], askedAt: Instant): boolean;
   /** The stamps of these tags as known; `undefined` where one is not, or not as young as `withinMs`. */
   basis(parts: readonly string[], withinMs?: number): Basis | undefined;
+  /** What an entry carries that is made here now, whatever is known of its stamps. */
+  current(parts: readonly string[]): Pick<EntryHead, 'generation' | 'tags'>;
+  /** How often anything has been ended from here. */
+  readonly ends: number;
   /** Those of an entry's tags that have been asked for neither with it, at `askedAt`, nor within `withinMs`. */
   unknownTo(head: EntryHead, askedAt: Instant, withinMs: number): readonly string[];
   /** Since when nobody has been asked about an entry that was asked for at `askedAt`: the oldest of its stamps decides. */
@@ -68,6 +72,7 @@ export function createStamps(names: CacheNames, clock: Clock): Stamps {
   let untoldGeneration: string | undefined;
   let generation: Known | undefined;
   let disturbance: Stamp = null;
+  let ends = 0;
   /** When a stamp was learned that is not known any more: copies that are older are not judged by the rest. */
   let forgottenAt = Number.NEGATIVE_INFINITY;
 
@@ -110,6 +115,13 @@ export function createStamps(names: CacheNames, clock: Clock): Stamps {
       }
       return { generation: untoldGeneration ?? generation.stamp, disturbance, tags: known };
     },
+    current: (parts) => ({
+      generation: untoldGeneration ?? generation?.stamp ?? NO_STAMP,
+      tags: parts.map((part) => [part, stampOf(part) ?? NO_STAMP] as const),
+    }),
+    get ends() {
+      return ends;
+    },
     unknownTo({ tags: stamped }, askedAt, withinMs) {
       const isUnknown = (part: string) => {
         const at = tags.get(part)?.at;
@@ -140,12 +152,14 @@ export function createStamps(names: CacheNames, clock: Clock): Stamps {
       if (part === undefined && !isOutdated(generation, askedAt)) generation = known;
     },
     end() {
+      ends += 1;
       untoldGeneration = newStamp();
       // What ended with a tag has ended with the cache.
       untold.clear();
       return untoldGeneration;
     },
     endTag(part) {
+      ends += 1;
       const stamp = newStamp();
       untold.set(part, stamp);
       return stamp;

@@ -12,7 +12,7 @@ import type { Keeper } from './keeper.ts';
 import type { MemoryTier } from './memory-tier.ts';
 import type { Packer } from './packer.ts';
 import type { Stamped, StampWriter } from './stamp-writer.ts';
-import { type Basis, NO_STAMP, type Stamps } from './stamps.ts';
+import type { Basis, Stamps } from './stamps.ts';
 
 export interface ValueOptions {
   readonly ttlMs: number;
@@ -115,9 +115,7 @@ export function createValueWriter<T>(options: ValueWriterOptions<T>): ValueWrite
         journal.drop(keyNotice(key));
         return true;
       }
-      const known = new Map(stamps.basis(parts)?.tags);
-      const tags = parts.map((part) => [part, known.get(part) ?? NO_STAMP] as const);
-      keep({ ...head, generation: stamps.basis([])?.generation ?? NO_STAMP, tags });
+      keep({ ...head, ...stamps.current(parts) });
       counts.droppedWrites += 1;
       await invalidations.deleteLater(key);
       return false;
