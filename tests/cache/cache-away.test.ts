@@ -125,8 +125,11 @@ describe('a cache while Redis is away', () => {
   it('needs no deletion any more once a later set has reached Redis', async () => {
     const rig = await awayRig();
     await rig.cache.set('k', 'lost');
+    await rig.cache.get('other');
+    await rig.cache.settled();
     rig.store.giveBack();
-    rig.clock.advance(500);
+    // Too early to tell it by itself.
+    rig.clock.advance(999);
     expect(await rig.cache.set('k', 'set')).toBe(true);
     expect(rig.cache.stats().pendingInvalidations).toBe(0);
     expect(await rig.elsewhere().cache.get('k')).toMatchObject({ value: 'set' });
@@ -177,6 +180,60 @@ describe('a cache while Redis is away', () => {
     expect(await rig.cache.getOrFetch('k', () => 'newer', { tags: ['t'] })).toMatchObject({
       ...{ status: 'hit', value: 'new', tier: 'memory' },
     });
+  });
+
+  it.each<[string, (rig: CacheRig<string>) => Promise<unknown>]>([
+    ['get', ({ cache }) => cache.get('traffic')],
+    ['getOrFetch', ({ cache }) => cache.getOrFetch('traffic', () => 'v')],
+    ['set', ({ cache }) => cache.set('traffic', 'v')],
+  ])('tells Redis what it has missed with the next %s', async (_, traffic) => {
+    const rig = await awayRig();
+    await rig.cache.clear();
+    rig.store.giveBack();
+    rig.clock.advance(1_000);
+    await traffic(rig);
+    await rig.cache.settled();
+    expect(rig.cache.stats().pendingInvalidations).toBe(0);
+  });
+
+  it('leaves a loader that fails alone for its back-off, which a success begins anew', async () => {
+    const { cache, clock } = await awayRig({ swrMs: 600_000, errorBackoffMs: { min: 1_000, max: 60_000 } });
+    clock.advance(50_000);
+    let loads = 0;
+    const ask = async (load: () => string | Promise<string>) => {
+      await cache.getOrFetch('k', () => {
+        loads += 1;
+        return load();
+      });
+      await cache.settled();
+      return loads;
+    };
+    const failing = () => Promise.reject(new Error('origin'));
+    expect([await ask(failing), await ask(failing)]).toEqual([1, 1]);
+    clock.advance(1_000);
+    expect(await ask(failing)).toBe(2);
+    clock.advance(1_999);
+    expect(await ask(() => 'new')).toBe(2);
+    clock.advance(1);
+    expect(await ask(() => 'new')).toBe(3);
+    clock.advance(60_000);
+    expect(await ask(failing)).toBe(4);
+    clock.advance(1_000);
+    expect(await ask(failing)).toBe(5);
+  });
+
+  it('loads nothing early: what is fresh is good enough', async () => {
+    const here = await awayRig({ earlyRefresh: 100, random: () => 0.999, l1: { maxTtlMs: 0 } });
+    const loader = heldLoader();
+    const slow = here.cache.getOrFetch('slow', loader.load);
+    await here.clock.run(0);
+    await here.clock.run(500);
+    loader.answer('old');
+    await slow;
+    await here.clock.run(50_000);
+    expect(await here.cache.getOrFetch('slow', loader.load)).toMatchObject({ status: 'hit', value: 'old' });
+    await here.cache.settled();
+    expect(loader.contexts.length).toBe(1);
   });
 
   it('forgets no end among a thousand and more: then everything ends', async () => {

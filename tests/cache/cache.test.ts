@@ -83,9 +83,14 @@ describe('a cache', () => {
   });
 
   it('believes that there is no such thing for as long as it is told to, and no longer', async () => {
-    const { cache, clock, elsewhere } = cacheRig({ negativeTtlMs: 1_000, swrMs: 60_000, staleIfErrorMs: 60_000 });
+    const { cache, clock, store, elsewhere } = cacheRig({
+      negativeTtlMs: 1_000,
+      swrMs: 60_000,
+      staleIfErrorMs: 60_000,
+    });
     expect(await cache.getOrFetch('k', notFound)).toEqual({ status: 'negative' });
     await cache.settled();
+    expect((await contentsOf(store)).get('cache:c:v:k')?.ttlMs).toBe(1_000);
     clock.advance(999);
     for (const one of [cache, elsewhere().cache]) {
       expect(await one.getOrFetch('k', () => 'v')).toEqual({ status: 'negative' });
