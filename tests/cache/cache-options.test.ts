@@ -116,6 +116,13 @@ describe('the options of a call', () => {
     expect(await elsewhere().cache.get('k')).toEqual({ status: 'miss' });
   });
 
+  it('name a tag once, however often it is given', async () => {
+    const [once, twice] = [cacheRig().cache, cacheRig().cache];
+    await once.set('k', 'v', { tags: ['t'] });
+    await twice.set('k', 'v', { tags: ['t', 't'] });
+    expect(twice.stats().bytes).toBe(once.stats().bytes);
+  });
+
   it('end a call at once where its signal is aborted already', async () => {
     const { cache, store } = cacheRig();
     const signal = AbortSignal.abort('gone');

@@ -4,6 +4,7 @@ import type { Reply, Store } from '../../lib/store/store.ts';
 import { manualClock } from '../../lib/testing/manual-clock.ts';
 import { arrival, cacheRig, heldLoader } from '../support/cache-rig.ts';
 import { heldStore } from '../support/held-store.ts';
+import { AWAY } from '../support/scripted-client.ts';
 import { allowNoUnhandledRejection } from '../support/unhandled-rejections.ts';
 
 const MISS = { status: 'miss' };
@@ -144,7 +145,7 @@ describe('what happens at the same time', () => {
     cache.getOrFetch('k', hung.load);
     await arrival(() => hung.contexts.length > 0);
     await invalidate(cache);
-    await cache.set('k', 'w');
+    await cache.getOrFetch('k', () => 'w');
     clock.advance(1_000);
     const again = cache.getOrFetch('k', fine.load);
     await arrival(() => fine.contexts.length > 0);
@@ -226,8 +227,9 @@ describe('a set', () => {
     const controller = new AbortController();
     const setting = cache.set('k', 'v', { signal: controller.signal });
     await clock.run(0);
-    controller.abort('gone');
-    await expect(setting).rejects.toBe('gone');
+    // Not even one that reads as an outage.
+    controller.abort(AWAY);
+    await expect(setting).rejects.toBe(AWAY);
     held.deliver();
   });
 });
