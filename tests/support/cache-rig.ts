@@ -33,7 +33,7 @@ export interface RigOptions {
   readonly kv?: Partial<KvOptions> | undefined;
 }
 
-/** A cache `c` of values that are fresh for 60 s, to the millisecond, on a clock and a store of its own. */
+/** A cache `c` of values that are fresh for 60 s, to the millisecond, without a tally, on a clock and a store of its own. */
 export function cacheRig<T = string>(
   options: Partial<CacheOptions<T>> = {},
   { clock = manualClock(), store = memoryStore({ clock }), kv: kvOptions }: RigOptions = {},
@@ -46,7 +46,16 @@ export function cacheRig<T = string>(
     const waitUntil = (promise: Promise<unknown>) => {
       kept.push(promise);
     };
-    const cache = createCache<T>({ kv, namespace: 'c', ttlMs: 60_000, jitter: 0, earlyRefresh: 0, waitUntil, ...own });
+    const cache = createCache<T>({
+      kv,
+      namespace: 'c',
+      ttlMs: 60_000,
+      jitter: 0,
+      earlyRefresh: 0,
+      waitUntil,
+      tally: false,
+      ...own,
+    });
     return {
       ...{ cache, kv, store: watched, events, kept },
       async requests(work) {
