@@ -2,14 +2,14 @@ import type { Result } from '../client/call.ts';
 import { randomBase62 } from '../client/crypto.ts';
 import type { KvClient } from '../client/kv-client.ts';
 import { runScriptWith } from '../client/script.ts';
-import { type Instant, instant } from '../clock.ts';
+import type { Instant } from '../clock.ts';
 import { isKvError, isUnavailable } from '../errors.ts';
 import type { Command } from '../store/store.ts';
 import type { CacheNames } from './cache-names.ts';
 import { type Entry, MAX_HEAD_LENGTH, NEGATIVE, readEntry, TOMBSTONE, writeEntry } from './entry.ts';
 import { entryWrite, idOf, UNREADABLE_ID } from './entry-write.ts';
 import type { Packer } from './packer.ts';
-import type { Stamps } from './stamps.ts';
+import type { Asked, Stamps } from './stamps.ts';
 
 /** What Redis said of a key. */
 export type Reading<T> =
@@ -48,8 +48,8 @@ export interface CacheStore<T> {
   unclaim(key: string, inMs: number): Promise<void>;
   /** What writes whatever is there. */
   put(key: string, entry: Entry, lifeMs: number): Promise<Command>;
-  /** What deletes, and keeps those away who began to load before. */
-  bury(key: string, forMs: number): Promise<Command>;
+  /** Makes what deletes, and keeps those away who began to load before; each one keeps the ones away who found another. */
+  burial(key: string, forMs: number): Promise<() => Command>;
 }
 
 export interface CacheStoreOptions<T> {
@@ -90,10 +90,10 @@ export function createCacheStore<T>(options: CacheStoreOptions<T>): CacheStore<T
   };
 
   /** Asks for stamps that came up only with the entry. */
-  const learnRest = async (entry: Entry, askedAt: Instant, signal: AbortSignal | undefined): Promise<void> => {
+  const learnRest = async (entry: Entry, askedAt: Asked, signal: AbortSignal | undefined): Promise<void> => {
     const parts = stamps.unknownTo(entry, askedAt, trustMs);
     if (parts.length === 0) return;
-    const laterAt = instant(clock);
+    const laterAt = stamps.asking();
     stamps.learn(parts, await kv.execute(stamps.query(parts), { signal }), laterAt);
   };
 
@@ -105,7 +105,7 @@ export function createCacheStore<T>(options: CacheStoreOptions<T>): CacheStore<T
       const name = await names.entry(key);
       const commands: Command[] = [['GET', name], ...stamps.query(parts)];
       if (claimMs !== undefined) commands.push(['SET', await names.claim(key), '1', 'NX', 'PX', claimMs]);
-      const askedAt = instant(clock);
+      const askedAt = stamps.asking();
       try {
         // Alone each can be one with the same question of another caller; together they leave in one request all the same.
         const results =
@@ -149,11 +149,14 @@ export function createCacheStore<T>(options: CacheStoreOptions<T>): CacheStore<T
 
     put: async (key, entry, lifeMs) => ['SET', await names.entry(key), writeEntry(entry), 'PX', lifeMs],
 
-    async bury(key, forMs) {
-      const now = clock.now();
-      const stamp = { createdAt: now, freshUntil: now, costMs: 0, generation: '0', tags: [] };
-      const tombstone = writeEntry({ ...stamp, marks: TOMBSTONE, id: newEntryId(), wire: '' });
-      return ['SET', await names.entry(key), tombstone, 'PX', forMs];
+    async burial(key, forMs) {
+      const name = await names.entry(key);
+      return () => {
+        const now = clock.now();
+        const stamp = { createdAt: now, freshUntil: now, costMs: 0, generation: '0', tags: [] };
+        const tombstone = writeEntry({ ...stamp, marks: TOMBSTONE, id: newEntryId(), wire: '' });
+        return ['SET', name, tombstone, 'PX', forMs];
+      };
     },
   };
 }

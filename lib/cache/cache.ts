@@ -26,7 +26,7 @@ export type * from './cache-options.ts';
 
 /** Invalidations kept while Redis is away; with more, everything is invalidated. */
 const MAX_NOTICES = 1_000;
-/** Beyond the deadlines of a load and of its write. */
+/** Beyond the time in which a value may be written: clocks do not run alike. */
 const BURY_SLACK_MS = 1_000;
 
 /**
@@ -58,7 +58,11 @@ export function createCache<T>(options: CacheOptions<T>): Cache<T> {
     tags === undefined || tags.length === 0 ? [] : Promise.all(checkTags(tags).map(names.tagPart));
 
   const journal = createJournal({ kv, maxNotices: MAX_NOTICES, onOverflow: () => invalidations.allLater() });
-  const keeper = createKeeper({ kv, settings, store, memory, stamps, stampWriter, changes, packer, counts, partsOf });
+  // To read, to ask for stamps and to make them, each of which may take all of its time.
+  const writeWithinMs = loadTimeoutMs + 5 * kv.requestTimeoutMs;
+  const keeper = createKeeper({
+    ...{ kv, settings, store, memory, stamps, stampWriter, changes, packer, counts, writeWithinMs, partsOf },
+  });
   const reader = createReader({ clock, settings, store, memory, stamps, journal, changes, packer });
   const loading = createLoading({
     ...{ clock, settings, reader, backoff, background, counts, keeper },
@@ -68,7 +72,7 @@ export function createCache<T>(options: CacheOptions<T>): Cache<T> {
   });
   const invalidations = createInvalidations({
     ...{ kv, namespace, names, stamps, store, memory, changes, backoff, journal, counts, loading },
-    buryMs: loadTimeoutMs + 2 * kv.requestTimeoutMs + BURY_SLACK_MS,
+    buryMs: writeWithinMs + kv.requestTimeoutMs + BURY_SLACK_MS,
     localOnly: settings.localOnly,
   });
   const fetching = createFetching({ kv, settings, reader, loading, backoff, counts });

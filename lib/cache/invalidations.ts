@@ -1,4 +1,5 @@
 import type { KvClient } from '../client/kv-client.ts';
+import type { Command } from '../store/store.ts';
 import type { Backoff } from './backoff.ts';
 import { type CacheNames, namespacesName } from './cache-names.ts';
 import type { Invalidation } from './cache-options.ts';
@@ -28,7 +29,7 @@ export interface InvalidationsOptions {
   readonly namespace: string;
   readonly names: CacheNames;
   readonly stamps: Stamps;
-  readonly store: Pick<CacheStore<unknown>, 'bury'>;
+  readonly store: Pick<CacheStore<unknown>, 'burial'>;
   readonly memory: MemoryTier;
   readonly changes: Changes;
   readonly backoff: Backoff;
@@ -62,31 +63,47 @@ export function createInvalidations(options: InvalidationsOptions): Invalidation
     backoff.succeeded(key);
   };
 
-  const deletion = async (key: string): Promise<Notice> => ({ commands: [await store.bury(key, buryMs)], told() {} });
+  const deletion = async (key: string): Promise<Notice> => {
+    const bury = await store.burial(key, buryMs);
+    const notice = (): Notice => ({ commands: [bury()], told() {}, again: notice });
+    return notice();
+  };
 
-  const disturbance = (): Notice => ({ commands: [['HSET', names.stamps, 'disturbance', newStamp()]], told() {} });
+  const disturbance = (): Command => ['HSET', names.stamps, 'disturbance', newStamp()];
+
+  const disturbing = (): Notice => ({ commands: [disturbance()], told() {}, again: disturbing });
 
   /** Says so of the cache before the tag: see `askLate` in stamp-writer. */
   const endOfTag = (part: string): Notice => {
-    const stamp = stamps.endTag(part);
+    const ended = stamps.endTag(part);
     loading.forgetTag(part);
-    return {
-      commands: [...disturbance().commands, ['SET', names.tag(part), stamp, 'PX', TAG_LIFE_MS]],
-      told: () => stamps.told(part, stamp),
+    const notice = (): Notice => {
+      const stamp = newStamp();
+      return {
+        commands: [disturbance(), ['SET', names.tag(part), stamp, 'PX', TAG_LIFE_MS]],
+        told: () => stamps.told(part, ended, stamp),
+        again: notice,
+      };
     };
+    return notice();
   };
 
   const endOfAll = (): Notice => {
-    const stamp = stamps.end();
+    const ended = stamps.end();
     memory.clear();
     loading.forgetAll();
-    return {
-      commands: [
-        ['HSET', names.stamps, 'generation', stamp],
-        ['SADD', namespacesName(kv), namespace],
-      ],
-      told: () => stamps.told(undefined, stamp),
+    const notice = (): Notice => {
+      const stamp = newStamp();
+      return {
+        commands: [
+          ['HSET', names.stamps, 'generation', stamp],
+          ['SADD', namespacesName(kv), namespace],
+        ],
+        told: () => stamps.told(undefined, ended, stamp),
+        again: notice,
+      };
     };
+    return notice();
   };
 
   return {
@@ -106,7 +123,7 @@ export function createInvalidations(options: InvalidationsOptions): Invalidation
       counts.invalidations += parts.length;
       const ends = parts.map((part) => ({ name: `tag ${part}`, notice: endOfTag(part) }));
       // On a Cluster commands of one request run on several nodes, in any order.
-      if (kv.slotOf && !localOnly) await tell(DISTURBANCE, disturbance());
+      if (kv.slotOf && !localOnly) await tell(DISTURBANCE, disturbing());
       const told = await Promise.all(ends.map(({ name, notice }) => tell(name, notice)));
       return { propagated: told.every(Boolean) };
     },

@@ -7,6 +7,8 @@ export interface Notice {
   readonly commands: readonly Command[];
   /** Called once Redis has taken it. */
   readonly told: () => void;
+  /** What says the same in other words: the first may have arrived, and others may have changed something since. */
+  readonly again?: () => Notice;
 }
 
 /** Invalidations that Redis has to hear of, kept while it is away. Bounded. */
@@ -62,6 +64,7 @@ export function createJournal({ kv, maxNotices, onOverflow }: JournalOptions): J
   };
 
   const replayAll = async (): Promise<void> => {
+    for (const [name, notice] of notices) notices.set(name, notice.again?.() ?? notice);
     for (let rest = [...notices]; rest.length > 0; rest = rest.slice(REPLAYED_AT_ONCE)) {
       if (!(await send(rest.slice(0, REPLAYED_AT_ONCE)))) return;
     }

@@ -1,4 +1,5 @@
 import type { KvClient } from '../client/kv-client.ts';
+import { elapsedSince } from '../clock.ts';
 import { isKvError } from '../errors.ts';
 import { type CacheSettings, checkTagCount, checkTtl } from './cache-settings.ts';
 import type { CacheCounts } from './cache-stats.ts';
@@ -31,6 +32,8 @@ export interface Keepable {
 
 /** Keeps what was loaded, unless something has changed since the load began. */
 export interface Keeper<T> {
+  /** The grounds for a load that begins now. No request, but for the first load of a cache that has no stamp yet. */
+  begin(grounds: Grounds): Promise<Grounds>;
   /** In this process. Answers what Redis is to have; `undefined` for nothing. */
   keep(wish: Keepable, loaded: Loaded<T>, grounds: Grounds, costMs: number): Promise<Kept | undefined>;
   /** In Redis. One request; two where a stamp has to be made first. Redis away: dropped and counted. */
@@ -53,11 +56,13 @@ export interface KeeperOptions<T> {
   readonly changes: Changes;
   readonly packer: Packer<T>;
   readonly counts: CacheCounts;
+  /** How long after its grounds were asked for a value may be written. */
+  readonly writeWithinMs: number;
   readonly partsOf: (tags: readonly string[]) => Promise<readonly string[]>;
 }
 
 export function createKeeper<T>(options: KeeperOptions<T>): Keeper<T> {
-  const { kv, settings, store, memory, stamps, stampWriter, changes, packer, counts, partsOf } = options;
+  const { kv, settings, store, memory, stamps, stampWriter, changes, packer, counts, writeWithinMs, partsOf } = options;
   const { swrMs, staleIfErrorMs, negativeTtlMs, jitter, random, localOnly } = settings;
 
   const headOf: Keeper<T>['head'] = (marks, ttlMs, costMs) => {
@@ -102,6 +107,15 @@ export function createKeeper<T>(options: KeeperOptions<T>): Keeper<T> {
 
   return {
     head: headOf,
+    async begin(grounds) {
+      if (!grounds.basis) return grounds;
+      try {
+        return { ...grounds, basis: await stampWriter.begin(grounds.basis) };
+      } catch (error) {
+        if (!isKvError(error)) throw error;
+        return grounds;
+      }
+    },
     async keep(wish, loaded, grounds, costMs) {
       const kept = await keptOf(wish, loaded, grounds, costMs);
       const { key } = wish;
@@ -119,6 +133,11 @@ export function createKeeper<T>(options: KeeperOptions<T>): Keeper<T> {
       const stamped = grounds.basis && (await stampWriter.stampsFor(grounds.basis, lateParts));
       if (!stamped) {
         counts[grounds.basis ? 'outrunWrites' : 'droppedWrites'] += 1;
+        return;
+      }
+      // Who deletes keeps loads away for so long, and no longer: a process may have been suspended since.
+      if (elapsedSince(grounds.verifiedAt, kv.clock) > writeWithinMs) {
+        counts.outrunWrites += 1;
         return;
       }
       const written = { ...head, ...stamped };

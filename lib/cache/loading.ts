@@ -90,11 +90,12 @@ export function createLoading<T>(options: LoadingOptions<T>): Loading<T> {
       let leave = place;
       try {
         leave ??= await gate.enter(controller.signal, timeoutMs);
+        const begun = await keeper.begin(grounds);
         const startedAt = clock.monotonic();
         const loaded = await call(wish, stale, Math.max(1, timeoutMs - (startedAt - begunAt)), controller);
         // Who comes a moment later is to find it here.
-        const kept = await keeper.keep(wish, loaded, grounds, clock.monotonic() - startedAt);
-        if (kept) background.run(() => keeper.write(wish.key, kept, grounds));
+        const kept = await keeper.keep(wish, loaded, begun, clock.monotonic() - startedAt);
+        if (kept) background.run(() => keeper.write(wish.key, kept, begun));
         else if (release) background.run(() => release(0));
         backoff.succeeded(wish.key);
         return loaded.kind === 'not-found' ? loaded : { kind: 'value', value: loaded.value };

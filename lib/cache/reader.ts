@@ -116,9 +116,10 @@ export function createReader<T>(options: ReaderOptions<T>): Reader<T> {
     const nothing = { found: undefined, grounds, awayMs: undefined };
     const isChanged = changes.isSince(key, moment);
     const kept = copyOf(key);
-    // It was put here while Redis was asked.
-    if (kept && (isChanged || kept.copy.keptAt.monotonic >= askedAt.monotonic))
+    // It was put here while Redis was asked. A load may have taken so long that Redis knows better.
+    if (kept && isTrusted(kept.copy) && (isChanged || kept.copy.keptAt.monotonic >= askedAt.monotonic)) {
       return { ...nothing, found: sighted(kept) };
+    }
     if (reading.kind === 'none') {
       memory.delete(key);
       return nothing;

@@ -1,15 +1,20 @@
+import type { Result } from '../client/call.ts';
 import type { KvClient } from '../client/kv-client.ts';
-import { instant } from '../clock.ts';
 import { isKvError } from '../errors.ts';
 import type { Command } from '../store/store.ts';
 import { type CacheNames, namespacesName } from './cache-names.ts';
 import type { Entry } from './entry.ts';
-import { type Basis, newStamp, type Stamps } from './stamps.ts';
+import { type Basis, NO_STAMP, newStamp, type Stamps, stampFrom } from './stamps.ts';
 
 /** Stamps as an entry carries them. */
 export type Stamped = Pick<Entry, 'generation' | 'tags'>;
 
 export interface StampWriter {
+  /**
+   * `basis` for who is about to load: with a stamp of the whole cache, by which he notices afterwards that stamps were lost
+   * meanwhile. One request where there was none yet. @throws KvError
+   */
+  begin(basis: Basis): Promise<Basis>;
   /**
    * The stamps to write under: those of `basis`, which was known before the value was loaded, those of tags that only the
    * loader has named, and new ones where there were none. `undefined` when there may have been an invalidation meanwhile,
@@ -29,63 +34,81 @@ export interface StampWriterOptions {
 export const TAG_LIFE_MS = 2_592_000_000;
 
 export function createStampWriter({ kv, namespace, names, stamps }: StampWriterOptions): StampWriter {
-  const { clock } = kv;
+  const wholeQuery = (): Command => ['HMGET', names.stamps, 'generation', 'disturbance'];
 
   /**
    * Who invalidates a tag says so of the cache first and of the tag then; so the tags are asked first: a new stamp of a tag
-   * comes with a new disturbance of the cache.
+   * comes with a new disturbance of the cache. On a Cluster commands of one request run on several nodes, in any order.
+   * Answers what Redis says itself: what is known here may have come of a question that was older than this one.
    */
-  const askLate = async (parts: readonly string[]): Promise<Basis | undefined> => {
-    const askedAt = instant(clock);
-    const [whole, ...tags] = stamps.query(parts);
-    if (!whole) return undefined;
-    // On a Cluster commands of one request run on several nodes, in any order.
-    const inTurn = kv.slotOf !== undefined;
-    const first = await kv.execute(inTurn ? tags : [...tags, whole]);
-    const results = inTurn ? [...first, ...(await kv.execute([whole]))] : first;
-    stamps.learn(parts, [results.at(-1), ...results.slice(0, -1)], askedAt);
-    // What is ended here is known here first, and the disturbance of it is not: the value may be older.
-    return parts.some(stamps.isUntold) ? undefined : stamps.basis(parts);
+  const askInTurn = async (
+    first: readonly Command[],
+  ): Promise<{ readonly results: readonly Result[]; readonly whole: Whole }> => {
+    // Never alone: it could be one with a question of somebody else that left earlier.
+    const whole: readonly Command[] = [wholeQuery(), ['HLEN', names.stamps]];
+    const results =
+      kv.slotOf === undefined
+        ? await kv.execute([...first, ...whole])
+        : [...(await kv.execute(first)), ...(await kv.execute(whole))];
+    return { results: results.slice(0, first.length), whole: wholeFrom(results[first.length]) };
   };
 
+  const isAsBefore = ({ generation, disturbance }: Basis, whole: Whole): boolean =>
+    generation !== null && generation === whole.generation && disturbance === whole.disturbance;
+
   /** Where somebody else was first to make one, an invalidation may have been. */
-  const makeMissing = async ({ generation, tags }: Basis): Promise<Stamped | undefined> => {
-    const made: { readonly part: string | undefined; readonly stamp: string; readonly command: Command }[] = [];
-    const stampOf = (part: string | undefined, stamp: string | null): string => {
-      if (stamp !== null) return stamp;
-      const next = newStamp();
-      const command: Command =
-        part === undefined
-          ? ['HSETNX', names.stamps, 'generation', next]
-          : ['SET', names.tag(part), next, 'NX', 'PX', TAG_LIFE_MS];
-      made.push({ part, stamp: next, command });
-      return next;
-    };
+  const makeMissing = async (basis: Basis): Promise<Stamped | undefined> => {
+    const { generation, tags } = basis;
+    if (generation === null) return undefined;
+    const missing = tags.filter(([, stamp]) => stamp === null).map(([part]) => ({ part, stamp: newStamp() }));
+    const made = new Map(missing.map(({ part, stamp }) => [part, stamp]));
     const stamped = {
-      generation: stampOf(undefined, generation),
-      tags: tags.map(([part, stamp]) => [part, stampOf(part, stamp)] as const),
+      generation,
+      tags: tags.map(([part, stamp]) => [part, stamp ?? made.get(part) ?? NO_STAMP] as const),
     };
-    if (made.length === 0) return stamped;
-    const askedAt = instant(clock);
-    const results = await kv.execute([...made.map(({ command }) => command), ['SADD', namespacesName(kv), namespace]]);
-    if (made.some((_, index) => results[index] !== 'OK' && results[index] !== 1)) return undefined;
-    for (const { part, stamp } of made) stamps.made(part, stamp, askedAt);
+    if (missing.length === 0) return stamped;
+    const askedAt = stamps.asking();
+    const { results, whole } = await askInTurn(
+      missing.map(({ part, stamp }) => ['SET', names.tag(part), stamp, 'NX', 'PX', TAG_LIFE_MS]),
+    );
+    // One that was made by an invalidation may have been evicted since: what it said of the cache tells.
+    if (results.some((result) => result !== 'OK') || !isAsBefore(basis, whole)) return undefined;
+    for (const { part, stamp } of missing) stamps.made(part, stamp, askedAt);
     return stamped;
   };
 
   return {
+    async begin(basis) {
+      if (basis.generation !== null) return basis;
+      const askedAt = stamps.asking();
+      const [, , whole] = await kv.execute([
+        ['HSETNX', names.stamps, 'generation', newStamp()],
+        ['SADD', namespacesName(kv), namespace],
+        wholeQuery(),
+      ]);
+      stamps.learn([], [whole], askedAt);
+      return { ...basis, ...wholeFrom(whole) };
+    },
     async stampsFor(basis, lateParts) {
       try {
         const unasked = lateParts.filter((part) => !basis.tags.some(([known]) => known === part));
         if (unasked.length === 0) return await makeMissing(basis);
-        const late = await askLate(unasked);
+        const { results, whole } = await askInTurn(unasked.map((part) => ['GET', names.tag(part)]));
         // Which tag was invalidated while the value was loaded, nobody knows: it may be one of these.
-        if (late?.disturbance !== basis.disturbance || late.generation !== basis.generation) return undefined;
-        return await makeMissing({ ...basis, tags: [...basis.tags, ...late.tags] });
+        if (!isAsBefore(basis, whole)) return undefined;
+        const late = unasked.map((part, index) => [part, stampFrom(results[index])] as const);
+        return await makeMissing({ ...basis, tags: [...basis.tags, ...late] });
       } catch (error) {
         if (!isKvError(error)) throw error;
         return undefined;
       }
     },
   };
+}
+
+type Whole = Pick<Basis, 'generation' | 'disturbance'>;
+
+function wholeFrom(result: Result | undefined): Whole {
+  const [generation, disturbance] = Array.isArray(result) ? result : [];
+  return { generation: stampFrom(generation), disturbance: stampFrom(disturbance) };
 }

@@ -7,11 +7,16 @@ import type { CacheNames } from './cache-names.ts';
 import type { EntryHead, TagStamp } from './entry.ts';
 
 /** A stamp; `null` where there is none, which no entry matches. */
-type Stamp = string | null;
+export type Stamp = string | null;
+
+/** When Redis was asked. Counted too: several questions may share an instant. */
+export interface Asked extends Instant {
+  readonly turn: number;
+}
 
 interface Known {
   readonly stamp: Stamp;
-  readonly at: Instant;
+  readonly at: Asked;
 }
 
 /** The stamps that a value is loaded under. */
@@ -24,10 +29,12 @@ export interface Basis {
 
 /** What this process knows of the stamps by which entries end together. Bounded. */
 export interface Stamps {
+  /** The moment of a question to Redis. */
+  asking(): Asked;
   /** Commands that ask for the stamps of the cache and of these tags. */
   query(parts: readonly string[]): readonly Command[];
   /** Notes their results. `false` where they are none. */
-  learn(parts: readonly string[], results: readonly (Result | undefined)[], askedAt: Instant): boolean;
+  learn(parts: readonly string[], results: readonly (Result | undefined)[], askedAt: Asked): boolean;
   /** The stamps of these tags as known; `undefined` where one is not, or not as young as `withinMs`. */
   basis(parts: readonly string[], withinMs?: number): Basis | undefined;
   /** What an entry carries that is made here now, whatever is known of its stamps. */
@@ -35,21 +42,19 @@ export interface Stamps {
   /** How often anything has been ended from here. */
   readonly ends: number;
   /** Those of an entry's tags that have been asked for neither with it, at `askedAt`, nor within `withinMs`. */
-  unknownTo(head: EntryHead, askedAt: Instant, withinMs: number): readonly string[];
+  unknownTo(head: EntryHead, askedAt: Asked, withinMs: number): readonly string[];
   /** Since when nobody has been asked about an entry that was asked for at `askedAt`: the oldest of its stamps decides. */
   verifiedAt(head: EntryHead, askedAt: Instant): Instant;
   /** Whether an entry found at `verifiedAt` stands under the stamps that are known. */
   stands(head: EntryHead, verifiedAt: Instant): boolean;
   /** One was made where there was none; of the whole cache, where no part is named. */
-  made(part: string | undefined, stamp: string, askedAt: Instant): void;
-  /** The whole cache ends here, and has this stamp from now on. */
+  made(part: string | undefined, stamp: string, askedAt: Asked): void;
+  /** The whole cache ends here. Answers its stamp until Redis has been told, which nothing in Redis ever stands under. */
   end(): string;
-  /** Entries with this tag end here. Answers its new stamp. */
+  /** Entries with this tag end here. Answers its stamp as `end` does. */
   endTag(part: string): string;
-  /** Whether this tag was ended here, and Redis has not heard of it. */
-  isUntold(part: string): boolean;
-  /** Redis has taken the stamps that were made here: its answers count again. */
-  told(part: string | undefined, stamp: string): void;
+  /** Redis has taken `sent` for what had `stamp` meanwhile: its answers count again. */
+  told(part: string | undefined, stamp: string, sent: string): void;
 }
 
 const MAX_TAGS_KNOWN = 10_000;
@@ -63,21 +68,29 @@ export function newStamp(): string {
 
 /**
  * Stamps are random: no two processes can make the same one, and a lost one matches nothing. An answer never takes the
- * place of what is known from a later question, nor of a stamp made here that Redis has not taken yet.
+ * place of what is known from a later question, nor of an end here that Redis has not been told of yet. What Redis is told
+ * is another stamp than what stands for it here until then: an entry is good only under stamps that Redis had before its
+ * load began, whatever else it was told meanwhile, and however late it hears of this.
  */
 export function createStamps(names: CacheNames, clock: Clock): Stamps {
   const tags = createLru<Known>(MAX_TAGS_KNOWN);
   /** Made here, not in Redis yet. */
   const untold = new Map<string, string>();
   let untoldGeneration: string | undefined;
+  let turns = 0;
   let generation: Known | undefined;
   let disturbance: Stamp = null;
   let ends = 0;
   /** When a stamp was learned that is not known any more: copies that are older are not judged by the rest. */
   let forgottenAt = Number.NEGATIVE_INFINITY;
 
-  const isOutdated = (known: Known | undefined, askedAt: Instant): boolean =>
-    known !== undefined && known.at.monotonic > askedAt.monotonic;
+  const asking = (): Asked => {
+    turns += 1;
+    return { ...instant(clock), turn: turns };
+  };
+
+  const isOutdated = (known: Known | undefined, askedAt: Asked): boolean =>
+    known !== undefined && known.at.turn > askedAt.turn;
 
   const note = (part: string, known: Known): void => {
     if (tags.size >= MAX_TAGS_KNOWN && !tags.get(part)) {
@@ -89,6 +102,7 @@ export function createStamps(names: CacheNames, clock: Clock): Stamps {
   const stampOf = (part: string): Stamp | undefined => untold.get(part) ?? tags.get(part)?.stamp;
 
   return {
+    asking,
     query: (parts) => [
       ['HMGET', names.stamps, 'generation', 'disturbance'],
       ...parts.map((part): Command => ['GET', names.tag(part)]),
@@ -125,7 +139,7 @@ export function createStamps(names: CacheNames, clock: Clock): Stamps {
     unknownTo({ tags: stamped }, askedAt, withinMs) {
       const isUnknown = (part: string) => {
         const at = tags.get(part)?.at;
-        if (untold.has(part) || (at && at.monotonic >= askedAt.monotonic)) return false;
+        if (untold.has(part) || (at && at.turn >= askedAt.turn)) return false;
         return !at || elapsedSince(at, clock) >= withinMs;
       };
       return stamped.map(([part]) => part).filter(isUnknown);
@@ -164,9 +178,8 @@ export function createStamps(names: CacheNames, clock: Clock): Stamps {
       untold.set(part, stamp);
       return stamp;
     },
-    isUntold: (part) => untold.has(part),
-    told(part, stamp) {
-      const known = { stamp, at: instant(clock) };
+    told(part, stamp, sent) {
+      const known = { stamp: sent, at: asking() };
       if (part === undefined) {
         if (untoldGeneration === stamp) [untoldGeneration, generation] = [undefined, known];
       } else if (untold.get(part) === stamp) {
@@ -177,6 +190,7 @@ export function createStamps(names: CacheNames, clock: Clock): Stamps {
   };
 }
 
-function stampFrom(result: unknown): Stamp {
+/** A stamp as Redis answers it. */
+export function stampFrom(result: unknown): Stamp {
   return typeof result === 'string' ? result : null;
 }

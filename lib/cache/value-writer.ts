@@ -54,18 +54,18 @@ export function createValueWriter<T>(options: ValueWriterOptions<T>): ValueWrite
   const trustMs = Math.max(MIN_TRUST_MS, settings.trustMs);
 
   const askBasis = async (parts: readonly string[]): Promise<Basis | undefined> => {
-    const askedAt = instant(kv.clock);
+    const askedAt = stamps.asking();
     stamps.learn(parts, await kv.execute(stamps.query(parts)), askedAt);
     return stamps.basis(parts);
   };
 
   const stampsFor = async (parts: readonly string[]): Promise<Stamped | undefined> => {
     const known = stamps.basis(parts, trustMs) ?? (await askBasis(parts));
-    const stamped = known && (await stampWriter.stampsFor(known, []));
+    const stamped = known && (await stampWriter.stampsFor(await stampWriter.begin(known), []));
     if (stamped) return stamped;
     // Another process was first to make a stamp: it is known now.
     const again = await askBasis(parts);
-    return again && stampWriter.stampsFor(again, []);
+    return again && stampWriter.stampsFor(await stampWriter.begin(again), []);
   };
 
   /** In Redis. Its head there; `undefined` where it did not get there. */
