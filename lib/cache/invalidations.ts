@@ -36,7 +36,7 @@ export interface InvalidationsOptions {
   readonly journal: Journal;
   readonly counts: CacheCounts;
   /** Nobody joins what is under way. */
-  readonly loading: { forget(key: string): void; forgetTag(part: string): void; forgetAll(): void };
+  readonly loading: { forget(key: string): void; forgetAll(): void };
   /** How long those are kept away who began to load before. */
   readonly buryMs: number;
   readonly localOnly: boolean;
@@ -76,7 +76,6 @@ export function createInvalidations(options: InvalidationsOptions): Invalidation
   /** Says so of the cache before the tag: see `askLate` in stamp-writer. */
   const endOfTag = (part: string): Notice => {
     const ended = stamps.endTag(part);
-    loading.forgetTag(part);
     const notice = (): Notice => {
       const stamp = newStamp();
       return {

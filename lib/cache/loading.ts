@@ -13,26 +13,31 @@ import type { Keepable, Keeper } from './keeper.ts';
 import type { LoadGate } from './load-gate.ts';
 import { type Loaded, readLoaded } from './loaded.ts';
 import type { Claim, Grounds, LookOptions, Reader, Sighted } from './reader.ts';
+import type { Stamp } from './stamps.ts';
 
 /** What a caller wants to have loaded. */
 export interface Wish<T> extends LookOptions, Keepable {
   readonly load: Loader<T>;
 }
 
-export type Answer<T> = Exclude<Loaded<T>, { kind: 'value' | 'skip' }> | { readonly kind: 'value'; readonly value: T };
+export type Answer<T> = (
+  | Exclude<Loaded<T>, { kind: 'value' | 'skip' }>
+  | { readonly kind: 'value'; readonly value: T }
+) & {
+  /** Where it has tags that its caller did not name: the last invalidation of any tag before it. */
+  readonly disturbance?: Stamp | undefined;
+};
 
 export interface Loading<T> {
   /** Loads, or joins who does. @throws what the loader throws; DeadlineError; StoreError of kind `local`; the signal's reason. */
   miss(wish: Wish<T>, grounds: Grounds): Promise<Answer<T>>;
   /**
    * Loads again what is old, in the background, unless another process has, or does. Answers what was loaded here,
-   * `undefined` for nothing.
+   * `undefined` for nothing. Without `grounds` for who does not wait for it.
    */
-  refresh(wish: Wish<T>, old: Sighted<T>): Promise<Answer<T> | undefined>;
+  refresh(wish: Wish<T>, old: Sighted<T>, grounds?: Grounds): Promise<Answer<T> | undefined>;
   /** Nobody joins a load of `key` any more that is under way now. */
   forget(key: string): void;
-  /** As `forget`, for all whose callers named this tag. */
-  forgetTag(part: string): void;
   forgetAll(): void;
 }
 
@@ -50,6 +55,12 @@ export interface LoadingOptions<T> {
   readonly keeper: Keeper<T>;
 }
 
+/** A load in the background. */
+interface Refresh<T> {
+  readonly name: string | undefined;
+  readonly answer: Promise<Answer<T> | undefined>;
+}
+
 interface LoadOptions<T> {
   readonly signal?: AbortSignal | undefined;
   readonly timeoutMs: number;
@@ -61,7 +72,7 @@ export function createLoading<T>(options: LoadingOptions<T>): Loading<T> {
   const { clock, settings, reader, gate, backoff, background, counts, shares, claimMs, keeper } = options;
   const { loadTimeoutMs } = settings;
   const coalescer = createCoalescer<Answer<T>>({ clock, timeoutMs: loadTimeoutMs });
-  const refreshes = new Map<string, Promise<Answer<T> | undefined>>();
+  const refreshes = new Map<string, Refresh<T>>();
 
   /** Calls the loader, within its time. */
   const call = async (wish: Wish<T>, stale: T | undefined, timeoutMs: number, controller: AbortController) => {
@@ -98,7 +109,10 @@ export function createLoading<T>(options: LoadingOptions<T>): Loading<T> {
         if (kept) background.run(() => keeper.write(wish.key, kept, begun));
         else if (release) background.run(() => release(0));
         backoff.succeeded(wish.key);
-        return loaded.kind === 'not-found' ? loaded : { kind: 'value', value: loaded.value };
+        if (loaded.kind === 'not-found') return loaded;
+        const isLate = loaded.kind === 'value' && loaded.tags !== undefined;
+        const disturbance = isLate ? grounds.basis?.disturbance : undefined;
+        return { kind: 'value', value: loaded.value, disturbance };
       } catch (error) {
         // Who is gone says nothing about the loader.
         const waitMs = leave && !signal?.aborted ? backoff.failed(wish.key) : 0;
@@ -117,7 +131,8 @@ export function createLoading<T>(options: LoadingOptions<T>): Loading<T> {
     if (release && !place) background.run(() => release(0));
     if (newer) {
       counts.sparedLoads += 1;
-      return newer.isNegative ? { kind: 'not-found' } : { kind: 'value', value: newer.value as T };
+      if (newer.isNegative) return { kind: 'not-found' };
+      return { kind: 'value', value: newer.value as T, disturbance: sight.grounds.basis?.disturbance };
     }
     if (!place) {
       counts.sparedLoads += 1;
@@ -126,37 +141,44 @@ export function createLoading<T>(options: LoadingOptions<T>): Loading<T> {
     return load(wish, sight.grounds, old.value, { timeoutMs: loadTimeoutMs, place, release });
   };
 
+  const join = (name: string, wish: Wish<T>, grounds: Grounds): Promise<Answer<T>> => {
+    let isLeader = false;
+    const answer = coalescer.run(name, {
+      keys: [wish.key],
+      signal: wish.signal,
+      load: (signal, timeoutMs) => {
+        isLeader = true;
+        return load(wish, grounds, undefined, { signal, timeoutMs });
+      },
+    });
+    if (!isLeader) counts.coalesced += 1;
+    return answer;
+  };
+
   return {
     async miss(wish, grounds) {
       if (!shares) return load(wish, grounds, undefined, { timeoutMs: loadTimeoutMs, signal: wish.signal });
-      let isLeader = false;
-      const answer = coalescer.run(wish.key, {
-        keys: [wish.key, ...wish.parts.map(tagOf)],
-        signal: wish.signal,
-        load: (signal, timeoutMs) => {
-          isLeader = true;
-          return load(wish, grounds, undefined, { signal, timeoutMs });
-        },
-      });
-      if (!isLeader) counts.coalesced += 1;
-      return answer;
+      const name = flightName(wish.key, grounds);
+      const first = await join(name, wish, grounds);
+      if (!isTooOld(first, grounds)) return first;
+      return join(`${name} ${grounds.basis?.disturbance}`, wish, grounds);
     },
-    refresh(wish, old) {
+    refresh(wish, old, grounds) {
       const under = shares ? refreshes.get(wish.key) : undefined;
-      if (under) return under;
-      const refresh = again(wish, old).finally(() => {
-        if (refreshes.get(wish.key) === refresh) refreshes.delete(wish.key);
+      const name = grounds && flightName(wish.key, grounds);
+      if (under && (name === undefined || name === under.name)) {
+        return under.answer.then((answer) => (answer && grounds && isTooOld(answer, grounds) ? undefined : answer));
+      }
+      const answer = again(wish, old).finally(() => {
+        if (refreshes.get(wish.key)?.answer === answer) refreshes.delete(wish.key);
       });
-      refreshes.set(wish.key, refresh);
-      background.run(() => refresh);
-      return refresh;
+      refreshes.set(wish.key, { name, answer });
+      background.run(() => answer);
+      return answer;
     },
     forget(key) {
       coalescer.forget(key);
       refreshes.delete(key);
-    },
-    forgetTag(part) {
-      coalescer.forget(tagOf(part));
     },
     forgetAll() {
       coalescer.forgetAll();
@@ -165,13 +187,21 @@ export function createLoading<T>(options: LoadingOptions<T>): Loading<T> {
   };
 }
 
-/** Under which a load is forgotten with a tag. */
-function tagOf(part: string): string {
-  return `tag ${part}`;
-}
-
 /** Somebody has loaded it since. */
 function newerThan<T>(old: EntryHead, found: Sighted<T> | undefined): Sighted<T> | undefined {
   if (!found || found.head.id === old.id) return undefined;
   return found.freshness === 'fresh' || found.freshness === 'early' ? found : undefined;
+}
+
+/**
+ * Who has found something else in Redis than the one who loads has begun to ask after something changed, so that what is
+ * being loaded may be too old for him.
+ */
+function flightName(key: string, { id, basis }: Grounds): string {
+  return JSON.stringify([key, id, basis?.generation, basis?.tags]);
+}
+
+/** Some tag was invalidated between the load and a caller who joined it, and it may be one that only the loader knew. */
+function isTooOld<T>({ disturbance }: Answer<T>, { basis }: Grounds): boolean {
+  return disturbance !== undefined && disturbance !== basis?.disturbance;
 }
