@@ -10,7 +10,8 @@ export interface MemorySettings {
   readonly maxBytes?: number | undefined;
   /**
    * For how long a copy is used without asking Redis, in milliseconds: an invalidation elsewhere is seen here that much
-   * later. While Redis is away a copy may be used until its own end. @default 5_000
+   * later, and later by what a request takes, which callers share. While Redis is away a copy may be used until its own
+   * end. @default 5_000
    */
   readonly maxTtlMs?: number | undefined;
 }

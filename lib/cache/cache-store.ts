@@ -108,8 +108,9 @@ export function createCacheStore<T>(options: CacheStoreOptions<T>): CacheStore<T
       const askedAt = stamps.asking();
       try {
         // Alone each can be one with the same question of another caller; together they leave in one request all the same.
-        const results =
-          claimMs === undefined ? await eachAlone(commands, signal) : await kv.execute(commands, { signal });
+        // That one may have been answered before something ended elsewhere: not for who wants to know at once.
+        const isShared = claimMs === undefined && trustMs > 0;
+        const results = isShared ? await eachAlone(commands, signal) : await kv.execute(commands, { signal });
         const [found, ...rest] = results;
         const claim = claimMs === undefined ? undefined : rest.pop();
         const isClaimed = claim === 'OK';
