@@ -13,7 +13,6 @@ import type { Keepable, Keeper } from './keeper.ts';
 import type { LoadGate } from './load-gate.ts';
 import { type Loaded, readLoaded } from './loaded.ts';
 import type { Claim, Grounds, LookOptions, Reader, Sighted } from './reader.ts';
-import type { Stamp } from './stamps.ts';
 
 /** What a caller wants to have loaded. */
 export interface Wish<T> extends LookOptions, Keepable {
@@ -24,8 +23,8 @@ export type Answer<T> = (
   | Exclude<Loaded<T>, { kind: 'value' | 'skip' }>
   | { readonly kind: 'value'; readonly value: T }
 ) & {
-  /** Where it has tags that its caller did not name: the last invalidation of any tag before it. */
-  readonly disturbance?: Stamp | undefined;
+  /** Where it has tags that its caller did not name: {@link Grounds.unrest} before it. */
+  readonly unrest?: string | undefined;
 };
 
 export interface Loading<T> {
@@ -111,8 +110,7 @@ export function createLoading<T>(options: LoadingOptions<T>): Loading<T> {
         backoff.succeeded(wish.key);
         if (loaded.kind === 'not-found') return loaded;
         const isLate = loaded.kind === 'value' && loaded.tags !== undefined;
-        const disturbance = isLate ? grounds.basis?.disturbance : undefined;
-        return { kind: 'value', value: loaded.value, disturbance };
+        return { kind: 'value', value: loaded.value, unrest: isLate ? grounds.unrest : undefined };
       } catch (error) {
         // Who is gone says nothing about the loader.
         const waitMs = leave && !signal?.aborted ? backoff.failed(wish.key) : 0;
@@ -132,7 +130,7 @@ export function createLoading<T>(options: LoadingOptions<T>): Loading<T> {
     if (newer) {
       counts.sparedLoads += 1;
       if (newer.isNegative) return { kind: 'not-found' };
-      return { kind: 'value', value: newer.value as T, disturbance: sight.grounds.basis?.disturbance };
+      return { kind: 'value', value: newer.value as T, unrest: sight.grounds.unrest };
     }
     if (!place) {
       counts.sparedLoads += 1;
@@ -161,7 +159,7 @@ export function createLoading<T>(options: LoadingOptions<T>): Loading<T> {
       const name = flightName(wish.key, grounds);
       const first = await join(name, wish, grounds);
       if (!isTooOld(first, grounds)) return first;
-      return join(`${name} ${grounds.basis?.disturbance}`, wish, grounds);
+      return join(`${name} ${grounds.unrest}`, wish, grounds);
     },
     refresh(wish, old, grounds) {
       const under = shares ? refreshes.get(wish.key) : undefined;
@@ -197,11 +195,11 @@ function newerThan<T>(old: EntryHead, found: Sighted<T> | undefined): Sighted<T>
  * Who has found something else in Redis than the one who loads has begun to ask after something changed, so that what is
  * being loaded may be too old for him.
  */
-function flightName(key: string, { id, basis }: Grounds): string {
-  return JSON.stringify([key, id, basis?.generation, basis?.tags]);
+function flightName(key: string, { id, basis, unrest }: Grounds): string {
+  return JSON.stringify([key, id, basis?.generation, basis?.tags ?? unrest]);
 }
 
 /** Some tag was invalidated between the load and a caller who joined it, and it may be one that only the loader knew. */
-function isTooOld<T>({ disturbance }: Answer<T>, { basis }: Grounds): boolean {
-  return disturbance !== undefined && disturbance !== basis?.disturbance;
+function isTooOld<T>(answer: Answer<T>, { unrest }: Grounds): boolean {
+  return answer.unrest !== undefined && answer.unrest !== unrest;
 }

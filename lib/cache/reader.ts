@@ -19,6 +19,8 @@ export interface Grounds {
   /** The same for a copy in this process, and how often anything had been ended from here. */
   readonly stamped: ReturnType<Stamps['current']>;
   readonly ends: number;
+  /** See {@link Stamps.unrest}. */
+  readonly unrest: string;
   readonly verifiedAt: Instant;
   /** Of {@link Changes}: what is changed from here after it, the value is not kept for. */
   readonly moment: number;
@@ -104,7 +106,11 @@ export function createReader<T>(options: ReaderOptions<T>): Reader<T> {
     // What Redis has not been told to forget yet would stand in the way of a write.
     const basis = awayMs === undefined ? undefined : stamps.basis(parts);
     const now = { verifiedAt: instant(clock), moment: changes.moment() };
-    return { found: near && sighted(near), grounds: { id: '', basis, ...stamped(parts), ...now }, awayMs };
+    return {
+      found: near && sighted(near),
+      grounds: { id: '', basis, ...stamped(parts), unrest: stamps.unrest(), ...now },
+      awayMs,
+    };
   };
 
   const sightOf = (key: string, look: LookOptions, reading: Reading<T>, moment: number): Sight<T> => {
@@ -112,7 +118,14 @@ export function createReader<T>(options: ReaderOptions<T>): Reader<T> {
     const { askedAt } = reading;
     const id = reading.kind === 'entry' ? reading.entry.id : reading.id;
     const { parts } = look;
-    const grounds = { id, basis: stamps.basis(parts), ...stamped(parts), verifiedAt: askedAt, moment };
+    const grounds = {
+      id,
+      basis: stamps.basis(parts),
+      ...stamped(parts),
+      unrest: stamps.unrest(),
+      verifiedAt: askedAt,
+      moment,
+    };
     const nothing = { found: undefined, grounds, awayMs: undefined };
     const isChanged = changes.isSince(key, moment);
     const kept = copyOf(key);

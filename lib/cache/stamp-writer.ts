@@ -45,11 +45,10 @@ export function createStampWriter({ kv, namespace, names, stamps }: StampWriterO
     first: readonly Command[],
   ): Promise<{ readonly results: readonly Result[]; readonly whole: Whole }> => {
     // Never alone: it could be one with a question of somebody else that left earlier.
-    const whole: readonly Command[] = [wholeQuery(), ['HLEN', names.stamps]];
     const results =
       kv.slotOf === undefined
-        ? await kv.execute([...first, ...whole])
-        : [...(await kv.execute(first)), ...(await kv.execute(whole))];
+        ? await kv.execute([...first, wholeQuery()])
+        : [...(await kv.execute(first)), ...(await kv.execute([wholeQuery(), ['HLEN', names.stamps]]))];
     return { results: results.slice(0, first.length), whole: wholeFrom(results[first.length]) };
   };
 

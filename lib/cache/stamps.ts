@@ -41,6 +41,8 @@ export interface Stamps {
   current(parts: readonly string[]): Pick<EntryHead, 'generation' | 'tags'>;
   /** How often anything has been ended from here. */
   readonly ends: number;
+  /** Another text after each invalidation of any tag that is known of here. */
+  unrest(): string;
   /** Those of an entry's tags that have been asked for neither with it, at `askedAt`, nor within `withinMs`. */
   unknownTo(head: EntryHead, askedAt: Asked, withinMs: number): readonly string[];
   /** Since when nobody has been asked about an entry that was asked for at `askedAt`: the oldest of its stamps decides. */
@@ -136,6 +138,7 @@ export function createStamps(names: CacheNames, clock: Clock): Stamps {
     get ends() {
       return ends;
     },
+    unrest: () => `${ends} ${disturbance}`,
     unknownTo({ tags: stamped }, askedAt, withinMs) {
       const isUnknown = (part: string) => {
         const at = tags.get(part)?.at;

@@ -34,10 +34,15 @@ describe('requests to Redis', () => {
 
   it('are one more for the first write of a cache, or under a tag, and one for a script that Redis has not seen', async () => {
     const { cache, requests } = cacheRig();
-    expect(await requests(() => cache.getOrFetch('k', () => 'v'))).toEqual(['GET HMGET', 'HSETNX SADD', WRITE, 'EVAL']);
+    expect(await requests(() => cache.getOrFetch('k', () => 'v'))).toEqual([
+      'GET HMGET',
+      'HSETNX SADD HMGET',
+      WRITE,
+      'EVAL',
+    ]);
     expect(await requests(() => cache.getOrFetch('l', () => 'v', { tags: ['t', 'u'] }))).toEqual([
       'GET HMGET GET GET',
-      'SET SET SADD',
+      'SET SET HMGET',
       WRITE,
     ]);
   });

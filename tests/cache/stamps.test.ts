@@ -1,9 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { cacheNames } from '../../lib/cache/cache-names.ts';
 import type { TagStamp } from '../../lib/cache/entry.ts';
-import { createStamps, NO_STAMP, newStamp } from '../../lib/cache/stamps.ts';
+import { type Asked, createStamps, NO_STAMP, newStamp } from '../../lib/cache/stamps.ts';
 import { createKv } from '../../lib/client/kv-client.ts';
-import { type Instant, instant } from '../../lib/clock.ts';
 import { CommandError } from '../../lib/errors.ts';
 import { memoryStore } from '../../lib/store/memory/memory-store.ts';
 import { manualClock } from '../../lib/testing/manual-clock.ts';
@@ -12,9 +11,9 @@ const rig = () => {
   const clock = manualClock();
   const names = cacheNames(createKv({ store: memoryStore({ clock }), clock }), 'c');
   const stamps = createStamps(names, clock);
-  const now = () => instant(clock);
+  const now = () => stamps.asking();
   /** Redis answers that the cache has stamp `g`, and these tags theirs. */
-  const learn = (tags: Record<string, string | null> = {}, askedAt: Instant = now(), g: string | null = 'G') =>
+  const learn = (tags: Record<string, string | null> = {}, askedAt: Asked = now(), g: string | null = 'G') =>
     stamps.learn(Object.keys(tags), [[g, 'D'], ...Object.values(tags)], askedAt);
   const head = (tags: readonly TagStamp[] = [], generation = 'G') => ({
     ...{ marks: 'j', id: 'i', createdAt: 0, freshUntil: 0, costMs: 0 },
@@ -63,7 +62,7 @@ describe('what is known of stamps', () => {
     expect(stamps.basis(['b'], 1_000)).toBeDefined();
     clock.advance(600);
     // The tag's is young enough, the cache's is not.
-    stamps.made('b', 'B', instant(clock));
+    stamps.made('b', 'B', stamps.asking());
     expect(stamps.basis(['b'], 1_000)).toBeUndefined();
   });
 
@@ -76,7 +75,8 @@ describe('what is known of stamps', () => {
     const askedAt = now();
     clock.advance(1);
     learn({ a: 'A', b: 'B' });
-    expect([stamps.unknownTo(entry, askedAt, 0), stamps.unknownTo(entry, now(), 0)]).toEqual([[], []]);
+    // In the same instant, and yet asked for before the entry was.
+    expect([stamps.unknownTo(entry, askedAt, 0), stamps.unknownTo(entry, now(), 0)]).toEqual([[], ['a', 'b']]);
     clock.advance(600);
     learn({ b: 'B' });
     clock.advance(399);
@@ -88,10 +88,10 @@ describe('what is known of stamps', () => {
   it('makes an entry as old as the oldest stamp that it rests on', () => {
     const { clock, stamps, now, learn, head } = rig();
     const first = now();
-    learn({ a: 'A' });
+    learn({ a: 'A' }, first);
     clock.advance(1);
     const second = now();
-    learn({ b: 'B' });
+    learn({ b: 'B' }, second);
     clock.advance(1);
     expect(
       stamps.verifiedAt(
@@ -182,11 +182,12 @@ describe('an entry', () => {
     learn({ a: 'A' });
     expect([stands([['a', 'A']]), stands([['a', stamp]])]).toEqual([false, true]);
     expect(stamps.unknownTo(head([['a', 'A']]), now(), 0)).toEqual([]);
-    stamps.told('a', stamp);
+    stamps.told('a', stamp, 'sent');
     clock.advance(1);
-    expect([stands([['a', 'A']]), stands([['a', stamp]])]).toEqual([false, true]);
+    // What was loaded before Redis was told is under a stamp that nobody else ever has.
+    expect([stands([['a', 'A']]), stands([['a', stamp]]), stands([['a', 'sent']])]).toEqual([false, false, true]);
     learn({ a: 'another' });
-    expect([stands([['a', stamp]]), stands([['a', 'another']])]).toEqual([false, true]);
+    expect([stands([['a', 'sent']]), stands([['a', 'another']])]).toEqual([false, true]);
   });
 
   it('ends here with the whole cache at once, whatever Redis says before it has been told', () => {
@@ -196,19 +197,20 @@ describe('an entry', () => {
     clock.advance(1);
     learn();
     expect([stands(), stands([], stamp), stamps.basis([])?.generation]).toEqual([false, true, stamp]);
-    stamps.told(undefined, stamp);
+    stamps.told(undefined, stamp, 'sent');
+    expect([stands([], stamp), stands([], 'sent')]).toEqual([false, true]);
     clock.advance(1);
     learn({}, undefined, 'another');
-    expect([stands([], stamp), stands([], 'another')]).toEqual([false, true]);
+    expect([stands([], 'sent'), stands([], 'another')]).toEqual([false, true]);
   });
 
   it('is not brought back by an answer to what was asked before Redis was told', () => {
-    const { clock, stamps, now, learn, stands } = rig();
+    const { stamps, now, learn, stands } = rig();
     learn({ a: 'A' });
+    // In the same instant too: a clock may stand still.
     const before = now();
-    clock.advance(1);
-    stamps.told('a', stamps.endTag('a'));
-    stamps.told(undefined, stamps.end());
+    stamps.told('a', stamps.endTag('a'), 'sent');
+    stamps.told(undefined, stamps.end(), 'sent');
     learn({ a: 'A' }, before);
     expect([stands([['a', 'A']]), stands()]).toEqual([false, false]);
   });
@@ -216,10 +218,10 @@ describe('an entry', () => {
   it('heeds the latest of two ends, whichever Redis has been told of', () => {
     const { stamps, stands } = rig();
     const [first, second] = [stamps.endTag('a'), stamps.endTag('a')];
-    stamps.told('a', first);
+    stamps.told('a', first, 'sent');
     expect([stands([['a', first]]), stands([['a', second]])]).toEqual([false, true]);
     const [whole, latest] = [stamps.end(), stamps.end()];
-    stamps.told(undefined, whole);
+    stamps.told(undefined, whole, 'sent');
     expect([stands([], whole), stands([], latest)]).toEqual([false, true]);
   });
 
