@@ -110,7 +110,9 @@ export function createKeeper<T>(options: KeeperOptions<T>): Keeper<T> {
     async begin(grounds) {
       if (!grounds.basis) return grounds;
       try {
-        return { ...grounds, basis: await stampWriter.begin(grounds.basis) };
+        const basis = await stampWriter.begin(grounds.basis);
+        if (basis === grounds.basis || basis.generation === null) return grounds;
+        return { ...grounds, basis, stamped: { ...grounds.stamped, generation: basis.generation } };
       } catch (error) {
         if (!isKvError(error)) throw error;
         return grounds;

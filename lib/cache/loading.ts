@@ -100,12 +100,11 @@ export function createLoading<T>(options: LoadingOptions<T>): Loading<T> {
       let leave = place;
       try {
         leave ??= await gate.enter(controller.signal, timeoutMs);
-        const begun = await keeper.begin(grounds);
         const startedAt = clock.monotonic();
         const loaded = await call(wish, stale, Math.max(1, timeoutMs - (startedAt - begunAt)), controller);
         // Who comes a moment later is to find it here.
-        const kept = await keeper.keep(wish, loaded, begun, clock.monotonic() - startedAt);
-        if (kept) background.run(() => keeper.write(wish.key, kept, begun));
+        const kept = await keeper.keep(wish, loaded, grounds, clock.monotonic() - startedAt);
+        if (kept) background.run(() => keeper.write(wish.key, kept, grounds));
         else if (release) background.run(() => release(0));
         backoff.succeeded(wish.key);
         if (loaded.kind === 'not-found') return loaded;
@@ -136,7 +135,7 @@ export function createLoading<T>(options: LoadingOptions<T>): Loading<T> {
       counts.sparedLoads += 1;
       return undefined;
     }
-    return load(wish, sight.grounds, old.value, { timeoutMs: loadTimeoutMs, place, release });
+    return load(wish, await keeper.begin(sight.grounds), old.value, { timeoutMs: loadTimeoutMs, place, release });
   };
 
   const join = (name: string, wish: Wish<T>, grounds: Grounds): Promise<Answer<T>> => {
@@ -154,7 +153,8 @@ export function createLoading<T>(options: LoadingOptions<T>): Loading<T> {
   };
 
   return {
-    async miss(wish, grounds) {
+    async miss(wish, found) {
+      const grounds = await keeper.begin(found);
       if (!shares) return load(wish, grounds, undefined, { timeoutMs: loadTimeoutMs, signal: wish.signal });
       const name = flightName(wish.key, grounds);
       const first = await join(name, wish, grounds);
