@@ -8,6 +8,7 @@ import { memoryStore } from '../../lib/store/memory/memory-store.ts';
 import type { Store } from '../../lib/store/store.ts';
 import { manualClock } from '../../lib/testing/manual-clock.ts';
 import { arrival, cacheRig, heldLoader } from '../support/cache-rig.ts';
+import { heldStore } from '../support/held-store.ts';
 
 /** Two processes on one Redis; the first one's requests fail as often as it is told. */
 async function pair(options: Partial<CacheOptions<string>> = {}) {
@@ -110,6 +111,25 @@ describe('a load that ends late', () => {
     await cache.settled();
     expect(cache.stats()).toMatchObject({ outrunWrites: 1 });
     expect(await elsewhere().cache.get('k')).toEqual({ status: 'miss' });
+  });
+
+  it('is not handed to who asked after an end elsewhere, and later than l1.maxTtlMs', async () => {
+    const held = heldStore(memoryStore());
+    const { cache, clock, elsewhere } = cacheRig({ l1: { maxTtlMs: 5_000 } }, { store: held });
+    const loader = heldLoader();
+    await cache.set('warm', 'v');
+    const loading = cache.getOrFetch('k', loader.load);
+    await arrival(() => loader.contexts.length === 1);
+    await elsewhere().cache.delete('k');
+    clock.advance(5_001);
+    held.hold();
+    const read = cache.get('k');
+    await arrival(() => held.held > 0);
+    loader.answer('of before');
+    expect(await loading).toMatchObject({ value: 'of before' });
+    held.deliver();
+    expect(await read).toEqual({ status: 'miss' });
+    await cache.settled();
   });
 
   it('writes nothing under a stamp that was made anew since, because Redis had evicted that of an end', async () => {
