@@ -198,7 +198,7 @@ describe('counts', () => {
     const asked = store.sent.length;
     await things.get('a');
     await things.settled();
-    expect(store.sent.slice(asked).map(({ commands }) => commands.map(([name]) => name))).toEqual([['GET']]);
+    expect(store.sent.slice(asked).map(({ commands }) => commands.map(([name]) => name))).toEqual([['GET', 'HMGET']]);
     expect(told()).toEqual([]);
   });
 });
