@@ -6,7 +6,7 @@ import type { Instant } from '../clock.ts';
 import { isKvError, isUnavailable } from '../errors.ts';
 import type { Command } from '../store/store.ts';
 import type { CacheNames } from './cache-names.ts';
-import { type Entry, MAX_HEAD_LENGTH, NEGATIVE, readEntry, TOMBSTONE, writeEntry } from './entry.ts';
+import { type Entry, MAX_HEAD_LENGTH, NEGATIVE, readEntry, TOMBSTONE, tombstone, writeEntry } from './entry.ts';
 import { entryWrite, idOf, UNREADABLE_ID } from './entry-write.ts';
 import type { Packer } from './packer.ts';
 import type { Asked, Stamps } from './stamps.ts';
@@ -109,7 +109,8 @@ export function createCacheStore<T>(options: CacheStoreOptions<T>): CacheStore<T
       try {
         // Alone each can be one with the same question of another caller; together they leave in one request all the same.
         // That one may have been answered before something ended elsewhere: not for who wants to know at once.
-        const isShared = claimMs === undefined && trustMs > 0;
+        // A probe is one request: with two questions the second would be refused.
+        const isShared = claimMs === undefined && trustMs > 0 && kv.circuit.state().state === 'CLOSED';
         const results = isShared ? await eachAlone(commands, signal) : await kv.execute(commands, { signal });
         const [found, ...rest] = results;
         const claim = claimMs === undefined ? undefined : rest.pop();
@@ -152,12 +153,7 @@ export function createCacheStore<T>(options: CacheStoreOptions<T>): CacheStore<T
 
     async burial(key, forMs) {
       const name = await names.entry(key);
-      return () => {
-        const now = clock.now();
-        const stamp = { createdAt: now, freshUntil: now, costMs: 0, generation: '0', tags: [] };
-        const tombstone = writeEntry({ ...stamp, marks: TOMBSTONE, id: newEntryId(), wire: '' });
-        return ['SET', name, tombstone, 'PX', forMs];
-      };
+      return () => ['SET', name, writeEntry(tombstone(newEntryId(), clock.now())), 'PX', forMs];
     },
   };
 }

@@ -60,8 +60,9 @@ export function createCache<T>(options: CacheOptions<T>): Cache<T> {
   const journal = createJournal({ kv, maxNotices: MAX_NOTICES, onOverflow: () => invalidations.allLater() });
   // To read, to ask for stamps and to make them, each of which may take all of its time.
   const writeWithinMs = loadTimeoutMs + 5 * kv.requestTimeoutMs;
+  const buryMs = writeWithinMs + kv.requestTimeoutMs + BURY_SLACK_MS;
   const keeper = createKeeper({
-    ...{ kv, settings, store, memory, stamps, stampWriter, changes, packer, counts, writeWithinMs, partsOf },
+    ...{ kv, settings, store, memory, stamps, stampWriter, changes, packer, counts, writeWithinMs, buryMs, partsOf },
   });
   const reader = createReader({ clock, settings, store, memory, stamps, journal, changes, packer });
   const loading = createLoading({
@@ -72,7 +73,7 @@ export function createCache<T>(options: CacheOptions<T>): Cache<T> {
   });
   const invalidations = createInvalidations({
     ...{ kv, namespace, names, stamps, store, memory, changes, backoff, journal, counts, loading },
-    buryMs: writeWithinMs + kv.requestTimeoutMs + BURY_SLACK_MS,
+    buryMs,
     localOnly: settings.localOnly,
   });
   const fetching = createFetching({ kv, settings, reader, loading, backoff, counts });

@@ -22,6 +22,11 @@ export interface Entry extends EntryHead {
   readonly wire: string;
 }
 
+/** What a deletion leaves. */
+export function tombstone(id: string, now: number): Entry {
+  return { marks: TOMBSTONE, id, createdAt: now, freshUntil: now, costMs: 0, generation: '0', tags: [], wire: '' };
+}
+
 /** "There is no such thing." */
 export const NEGATIVE = 'n';
 /** Left by a deletion: who began to load before it finds it there, and writes nothing. */

@@ -8,7 +8,7 @@ import type { CacheSettings } from './cache-settings.ts';
 import type { CacheCounts } from './cache-stats.ts';
 import { isGateRefusal } from './load-gate.ts';
 import type { Answer, Loading, Wish } from './loading.ts';
-import type { Grounds, LookOptions, Reader, Sight, Sighted } from './reader.ts';
+import type { LookOptions, Reader, Sight, Sighted } from './reader.ts';
 
 /** Decides what a reader gets: what there is, or what is loaded now. */
 export interface Fetching<T> {
@@ -47,13 +47,13 @@ export function createFetching<T>(options: FetchingOptions<T>): Fetching<T> {
     answer.kind === 'not-found' ? { status: 'negative' } : { status: 'miss', value: answer.value };
 
   /** Loads while the caller waits, with something stale at hand. */
-  const loadOrStale = async (wish: Wish<T>, stale: Sighted<T>, grounds: Grounds): Promise<CacheFetch<T>> => {
+  const loadOrStale = async (wish: Wish<T>, stale: Sighted<T>, sight: Sight<T>): Promise<CacheFetch<T>> => {
     const { signal } = wish;
     const timeoutMs = settings.softTimeoutMs;
     const expired = () => new DeadlineError(timeoutMs, false);
     try {
       const answer = await withSignal(signal, (controller) =>
-        withDeadline({ clock, timeoutMs, controller, expired }, () => loading.refresh(wish, stale, grounds)),
+        withDeadline({ clock, timeoutMs, controller, expired }, () => loading.refresh(wish, stale, sight)),
       );
       if (answer) counts.misses += 1;
       return answer ? answered(answer) : hit(stale);
@@ -100,7 +100,7 @@ export function createFetching<T>(options: FetchingOptions<T>): Fetching<T> {
       const sight = await reader.look(wish.key, wish);
       const { found, awayMs } = sight;
       if (!found) return miss(wish, sight);
-      return use(wish, found, awayMs !== undefined) ?? loadOrStale(wish, found, sight.grounds);
+      return use(wish, found, awayMs !== undefined) ?? loadOrStale(wish, found, sight);
     },
   };
 }

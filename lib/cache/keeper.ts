@@ -5,12 +5,12 @@ import { type CacheSettings, checkTagCount, checkTtl } from './cache-settings.ts
 import type { CacheCounts } from './cache-stats.ts';
 import { type CacheStore, newEntryId } from './cache-store.ts';
 import type { Changes } from './changes.ts';
-import { type EntryHead, NEGATIVE } from './entry.ts';
+import { type EntryHead, NEGATIVE, tombstone } from './entry.ts';
 import type { Loaded } from './loaded.ts';
 import type { MemoryTier } from './memory-tier.ts';
 import type { Packed, Packer } from './packer.ts';
 import type { Grounds } from './reader.ts';
-import type { StampWriter } from './stamp-writer.ts';
+import type { Stamped, StampWriter } from './stamp-writer.ts';
 import type { Stamps } from './stamps.ts';
 
 /** What was loaded, as it is to be written. */
@@ -34,10 +34,16 @@ export interface Keepable {
 export interface Keeper<T> {
   /** The grounds for a load that begins now. No request, but for the first load of a cache that has no stamp yet. */
   begin(grounds: Grounds): Promise<Grounds>;
-  /** In this process. Answers what Redis is to have; `undefined` for nothing. */
-  keep(wish: Keepable, loaded: Loaded<T>, grounds: Grounds, costMs: number): Promise<Kept | undefined>;
-  /** In Redis. One request; two where a stamp has to be made first. Redis away: dropped and counted. */
-  write(key: string, kept: Kept, grounds: Grounds): Promise<void>;
+  /**
+   * In this process. Answers what Redis is to have: `undefined` for nothing new, `'gone'` where what it has is known to be
+   * no more, and there is nothing to put in its place.
+   */
+  keep(wish: Keepable, loaded: Loaded<T>, grounds: Grounds, costMs: number): Promise<Kept | 'gone' | undefined>;
+  /**
+   * In Redis. One request; two where a stamp has to be made first. Redis away: dropped and counted. Answers whether there
+   * was a request, which ends the claim too.
+   */
+  write(key: string, kept: Kept | 'gone', grounds: Grounds): Promise<boolean>;
   /** A head for a value of now, and for how long it is to be in Redis. */
   head(
     marks: string,
@@ -58,11 +64,14 @@ export interface KeeperOptions<T> {
   readonly counts: CacheCounts;
   /** How long after its grounds were asked for a value may be written. */
   readonly writeWithinMs: number;
+  /** How long those are kept away who began to load before a deletion. */
+  readonly buryMs: number;
   readonly partsOf: (tags: readonly string[]) => Promise<readonly string[]>;
 }
 
 export function createKeeper<T>(options: KeeperOptions<T>): Keeper<T> {
-  const { kv, settings, store, memory, stamps, stampWriter, changes, packer, counts, writeWithinMs, partsOf } = options;
+  const { kv, settings, store, memory, stamps, stampWriter, changes, packer, counts, partsOf } = options;
+  const { writeWithinMs, buryMs } = options;
   const { swrMs, staleIfErrorMs, negativeTtlMs, jitter, random, localOnly } = settings;
 
   const headOf: Keeper<T>['head'] = (marks, ttlMs, costMs) => {
@@ -77,16 +86,16 @@ export function createKeeper<T>(options: KeeperOptions<T>): Keeper<T> {
 
   const keptOf = async (
     { parts, ttlMs }: Keepable,
-    loaded: Loaded<T>,
+    loaded: Exclude<Loaded<T>, { kind: 'skip' }>,
     { stamped }: Grounds,
     costMs: number,
-  ): Promise<Kept | undefined> => {
-    if (loaded.kind === 'skip' || (loaded.kind === 'not-found' && negativeTtlMs === 0)) return undefined;
+  ): Promise<Kept | 'gone'> => {
+    if (loaded.kind === 'not-found' && negativeTtlMs === 0) return 'gone';
     const isValue = loaded.kind === 'value';
     const packed = isValue ? await packer.pack(loaded.value) : undefined;
     if (isValue && !packed) {
       counts.unstorable += 1;
-      return undefined;
+      return 'gone';
     }
     const freshMs = isValue ? checkTtl(loaded.ttlMs ?? ttlMs) : negativeTtlMs;
     const { head, lifeMs } = headOf(packed?.marks ?? NEGATIVE, freshMs, costMs);
@@ -105,6 +114,14 @@ export function createKeeper<T>(options: KeeperOptions<T>): Keeper<T> {
   /** Whether it stands here as it was kept. */
   const isHere = (key: string, { head }: Kept): boolean => memory.get(key)?.head.id === head.id;
 
+  /** New stamps may have been made for it: under those it stands from now on. */
+  const keepUnder = (key: string, kept: Kept, stamped: Stamped, grounds: Grounds): void => {
+    if (!isHere(key, kept) && kept.lateParts.length === 0) return;
+    if (changes.isSince(key, grounds.moment)) return;
+    const { head, packed } = kept;
+    memory.set(key, { head: { ...head, ...stamped }, text: packed?.text, verifiedAt: grounds.verifiedAt });
+  };
+
   return {
     head: headOf,
     async begin(grounds) {
@@ -119,9 +136,14 @@ export function createKeeper<T>(options: KeeperOptions<T>): Keeper<T> {
       }
     },
     async keep(wish, loaded, grounds, costMs) {
+      if (loaded.kind === 'skip') return undefined;
       const kept = await keptOf(wish, loaded, grounds, costMs);
       const { key } = wish;
-      if (!kept || changes.isSince(key, grounds.moment)) return undefined;
+      if (changes.isSince(key, grounds.moment)) return undefined;
+      if (kept === 'gone') {
+        memory.delete(key);
+        return grounds.id === '' || localOnly ? undefined : kept;
+      }
       // Over already: in Redis it would only keep away who loaded later.
       if (!stamps.stands(kept.head, grounds.verifiedAt)) return undefined;
       // Which tags it has was not known when those were ended that have been ended meanwhile.
@@ -131,30 +153,33 @@ export function createKeeper<T>(options: KeeperOptions<T>): Keeper<T> {
       return localOnly ? undefined : kept;
     },
     async write(key, kept, grounds) {
-      const { head, packed, lifeMs, lateParts } = kept;
-      const stamped = grounds.basis && (await stampWriter.stampsFor(grounds.basis, lateParts));
+      const isGone = kept === 'gone';
+      const stamped = isGone ? NOTHING : grounds.basis && (await stampWriter.stampsFor(grounds.basis, kept.lateParts));
       if (!stamped) {
         counts[grounds.basis ? 'outrunWrites' : 'droppedWrites'] += 1;
-        return;
+        return false;
       }
       // Who deletes keeps loads away for so long, and no longer: a process may have been suspended since.
       if (elapsedSince(grounds.verifiedAt, kv.clock) > writeWithinMs) {
         counts.outrunWrites += 1;
-        return;
+        return false;
       }
-      const written = { ...head, ...stamped };
-      // New stamps may have been made for it: under those it stands from now on.
-      if ((isHere(key, kept) || lateParts.length > 0) && !changes.isSince(key, grounds.moment)) {
-        memory.set(key, { head: written, text: packed?.text, verifiedAt: grounds.verifiedAt });
-      }
+      const entry = isGone
+        ? tombstone(newEntryId(), kv.clock.now())
+        : { ...kept.head, ...stamped, wire: kept.packed?.wire ?? '' };
+      if (!isGone) keepUnder(key, kept, stamped, grounds);
       try {
-        const isWritten = await store.replace(key, { ...written, wire: packed?.wire ?? '' }, grounds.id, lifeMs);
+        const isWritten = await store.replace(key, entry, grounds.id, isGone ? buryMs : kept.lifeMs);
         counts[isWritten ? 'writes' : 'outrunWrites'] += 1;
-        if (!isWritten && isHere(key, kept)) memory.delete(key);
+        if (!isGone && !isWritten && isHere(key, kept)) memory.delete(key);
       } catch (error) {
         if (!isKvError(error)) throw error;
         counts.droppedWrites += 1;
       }
+      return true;
     },
   };
 }
+
+/** A tombstone stands under no stamp. */
+const NOTHING: Stamped = { generation: '', tags: [] };

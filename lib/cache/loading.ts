@@ -12,7 +12,7 @@ import type { EntryHead } from './entry.ts';
 import type { Keepable, Keeper } from './keeper.ts';
 import type { LoadGate } from './load-gate.ts';
 import { type Loaded, readLoaded } from './loaded.ts';
-import type { Claim, Grounds, LookOptions, Reader, Sighted } from './reader.ts';
+import type { Claim, Grounds, LookOptions, Reader, Sight, Sighted } from './reader.ts';
 
 /** What a caller wants to have loaded. */
 export interface Wish<T> extends LookOptions, Keepable {
@@ -32,9 +32,9 @@ export interface Loading<T> {
   miss(wish: Wish<T>, grounds: Grounds): Promise<Answer<T>>;
   /**
    * Loads again what is old, in the background, unless another process has, or does. Answers what was loaded here,
-   * `undefined` for nothing. Without `grounds` for who does not wait for it.
+   * `undefined` for nothing. Without a `sight` for who does not wait for it.
    */
-  refresh(wish: Wish<T>, old: Sighted<T>, grounds?: Grounds): Promise<Answer<T> | undefined>;
+  refresh(wish: Wish<T>, old: Sighted<T>, sight?: Sight<T>): Promise<Answer<T> | undefined>;
   /** Nobody joins a load of `key` any more that is under way now. */
   forget(key: string): void;
   forgetAll(): void;
@@ -104,8 +104,10 @@ export function createLoading<T>(options: LoadingOptions<T>): Loading<T> {
         const loaded = await call(wish, stale, Math.max(1, timeoutMs - (startedAt - begunAt)), controller);
         // Who comes a moment later is to find it here.
         const kept = await keeper.keep(wish, loaded, grounds, clock.monotonic() - startedAt);
-        if (kept) background.run(() => keeper.write(wish.key, kept, grounds));
-        else if (release) background.run(() => release(0));
+        background.run(async () => {
+          const isSent = kept !== undefined && (await keeper.write(wish.key, kept, grounds));
+          if (!isSent) await release?.(0);
+        });
         backoff.succeeded(wish.key);
         if (loaded.kind === 'not-found') return loaded;
         const isLate = loaded.kind === 'value' && loaded.tags !== undefined;
@@ -121,8 +123,12 @@ export function createLoading<T>(options: LoadingOptions<T>): Loading<T> {
       }
     });
 
-  const again = async (wish: Wish<T>, old: Sighted<T>): Promise<Answer<T> | undefined> => {
-    const { sight, isClaimed, release } = await reader.claim(wish.key, { parts: wish.parts }, claimMs);
+  const again = async (wish: Wish<T>, old: Sighted<T>, seen: Sight<T> | undefined): Promise<Answer<T> | undefined> => {
+    // Who has just found that Redis does not answer does not ask it again while a caller waits.
+    const isAway = seen?.awayMs !== undefined;
+    const alone = isAway ? { sight: seen, isClaimed: true, release: undefined } : undefined;
+    const claim = alone ?? (await reader.claim(wish.key, { parts: wish.parts }, claimMs));
+    const { sight, isClaimed, release } = claim;
     const newer = newerThan(old.head, sight.found);
     const place = isClaimed && !newer ? gate.tryEnter() : undefined;
     if (release && !place) background.run(() => release(0));
@@ -161,13 +167,14 @@ export function createLoading<T>(options: LoadingOptions<T>): Loading<T> {
       if (!isTooOld(first, grounds)) return first;
       return join(`${name} ${grounds.unrest}`, wish, grounds);
     },
-    refresh(wish, old, grounds) {
+    refresh(wish, old, sight) {
       const under = shares ? refreshes.get(wish.key) : undefined;
+      const grounds = sight?.grounds;
       const name = grounds && flightName(wish.key, grounds);
       if (under && (name === undefined || name === under.name)) {
         return under.answer.then((answer) => (answer && grounds && isTooOld(answer, grounds) ? undefined : answer));
       }
-      const answer = again(wish, old).finally(() => {
+      const answer = again(wish, old, sight).finally(() => {
         if (refreshes.get(wish.key)?.answer === answer) refreshes.delete(wish.key);
       });
       refreshes.set(wish.key, { name, answer });

@@ -1,5 +1,6 @@
 import type { Result } from '../client/call.ts';
 import type { KvClient } from '../client/kv-client.ts';
+import { createLru } from '../client/lru.ts';
 import { isKvError } from '../errors.ts';
 import type { Command } from '../store/store.ts';
 import { type CacheNames, namespacesName } from './cache-names.ts';
@@ -33,6 +34,8 @@ export interface StampWriterOptions {
 /** For how long a tag is remembered. Where one is lost earlier than an entry under it, that is a miss. */
 export const TAG_LIFE_MS = 2_592_000_000;
 
+const MAX_TAGS_MADE = 10_000;
+
 export function createStampWriter({ kv, namespace, names, stamps }: StampWriterOptions): StampWriter {
   const wholeQuery = (): Command => ['HMGET', names.stamps, 'generation', 'disturbance'];
 
@@ -52,6 +55,15 @@ export function createStampWriter({ kv, namespace, names, stamps }: StampWriterO
     return { results: results.slice(0, first.length), whole: wholeFrom(results[first.length]) };
   };
 
+  /** Stamps of tags that were made here, and under which state of the cache. */
+  const madeHere = createLru<Whole & { readonly stamp: string }>(MAX_TAGS_MADE);
+
+  /** Loads of the same turn need the same stamp: it does for all who began under the state that it was made in. */
+  const siblingsStamp = (part: string, basis: Basis): string | undefined => {
+    const made = madeHere.get(part);
+    return made && isAsBefore(basis, made) ? made.stamp : undefined;
+  };
+
   const isAsBefore = ({ generation, disturbance }: Basis, whole: Whole): boolean =>
     generation !== null && generation === whole.generation && disturbance === whole.disturbance;
 
@@ -60,20 +72,29 @@ export function createStampWriter({ kv, namespace, names, stamps }: StampWriterO
     const { generation, tags } = basis;
     if (generation === null) return undefined;
     const missing = tags.filter(([, stamp]) => stamp === null).map(([part]) => ({ part, stamp: newStamp() }));
-    const made = new Map(missing.map(({ part, stamp }) => [part, stamp]));
-    const stamped = {
+    const made = new Map<string, string>();
+    const stampedWith = (): Stamped => ({
       generation,
       tags: tags.map(([part, stamp]) => [part, stamp ?? made.get(part) ?? NO_STAMP] as const),
-    };
-    if (missing.length === 0) return stamped;
+    });
+    if (missing.length === 0) return stampedWith();
     const askedAt = stamps.asking();
     const { results, whole } = await askInTurn(
       missing.map(({ part, stamp }) => ['SET', names.tag(part), stamp, 'NX', 'PX', TAG_LIFE_MS]),
     );
     // One that was made by an invalidation may have been evicted since: what it said of the cache tells.
-    if (results.some((result) => result !== 'OK') || !isAsBefore(basis, whole)) return undefined;
-    for (const { part, stamp } of missing) stamps.made(part, stamp, askedAt);
-    return stamped;
+    if (!isAsBefore(basis, whole)) return undefined;
+    for (const [index, { part, stamp }] of missing.entries()) {
+      const isMade = results[index] === 'OK';
+      const used = isMade ? stamp : siblingsStamp(part, basis);
+      if (used === undefined) return undefined;
+      made.set(part, used);
+      if (isMade) {
+        madeHere.set(part, { ...whole, stamp });
+        stamps.made(part, stamp, askedAt);
+      }
+    }
+    return stampedWith();
   };
 
   return {
