@@ -1,6 +1,6 @@
 import type { Quota } from '../client/quota.ts';
 import { defineScript, type Script } from '../client/script.ts';
-import { LOOKUP_ARGS, LOOKUP_LUA, lookup, lookupKeyCount } from '../keys/lookup.ts';
+import { LOOKUP_ARGS, LOOKUP_LUA, lookup, lookupKeyCount, takeBack } from '../keys/lookup.ts';
 import type { ApiKey } from '../keys/record.ts';
 import { USAGE_TTL_MS } from '../keys/usage.ts';
 import type { AccountRule } from '../limit/account.ts';
@@ -11,7 +11,8 @@ import type { ScriptContext } from '../store/script-twins.ts';
 /**
  * Who is it, and may they: the key lookup and the charge of every policy in one atomic script, so in one request. A
  * key's own plan is known only after its lookup; the record carries it in a form that the script reads, so that it
- * counts from the first request on. Policies of the key are charged only when the key is valid.
+ * counts from the first request on. Policies of the key are charged only when the key is valid. A key that is not going to
+ * be looked for elsewhere, because a limit refuses its request, was no miss.
  *
  * KEYS: those of the lookup; where uses are counted the counter of the day for each digest; then one for each policy.
  *
@@ -65,6 +66,7 @@ for i = first, #KEYS do
   end
 end
 local charged = charge(now, 'take', cost, cost, '', keys, rules)
+if status == 'ask' and charged[1] ~= 1 and string.find(text, '^1') then take_back() end
 if counter and charged[1] == 1 and ARGV[11] ~= '0' then
   if redis.call('INCR', counter) == 1 then redis.call('PEXPIRE', counter, '${USAGE_TTL_MS}') end
   used = used + 1
@@ -96,6 +98,7 @@ return {status, text or '', charged, used or -1}
       rules.push(plan ? withNumbers(rule, plan) : rule);
     });
     const answer = charge(redis, now, { mode: 'take', cost, need: cost, id: '' }, charged, rules);
+    if (status === 'ask' && answer[0] !== 1 && text.startsWith('1')) takeBack(redis, keys, args);
     if (counter !== undefined && used >= 0 && answer[0] === 1 && counting !== '0') {
       if (redis.call('INCR', counter) === 1) redis.call('PEXPIRE', counter, USAGE_TTL_MS);
       used += 1;

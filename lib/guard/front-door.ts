@@ -127,7 +127,12 @@ export function createFrontDoor({ kv, verifier, limiter, usage, budgetMs }: Fron
       return { validation, limits, isCounted: false, reason };
     };
     const isReachable = first.reason === undefined || localOnly;
-    if (!fill || !isReachable || endsAt - clock.monotonic() < 1) return chargeRest(first.reason ?? notAsked());
+    if (!fill || !isReachable) return chargeRest(first.reason ?? notAsked());
+    if (endsAt - clock.monotonic() < 1) {
+      // Nobody waits for Redis to hear of it; but that it was no miss it has to hear.
+      send({ question, fill, endsAt: Number.POSITIVE_INFINITY, counting: 'none' }, []).catch(() => undefined);
+      return chargeRest(notAsked());
+    }
     try {
       const second = await reach({ ...asking, fill }, rest);
       // Redis knows better where the key has been revoked meanwhile.

@@ -87,8 +87,7 @@ export function createConsult<Config>(
     // The look was under way before Redis said that it has nothing.
     const earlierMs = Math.max(0, here.monotonic - askedAt.monotonic, here.wall - askedAt.wall);
     const endsAt = redisMs - earlierMs + entryTtlMs;
-    const isEnding = record.status === 'active' && record.expiresAt !== null;
-    const keyEndsAt = isEnding ? record.expiresAt : null;
+    const keyEndsAt = record.status === 'active' ? record.expiresAt : null;
     return { text, place: isMiss ? -place : place, endsAt: Math.floor(Math.min(endsAt, keyEndsAt ?? endsAt)) };
   };
 
@@ -111,7 +110,7 @@ export function createConsult<Config>(
       const validation = remember(question, record, found.askedAt);
       return { validation, fill: saidAt && fillOf(record, found, saidAt, missed === 'store') };
     } catch (error) {
-      if (signal?.aborted && error === signal.reason) throw error;
+      signal?.throwIfAborted();
       if (isKvError(error) && error.code === 'COMMAND') unreadable(error.replyCode);
       // Where too many are looked up at once the source is there: it is a flood, not an outage.
       const isFlood = isKvError(error) && error.code === 'STORE' && error.kind === 'local';

@@ -52,17 +52,19 @@ export const SEEN_MS: number = 2_592_000_000;
  *    fills nothing, and where that clock was set back none outlives an entry.
  *
  * Answers a status and a text. The text is the record for `active` and `revoked`; the ms to wait for `locked` and `busy`;
- * for `ask` 1 or 0, whether it was counted as a miss, a colon, and the time here in ms. For `active` also the record as a
- * table, and the place of the digest that it was found by.
+ * for `ask` 0 for a key that has been found before, 1 for one that was counted as a miss, 2 where nothing is counted, then a
+ * colon, and the time here in ms. For `active` also the record as a table, and the place of the digest that it was found by.
  */
 export const LOOKUP_LUA: string = `${MISSES_LUA}
+local function take_back()
+  if ARGV[7] ~= '' then forgive_miss(KEYS[2]) end
+  if ARGV[8] ~= '' then refund_budget(KEYS[3]) end
+end
 local function fill(text, place, left_ms)
   local at = 2 * math.abs(place)
   if text ~= '' and left_ms >= 1 then redis.call('SET', KEYS[at + 2], text, 'NX', 'PX', string.format('%.0f', left_ms)) end
   if text ~= '' then redis.call('SET', KEYS[at + 3], '1', 'PX', '${SEEN_MS}') end
-  if place > 0 then return end
-  if ARGV[7] ~= '' then forgive_miss(KEYS[2]) end
-  if ARGV[8] ~= '' then refund_budget(KEYS[3]) end
+  if place < 0 then take_back() end
 end
 local function missing(now_ms, count)
   local elsewhere = ARGV[2] == 'source'
@@ -77,8 +79,8 @@ local function missing(now_ms, count)
   local wait = elsewhere and ARGV[8] ~= '' and over_budget(KEYS[3], ARGV[8]) or 0
   if wait > 0 then return 'busy', string.format('%.0f', wait) end
   if ARGV[7] ~= '' then count_miss(KEYS[2], ARGV[7], now_ms) end
-  if elsewhere then return 'ask', string.format('1:%.0f', now_ms) end
-  return 'absent'
+  if not elsewhere then return 'absent' end
+  return 'ask', string.format('%.0f:%.0f', (ARGV[7] ~= '' or ARGV[8] ~= '') and 1 or 2, now_ms)
 end
 local function lookup(now_ms)
   local count, ttl_ms = tonumber(ARGV[3]), tonumber(ARGV[4])
@@ -186,7 +188,7 @@ export function lookup(redis: ScriptContext, keys: readonly string[], args: read
 function fill(
   redis: ScriptContext,
   keys: readonly string[],
-  [, , , , , , clientRule, budgetRule]: readonly string[],
+  args: readonly string[],
   text: string,
   place: number,
   leftMs: number,
@@ -195,8 +197,13 @@ function fill(
   const [entryKey = '', seenKey = ''] = keys.slice(at, at + 2);
   if (text !== '' && leftMs >= 1) redis.call('SET', entryKey, text, 'NX', 'PX', leftMs);
   if (text !== '') redis.call('SET', seenKey, '1', 'PX', SEEN_MS);
-  if (place > 0) return;
+  if (place < 0) takeBack(redis, keys, args);
+}
+
+/** The twin of `take_back` in {@link LOOKUP_LUA}: what was counted as a miss was none. */
+export function takeBack(redis: ScriptContext, keys: readonly string[], args: readonly string[]): void {
   const [, misses = '', budget = ''] = keys;
+  const [, , , , , , clientRule, budgetRule] = args;
   if (clientRule !== '') forgiveMiss(redis, misses);
   if (budgetRule !== '') refundBudget(redis, budget);
 }
@@ -220,7 +227,8 @@ function missing(
   const waitMs = elsewhere && budgetRule !== '' ? overBudget(redis, budget, budgetRule) : 0;
   if (waitMs > 0) return nothing('busy', String(waitMs));
   if (clientRule !== '') recordMiss(redis, misses, clientRule, nowMs);
-  return elsewhere ? nothing('ask', `1:${nowMs}`) : nothing('absent');
+  if (!elsewhere) return nothing('absent');
+  return nothing('ask', `${clientRule === '' && budgetRule === '' ? 2 : 1}:${nowMs}`);
 }
 
 function nothing(status: LookupStatus, text = ''): Lookup {

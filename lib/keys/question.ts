@@ -19,10 +19,11 @@ export async function questionOf(digests: Question['digests'], client: string | 
   return { digests, client: client ? await boundPart(client) : undefined };
 }
 
-/** Redis has nothing on it: the source has to be asked. `missed` when that was counted as a miss, in Redis or here. */
+/** Redis has nothing on it: the source has to be asked. */
 export interface Ask {
   readonly status: 'ASK';
-  readonly missed: 'store' | 'here' | undefined;
+  /** Where looking for it was counted as a miss; `undefined` for a key that has been found before. */
+  readonly missed: 'store' | 'here' | 'nowhere' | undefined;
   /** When Redis said so, by its clock and by ours; `undefined` when it did not. */
   readonly saidAt: { readonly redisMs: number; readonly here: Instant } | undefined;
 }

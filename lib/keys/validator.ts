@@ -57,15 +57,14 @@ export function createValidator<Config>(options: ValidatorOptions<Config>): Vali
     const question = await questionOf(await toDigest.all(key), client);
     const recent = verifier.recent(question);
     if (recent) return recent;
-    let away = false;
-    const finding = await askRedis(question, call()).catch((error: unknown) => {
-      away = true;
-      return verifier.without(question, error);
-    });
+    const finding = await askRedis(question, call()).catch((error: unknown) => verifier.without(question, error));
     if (finding.status !== 'ASK') return finding;
     const { validation, fill } = await verifier.consult(question, finding, endsAt - kv.clock.monotonic(), signal);
-    if (!fill || away || endsAt - kv.clock.monotonic() < 1) return validation;
-    const settled = await askRedis(question, call(), fill).catch(() => validation);
+    if (!fill) return validation;
+    // Where no time is left nobody waits for Redis to hear of it; but that it was no miss it has to hear.
+    const isLate = endsAt - kv.clock.monotonic() < 1;
+    const settling = askRedis(question, isLate ? {} : call(), fill).catch(() => validation);
+    const settled = isLate ? validation : await settling;
     return settled.status === 'ASK' ? validation : settled;
   };
 }

@@ -136,5 +136,5 @@ export function createVerifier<Config>(options: VerifierOptions<Config>): Verifi
 function asked(text: Value | undefined, here: Instant): Ask {
   const [missed, redisMs] = String(text).split(':').map(Number);
   const saidAt = redisMs ? { redisMs, here } : undefined;
-  return { status: 'ASK', missed: missed === 1 ? 'store' : undefined, saidAt };
+  return { status: 'ASK', missed: missed === 1 ? 'store' : missed === 2 ? 'nowhere' : undefined, saidAt };
 }
