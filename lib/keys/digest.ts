@@ -40,15 +40,10 @@ export function createDigester(pepper: Pepper | Peppers | undefined): Digester {
   const peppers: Peppers = pepper === undefined ? [] : 'kid' in pepper ? [pepper] : pepper;
   if (peppers.length > MAX_PEPPERS) throw new ConfigError('pepper', `must be at most ${MAX_PEPPERS}`);
   const [first = plain, ...others] = peppers.map((one) => (one === 'plain' ? plain : peppered(one)));
-  const kids = peppers.map((one) => (one === 'plain' ? one : one.kid));
+  const kids = peppers.map((one) => (one === 'plain' ? NO_PEPPER : one.kid));
   if (new Set(kids).size < kids.length) throw new ConfigError('pepper.kid', 'must name one pepper only');
-  const all =
-    others.length === 0
-      ? async (key: string): Promise<readonly [KeyDigest]> => [await first(key)]
-      : async (key: string): Promise<readonly [KeyDigest, ...KeyDigest[]]> => {
-          const [current, ...older] = await Promise.all([first(key), ...others.map((one) => one(key))]);
-          return [current, ...older];
-        };
+  const all = (key: string): Promise<readonly [KeyDigest, ...KeyDigest[]]> =>
+    Promise.all([first(key), ...others.map((one) => one(key))]);
   return Object.assign((key: string) => first(key), { all });
 }
 

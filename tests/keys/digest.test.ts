@@ -23,14 +23,23 @@ describe('the digest of a key', () => {
     expect(new Set(digests.map(({ digest }) => digest)).size).toBe(2);
   });
 
+  const KID = 'pepper.kid must be 1 to 16 letters and digits, and not "plain"';
+  const SHORT = 'x'.repeat(15);
+
   it.each([
-    ['pepper.kid', { kid: '', secret: SECRET }],
-    ['pepper.kid', { kid: 'plain', secret: SECRET }],
-    ['pepper.kid', { kid: 'a:b', secret: SECRET }],
-    ['pepper.kid', { kid: 'x'.repeat(17), secret: SECRET }],
-    ['pepper.secret', { kid: 'k1', secret: 'too short' }],
-  ])('is refused for want of a good %s, which is named and not shown', (setting, pepper) => {
-    expect(() => createDigester(pepper)).toThrow(expect.objectContaining({ code: 'CONFIG', setting }));
-    expect(() => createDigester(pepper)).not.toThrow(SECRET);
+    [KID, { kid: '', secret: SECRET }],
+    [KID, { kid: 'plain', secret: SECRET }],
+    [KID, { kid: 'a:b', secret: SECRET }],
+    [KID, { kid: 'x'.repeat(17), secret: SECRET }],
+    ['pepper.secret must have at least 16 characters', { kid: 'k1', secret: SHORT }],
+  ])('is refused with words that name the setting and do not show it: %s', (message, pepper) => {
+    const [setting] = message.split(' ');
+    expect(() => createDigester(pepper)).toThrow(expect.objectContaining({ code: 'CONFIG', setting, message }));
+  });
+
+  it('is made under a pepper at its bounds', async () => {
+    for (const kid of ['k', 'K'.repeat(16)]) {
+      expect(await createDigester({ kid, secret: `${SHORT}x` })(KEY)).toMatchObject({ kid });
+    }
   });
 });

@@ -170,6 +170,17 @@ describe('the lookup of a key', () => {
     ]);
   });
 
+  it('says of a key that it does not know whether looking for it is counted at all', async () => {
+    const [client, budget] = ['9:60000:1000:4000', '9:60000'];
+    const none = { client: '', budget: '' };
+    expect(
+      await statuses([
+        ...[asked({ client, budget }), asked({ ...none, client }), asked({ ...none, budget })],
+        ...[asked(none), asked({ ...none, write: ['r1', '1'] })],
+      ]),
+    ).toEqual(['1', '1', '1', '2', '0'].map((counted) => ['ask', counted]));
+  });
+
   it('counts misses where keys are on record here too, and says so only of keys that are not', async () => {
     const here = { mode: 'record', write: ['apikey:sentinel', '1'] } as const;
     const replies = await statuses([

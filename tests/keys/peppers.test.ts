@@ -1,5 +1,4 @@
 import { describe, expect, it } from 'vitest';
-import { ConfigError } from '../../lib/errors.ts';
 import { createDigester, type Peppers } from '../../lib/keys/digest.ts';
 import { eventually } from '../support/eventually.ts';
 import { keyWorld, PEPPER, type SourceKind } from '../support/key-world.ts';
@@ -17,13 +16,22 @@ describe('a digest', () => {
     expect(new Set(all.map((one) => one.digest)).size).toBe(3);
   });
 
-  it.each<[string, Peppers]>([
-    ['twice the same kid', [PEPPER, PEPPER]],
-    ['plain twice', ['plain', 'plain']],
-    ['more than four', [1, 2, 3, 4, 5].map((n) => ({ kid: `k${n}`, secret: PEPPER.secret }))],
-    ['a short secret', [PEPPER, { kid: 'k3', secret: 'short' }]],
-  ])('is made under no list with %s', (_, peppers) => {
-    expect(() => createDigester(peppers)).toThrow(ConfigError);
+  const peppers = (count: number) =>
+    Array.from({ length: count }, (_, index) => ({ kid: `k${index}`, secret: PEPPER.secret }));
+  const TWICE = 'pepper.kid must name one pepper only';
+
+  it.each<[string, Peppers, string]>([
+    ['twice the same kid', [PEPPER, { ...NEW, kid: PEPPER.kid }], TWICE],
+    ['plain twice', ['plain', 'plain'], TWICE],
+    ['more than four', peppers(5), 'pepper must be at most 4'],
+    ['a short secret', [PEPPER, { kid: 'k3', secret: 'short' }], 'pepper.secret must have at least 16 characters'],
+  ])('is made under no list with %s', (_, list, message) => {
+    const [setting] = message.split(' ');
+    expect(() => createDigester(list)).toThrow(expect.objectContaining({ code: 'CONFIG', setting, message }));
+  });
+
+  it('is made under a list of one and of four', async () => {
+    for (const count of [1, 4]) expect(await createDigester(peppers(count)).all('x')).toHaveLength(count);
   });
 });
 

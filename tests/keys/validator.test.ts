@@ -131,19 +131,16 @@ describe('what the source has said', () => {
 
 it.each<{ reply: Reply }>(
   [null, 'OK', 5, [], [null], ['', ''], ['forgiven', ''], ['ask', '1:5']].map((reply) => ({ reply })),
-)(
-  'a Redis that answers a lookup so says nothing of the key, and that is told: %j',
-  async ({ reply }) => {
-    const store: Store = {
-      kind: 'redis',
-      execute: async (commands) => commands.map(() => reply),
-      close: async () => undefined,
-    };
-    const events: unknown[] = [];
-    const kv = createKv({ store, onEvent: (event) => events.push(event) });
-    const keys = createApiKeys({ kv });
-    expect(await keys.validate(keys.format.generate())).toEqual(AWAY);
-    const problem = 'record of another kind or version';
-    expect(events).toEqual([expect.objectContaining({ type: 'unreadable', feature: 'keys', problem })]);
-  },
-);
+)('a Redis that answers a lookup so says nothing of the key, and that is told: %j', async ({ reply }) => {
+  const store: Store = {
+    kind: 'redis',
+    execute: async (commands) => commands.map(() => reply),
+    close: async () => undefined,
+  };
+  const events: unknown[] = [];
+  const kv = createKv({ store, onEvent: (event) => events.push(event) });
+  const keys = createApiKeys({ kv });
+  expect(await keys.validate(keys.format.generate())).toEqual(AWAY);
+  const problem = 'record of another kind or version';
+  expect(events).toEqual([expect.objectContaining({ type: 'unreadable', feature: 'keys', problem })]);
+});

@@ -6,6 +6,7 @@ import type { BreakwaterEvent } from '../../lib/events.ts';
 import { type ApiKeysOptions, createApiKeys } from '../../lib/keys/api-keys.ts';
 import { memoryStore } from '../../lib/store/memory/memory-store.ts';
 import { manualClock } from '../../lib/testing/manual-clock.ts';
+import { keyWorld } from '../support/key-world.ts';
 import { watchedStore } from '../support/watched-store.ts';
 
 function verifier(options: Partial<ApiKeysOptions> = {}) {
@@ -84,6 +85,10 @@ describe('validating a key', () => {
     }
     const { events, store, keys, elsewhere } = verifier();
     const { key } = await elsewhere.create({ owner: 'a' });
+    store.takeAway();
+    expect(await keys.validate(key)).toEqual(UNAVAILABLE);
+    expect(events).toEqual([]);
+    store.giveBack();
     await store.execute([['FLUSHALL']]);
     expect(await keys.validate(key)).toEqual(UNAVAILABLE);
     expect(events).toEqual([expect.objectContaining({ type: 'keys-lost' })]);
@@ -165,7 +170,8 @@ describe('validating a key', () => {
     const key = keys.format.generate();
     await store.execute([['SET', await recordOf(key), text]]);
     expect(await keys.validate(key)).toEqual(UNAVAILABLE);
-    expect(events).toEqual([expect.objectContaining({ type: 'unreadable', feature: 'keys' })]);
+    const problem = 'record of another kind or version';
+    expect(events).toEqual([expect.objectContaining({ type: 'unreadable', feature: 'keys', problem })]);
   });
 
   it('answers that nobody can say where something else stands in its place', async () => {
@@ -187,5 +193,100 @@ describe('validating a key', () => {
     const { key } = await elsewhere.create({ owner: 'a' });
     const reason = new Error('the client left');
     await expect(keys.validate(key, { signal: AbortSignal.abort(reason) })).rejects.toBe(reason);
+  });
+});
+
+describe('what a process has seen of keys', () => {
+  it.each(['valid', 'revoked', 'unknown'])(
+    'with one that is %s: that Redis has keys, and none begins anew',
+    async (what) => {
+      const { store, keys, elsewhere } = verifier();
+      const { key } = await elsewhere.create({ owner: 'a' });
+      if (what === 'revoked') await elsewhere.revoke(key);
+      await keys.validate(what === 'unknown' ? keys.format.generate() : key);
+      await store.execute([['FLUSHALL']]);
+      await expect(keys.create({ owner: 'b' })).rejects.toMatchObject({ code: 'STORE' });
+      expect(await store.execute([['DBSIZE']])).toEqual([0]);
+    },
+  );
+
+  it('tells the id of a key without asking, for as long as its old answer may be used', async () => {
+    const { clock, store, keys, elsewhere } = verifier();
+    const { key, record } = await elsewhere.create({ owner: 'a' });
+    const idOf = async (one: string) => keys.verifier.idOf({ digests: await keys.digest.all(one), client: undefined });
+    expect(await idOf(key)).toBeUndefined();
+    await keys.validate(key);
+    const asked = store.requests.length;
+    clock.advance(299_999);
+    expect(await idOf(key)).toBe(record.id);
+    clock.advance(1);
+    expect(await idOf(key)).toBeUndefined();
+    expect(await idOf(keys.format.generate())).toBeUndefined();
+    expect(store.requests).toHaveLength(asked);
+  });
+});
+
+describe('with a source, and without an answer of Redis', () => {
+  const away = new StoreError('network', 'gone');
+  const asking = (missed?: string) => ({ status: 'ASK', missed, saidAt: undefined });
+
+  async function process() {
+    const world = keyWorld('function');
+    const key = await world.issue();
+    const { keys, events } = world.start();
+    const questionOf = async (one: string) => ({ digests: await keys.digest.all(one), client: '192.0.2.1' });
+    return { world, key, keys, events, questionOf };
+  }
+
+  it('nobody is asked about what this process knows well enough', async () => {
+    const { world, key, keys, events, questionOf } = await process();
+    const unknown = world.unknown();
+    for (const one of [key, unknown]) await keys.validate(one);
+    const without = async (one: string) => keys.verifier.without(await questionOf(one), away);
+    expect(await without(key)).toMatchObject({ status: 'VALID', degraded: false });
+    expect(await without(unknown)).toEqual({ status: 'INVALID', reason: 'unknown' });
+    world.clock.advance(30_000);
+    expect(await without(key)).toEqual(asking());
+    expect(await without(unknown)).toEqual(asking('here'));
+    expect(events).toEqual([]);
+  });
+
+  it('what is not looked for in the end was no miss of its client', async () => {
+    const { world, keys, questionOf } = await process();
+    const missed = async () => keys.verifier.without(await questionOf(world.unknown()), away);
+    for (let turn = 0; turn < 19; turn += 1) expect(await missed()).toEqual(asking('here'));
+    for (let turn = 0; turn < 5; turn += 1) {
+      const finding = await missed();
+      if (finding.status !== 'ASK') throw new Error(finding.status);
+      keys.verifier.dismiss(await questionOf(world.unknown()), finding);
+    }
+    expect(await missed()).toEqual(asking('here'));
+    // What was counted elsewhere, or not at all, is not counted here either.
+    for (const elsewhere of ['store', 'nowhere', undefined] as const) {
+      keys.verifier.dismiss(await questionOf(world.unknown()), { status: 'ASK', missed: elsewhere, saidAt: undefined });
+    }
+    expect(await missed()).toEqual({ status: 'UNAVAILABLE', reason: 'locked', retryAfterMs: 1_000 });
+  });
+
+  it('an entry that cannot be read is told of, and the source asked', async () => {
+    const { world, key, keys, events } = await process();
+    const { kid, digest } = await keys.digest(key);
+    for (const [text, problem] of [
+      ['x', 'record of another kind or version'],
+      ['{"v":1,"status":"active"}', 'record of another kind or version'],
+    ] as const) {
+      await world.redis.execute([['SET', `auth:1:${kid}:${digest}`, text]]);
+      expect(await keys.validate(key)).toMatchObject({ status: 'VALID', degraded: false });
+      expect(events.splice(0)).toEqual([expect.objectContaining({ type: 'unreadable', feature: 'keys', problem })]);
+      world.clock.advance(10_000);
+    }
+    expect(world.source?.looks).toHaveLength(2);
+  });
+
+  it('a key that is looked for is one miss of this process', async () => {
+    const { key, keys } = await process();
+    await keys.validate(key);
+    await keys.validate(key);
+    expect(keys.stats()).toMatchObject({ hits: 1, misses: 1, negativeHits: 0, size: 1 });
   });
 });
