@@ -86,6 +86,17 @@ describe.each(['there', 'away'] as const)('with Redis %s', (redis) => {
     expect(await guess()).toEqual(LOCKED);
   });
 
+  it('a look that came to nothing is taken off the budget of all clients', async () => {
+    const { world, guess, guesses } = await asked({ ...PATIENT, misses: { budget: { limit: 3, windowMs: 60_000 } } });
+    if (redis === 'away') world.takeAway('redis');
+    await guesses(1);
+    world.source?.takeAway();
+    for (let turn = 0; turn < 5; turn += 1) expect(await guess()).toEqual(AWAY);
+    world.source?.giveBack();
+    await guesses(2);
+    expect(await guess()).toMatchObject({ status: 'UNAVAILABLE', reason: 'busy' });
+  });
+
   it('it is a miss all the same where too many are looked up at once', async () => {
     const { world, key, guess, validate } = await asked({ sourceSettings: { maxConcurrent: 2 }, budgetMs: 10_000 });
     if (redis === 'away') world.takeAway('redis');

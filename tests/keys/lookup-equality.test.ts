@@ -6,14 +6,17 @@ import { createApiKeys } from '../../lib/keys/api-keys.ts';
 import { createLimiter } from '../../lib/limit/limiter.ts';
 import { memoryStore } from '../../lib/store/memory/memory-store.ts';
 import type { Command, Reply, Store } from '../../lib/store/store.ts';
+import { manualClock } from '../../lib/testing/manual-clock.ts';
 import { realRedis } from '../support/every-store.ts';
 import { watchedStore } from '../support/watched-store.ts';
 
 const KEYS = ['apikey:sentinel', 'auth:misses:c', 'auth:budget', 'e1', 'r1', 'e2', 'r2'];
 const START_MS = 1_700_000_000_000;
 
-const record = (status: string, generation: number) =>
-  JSON.stringify({ v: 1, status, id: 'k', generation, expiresAt: null });
+const record = (status: string, generation: number, over: object = {}) =>
+  JSON.stringify({ v: 1, status, id: 'k', generation, expiresAt: null, ...over });
+const ENDING = [START_MS, START_MS + 1_000].map((expiresAt) => record('active', 1, { expiresAt }));
+const LATER = record('active', 1, { v: 2 });
 
 /** The text that the front door sends: the lookup, with a clock that a test can set. */
 async function sentScript(): Promise<string> {
@@ -45,13 +48,23 @@ const step: fc.Arbitrary<Step> = fc.record({
   digests: fc.constantFrom(1, 2),
   lateMs: fc.constantFrom(undefined, 3_600_000, 0.5, 0, -1),
   fill: fc.constantFrom(0, 0, 0, 1, -1, 2, -2),
-  text: fc.constantFrom(record('active', 1), record('active', 2), record('revoked', 3), 'x'),
+  text: fc.constantFrom(record('active', 1), record('active', 2), record('revoked', 3), 'x', '', LATER),
   client: fc.constantFrom('', '2:3600000:1000:3000', '3:3600000:7:3600000'),
   budget: fc.constantFrom('', '3:3600000', '100:3600000'),
   write: fc.option(
     fc.tuple(
       fc.constantFrom(...KEYS.filter((key) => key !== 'auth:budget')),
-      fc.constantFrom(record('active', 1), record('revoked', 2), '1', '3:0', `9:${START_MS + 5_000}`, ':', ''),
+      fc.constantFrom(
+        record('active', 1),
+        record('revoked', 2),
+        LATER,
+        ...ENDING,
+        '1',
+        '3:0',
+        `9:${START_MS + 5_000}`,
+        ':',
+        '',
+      ),
     ),
     { nil: undefined, freq: 3 },
   ),
@@ -102,7 +115,9 @@ describe('the lookup of a key', () => {
     ...over,
   });
   const statuses = async (steps: readonly Step[]) =>
-    (await play(memoryStore(), steps)).map((reply) => (Array.isArray(reply) ? reply.slice(0, 2) : reply));
+    (await play(memoryStore({ clock: manualClock() }), steps)).map((reply) =>
+      Array.isArray(reply) ? reply.slice(0, 2) : reply,
+    );
 
   it('locks a client out after its misses, for twice as long each time, up to the longest', async () => {
     expect(
@@ -202,6 +217,31 @@ describe('the lookup of a key', () => {
       ['active', record('active', 1)],
     ]);
   });
+
+  it('fills an entry that has a millisecond left', async () => {
+    const [one, half] = [asked({ fill: 1, lateMs: 1 }), asked({ fill: 1, lateMs: 0.9 })];
+    expect(await statuses([one])).toEqual([['active', record('active', 1)]]);
+    expect(await statuses([half])).toEqual([['ask', '0']]);
+  });
+
+  it('leaves neither an entry nor a mark where a miss is only taken back', async () => {
+    const replies = await play(memoryStore(), [asked({ fill: -1, text: '' })]);
+    expect(replies).toEqual([['forgiven', '', KEYS.map(() => null)]]);
+  });
+
+  it.each(['source', 'record'] as const)(
+    'reads no record of a later version, and none that has ended, in a %s',
+    async (mode) => {
+      const [ended, ending] = ENDING;
+      const write = (text = '') => asked({ mode, write: [mode === 'record' ? 'r1' : 'e1', text] });
+      expect(await statuses([write(LATER)])).toEqual([['unreadable', '']]);
+      expect(await statuses([write(ended)])).toEqual([['expired', '']]);
+      expect(await statuses([write(ending), { ...asked({ mode }), afterMs: 1_000 }])).toEqual([
+        ['active', ending],
+        ['expired', ''],
+      ]);
+    },
+  );
 
   it('fills no entry over a tombstone, and says what stands there', async () => {
     const late = asked({ fill: 1, write: ['e1', record('revoked', 2)] });

@@ -2,6 +2,7 @@ import { expect, it } from 'vitest';
 import { createKv } from '../../lib/client/kv-client.ts';
 import { createApiKeys } from '../../lib/keys/api-keys.ts';
 import { contentsOf, onEveryStore } from '../support/every-store.ts';
+import { keyWorld } from '../support/key-world.ts';
 
 onEveryStore('the lookup of a key', (store) => {
   const keysOn = (entryTtlMs?: number) => createApiKeys({ kv: createKv({ store: store() }), entryTtlMs, freshMs: 0 });
@@ -70,4 +71,16 @@ onEveryStore('the lookup of a key', (store) => {
     await keys.create({ owner: 'a' });
     expect(await keys.validate(key)).toEqual({ status: 'INVALID', reason: 'unknown' });
   });
+});
+
+it('a key that another process has issued is known by its mark, before anybody has used it', async () => {
+  const world = keyWorld('other-kv');
+  const { key } = await world.start().keys.create({ owner: 'a' });
+  // Its entry ends; its mark stays.
+  world.clock.advance(300_001);
+  const { keys } = world.start();
+  const client = '192.0.2.1';
+  for (let turn = 0; turn < 30; turn += 1) await keys.validate(world.unknown(), { client });
+  expect(await keys.validate(world.unknown(), { client })).toMatchObject({ reason: 'locked' });
+  expect(await keys.validate(key, { client })).toMatchObject({ status: 'VALID' });
 });

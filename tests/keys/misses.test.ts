@@ -99,4 +99,42 @@ describe.each(['there', 'away'] as const)('unknown keys of all clients together,
     world.clock.advance(10_001);
     expect(await guess(address(1))).toEqual(UNKNOWN);
   });
+
+  it('are looked for again when the time of the first has passed, however many were refused meanwhile', async () => {
+    const { world, guess } = await besieged(redis, { misses: { budget: { limit: 2, windowMs: 10_000 } } });
+    expect(await guess()).toEqual(UNKNOWN);
+    world.clock.advance(9_000);
+    expect(await guess()).toEqual(UNKNOWN);
+    for (let turn = 0; turn < 2; turn += 1) {
+      expect(await guess()).toEqual({ status: 'UNAVAILABLE', reason: 'busy', retryAfterMs: 1_000 - turn * 999 });
+      world.clock.advance(999);
+    }
+    // Redis ends a key in the millisecond after its time.
+    world.clock.advance(3);
+    expect(await guess()).toEqual(UNKNOWN);
+  });
+
+  it('are looked for without an end where nobody counts them', async () => {
+    const { guess } = await besieged(redis, { misses: { perClient: false, budget: false } });
+    for (let turn = 0; turn < 400; turn += 1) expect(await guess()).toEqual(UNKNOWN);
+  });
+});
+
+describe('what is no count of misses', () => {
+  it.each(['x', '', ':', 'x25:9000000000000000', '25:9000000000000000x'])('counts as none: %j', async (text) => {
+    const { world, guess } = await besieged('there');
+    await world.redis.execute([['SET', `auth:misses:${CLIENT}`, text]]);
+    for (let turn = 0; turn < 20; turn += 1) expect(await guess()).toEqual(UNKNOWN);
+    expect(await guess()).toEqual(locked(1_000));
+  });
+
+  it('and a budget that has no end is given one', async () => {
+    const { world, guess } = await besieged('there');
+    await world.redis.execute([['SET', 'auth:budget', '5000']]);
+    expect(await guess()).toMatchObject({ reason: 'busy' });
+    world.clock.advance(10_000);
+    expect(await guess()).toMatchObject({ reason: 'busy' });
+    world.clock.advance(2);
+    expect(await guess()).toEqual(UNKNOWN);
+  });
 });

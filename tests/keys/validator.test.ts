@@ -14,10 +14,18 @@ async function slow(budgetMs?: number) {
   const world = keyWorld('other-kv');
   const key = await world.issue();
   const redis = heldStore(world.redis);
-  const { keys, events } = world.startOn(redis, { budgetMs, sourceSettings: { timeoutMs: 60_000 } });
+  const signals: (AbortSignal | undefined)[] = [];
+  const link: Store = {
+    ...redis,
+    execute(commands, options) {
+      signals.push(options?.signal);
+      return redis.execute(commands, options);
+    },
+  };
+  const { keys, events } = world.startOn(link, { budgetMs, sourceSettings: { timeoutMs: 60_000 } });
   // Redis knows the script.
   await keys.validate(world.unknown());
-  return { world, key, redis, keys, events };
+  return { world, key, redis, signals, keys, events };
 }
 
 /** What `answer` is after so many milliseconds; `undefined` when there is none yet. */
@@ -72,7 +80,7 @@ describe('a validation takes no longer than its caller says, nor than budgetMs',
 
   it('and waits for what Redis makes of the answer only where there is time', async () => {
     for (const leftMs of [1, 0.5]) {
-      const { world, key, redis, keys } = await slow(200);
+      const { world, key, redis, signals, keys } = await slow(200);
       const hold = world.source?.hold();
       const answer = keys.validate(key);
       await eventually(() => hold?.waiting === 1);
@@ -83,6 +91,8 @@ describe('a validation takes no longer than its caller says, nor than budgetMs',
       const told = await after(world.clock, 0, answer);
       if (leftMs < 1) expect(told).toMatchObject({ status: 'VALID' });
       else expect(told).toBeUndefined();
+      await world.clock.run(10);
+      expect(signals.at(-1)?.aborted).toBe(leftMs === 1);
       redis.deliver();
       expect(await answer).toMatchObject({ status: 'VALID' });
       // Redis has heard of it either way.
