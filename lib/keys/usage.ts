@@ -96,7 +96,7 @@ export function createUsage(kv: KvClient, names: KeyNames): Usage {
     today,
     counterOf,
     note: (digest) => add(counterOf(digest), 1),
-    notedOf: (digest) => (noted.size > 0 ? (noted.get(counterOf(digest)) ?? 0) : 0),
+    notedOf: (digest) => noted.get(counterOf(digest)) ?? 0,
     take,
     async flush() {
       for (let left = noted.size; left > 0; left -= MAX_ARREARS) {

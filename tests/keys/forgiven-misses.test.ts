@@ -124,7 +124,7 @@ describe('while the circuit of the source is open', () => {
     world.clock.advance(6_000);
     // Two probes, which nobody counts.
     await guesses(2);
-    expect(process.events).toContainEqual(expect.objectContaining({ type: 'source', to: 'CLOSED' }));
+    expect(process.events).toMatchObject(['OPEN', 'HALF_OPEN', 'CLOSED'].map((to) => ({ type: 'source', to })));
     await guesses(1);
     expect(await guess()).toEqual(LOCKED);
   });
