@@ -97,7 +97,7 @@ export function createEntries<Config>({ kv, names, entryTtlMs, tombstoneMs }: En
   const lifeOf = (record: DigestRecord<Config>, at: Instant): number => {
     if (record.status === 'revoked') return tombstoneMs;
     const leftMs = record.expiresAt === null ? entryTtlMs : record.expiresAt - kv.clock.now();
-    return Math.max(0, Math.floor(Math.min(entryTtlMs - elapsedSince(at, kv.clock), leftMs)));
+    return Math.floor(Math.min(entryTtlMs - elapsedSince(at, kv.clock), leftMs));
   };
   /** By id: a later change of a key says all that an earlier one would have said, but of the digests that ended with that. */
   const unpublished = createLru<readonly Change<Config>[]>(MAX_UNPUBLISHED);

@@ -1,12 +1,15 @@
-import { expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { createKv } from '../../lib/client/kv-client.ts';
 import { instant } from '../../lib/clock.ts';
 import { createEntries } from '../../lib/keys/entries.ts';
 import { createKeyNames } from '../../lib/keys/key-names.ts';
 import type { IdRecord } from '../../lib/keys/record.ts';
+import { memoryStore } from '../../lib/store/memory/memory-store.ts';
 import { manualClock } from '../../lib/testing/manual-clock.ts';
+import { eventually } from '../support/eventually.ts';
 import { changed, idRecord, issued } from '../support/every-key-store.ts';
 import { contentsOf, onEveryStore } from '../support/every-store.ts';
+import { watchedStore } from '../support/watched-store.ts';
 
 const names = createKeyNames('');
 const entryOf = (name: string) => names.entry(issued(name));
@@ -77,5 +80,61 @@ onEveryStore('what Redis caches of keys on record elsewhere', (store) => {
       await publish(first);
       expect(await entry('one')).toMatchObject({ status: 'active' });
     }
+  });
+});
+
+describe('what Redis is told of keys on record elsewhere', () => {
+  function telling() {
+    const clock = manualClock();
+    const redisClock = manualClock(clock.now());
+    const store = watchedStore(memoryStore({ clock: redisClock }));
+    const kv = createKv({ store, clock, breaker: { failureThreshold: 100 } });
+    const entries = createEntries({ kv, names, entryTtlMs: 300_000, tombstoneMs: 360_000 });
+    const publish = (next: IdRecord, previous?: IdRecord) => entries.publish({ next, previous, at: instant(clock) });
+    const entry = async (name: string) => (await store.execute([['GET', entryOf(name)]]))[0];
+    return { clock, redisClock, store, entries, publish, entry };
+  }
+  const first = idRecord({ digests: [issued('one')] });
+
+  it('is nothing that ends in this moment, by its clock or by ours', async () => {
+    const { clock, redisClock, publish, entry } = telling();
+    redisClock.advance(299_999);
+    expect(await publish(first)).toBe(true);
+    expect(await entry('one')).toContain('acme');
+    redisClock.advance(2);
+    expect(await entry('one')).toBeNull();
+    redisClock.jumpWall(-1);
+    expect(await publish(first)).toBe(true);
+    expect(await entry('one')).toBeNull();
+    redisClock.jumpWall(-310_000);
+    const ending = (leftMs: number) => publish(idRecord({ ...first, expiresAt: clock.now() + leftMs }));
+    for (const leftMs of [0, -1]) {
+      expect(await ending(leftMs)).toBe(true);
+      expect(await entry('one')).toBeNull();
+    }
+    expect(await ending(1)).toBe(true);
+    expect(await entry('one')).toContain('acme');
+  });
+
+  it('is, when it is back, all that it has missed of a key, of the last eight changes', async () => {
+    const { store, entries, publish, entry } = telling();
+    store.takeAway();
+    let record = first;
+    for (let turn = 1; turn <= 9; turn += 1) {
+      const next = changed(record, { digests: [issued(`turn${turn}`)] });
+      expect(await publish(next, record)).toBe(false);
+      record = next;
+    }
+    store.giveBack();
+    entries.catchUp();
+    await eventually(async () => (await entry('turn9')) !== null);
+    // Of the first of nine it is not told: that would be without a bound.
+    expect(await entry('one')).toBeNull();
+    for (let turn = 1; turn < 9; turn += 1) expect(await entry(`turn${turn}`)).toContain('revoked');
+    expect(await entry('turn9')).toContain('active');
+    const told = store.requests.length;
+    entries.catchUp();
+    await Promise.resolve();
+    expect(store.requests).toHaveLength(told);
   });
 });

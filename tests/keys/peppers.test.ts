@@ -66,6 +66,17 @@ describe.each<SourceKind>(['kv', 'other-kv', 'function'])('a key on record in %s
 });
 
 describe.each<SourceKind>(['kv', 'other-kv'])('a key in use, on record in %s', (kind) => {
+  it('takes what was used of its day along', async () => {
+    const world = keyWorld(kind);
+    const key = await world.issue({ owner: 'acme', dailyQuota: 5 });
+    const { check } = world.start();
+    for (let turn = 0; turn < 2; turn += 1) await check(key);
+    await world.start({ pepper: [NEW, PEPPER] }).keys.validate(key);
+    const moved = world.start({ pepper: NEW });
+    await eventually(async () => (await world.start({ pepper: NEW }).keys.validate(key)).status === 'VALID');
+    expect(await moved.check(key)).toMatchObject({ limits: { policy: 'daily-quota', limit: 5, remaining: 2 } });
+  });
+
   it('is put on record under the new pepper, so that the old one can go', async () => {
     const world = keyWorld(kind);
     const key = await world.issue({ owner: 'acme', dailyQuota: 5 });

@@ -3,7 +3,11 @@ import { createKv } from '../../lib/client/kv-client.ts';
 import { ConfigError } from '../../lib/errors.ts';
 import type { BreakwaterEvent } from '../../lib/events.ts';
 import { type ApiKeysOptions, createApiKeys } from '../../lib/keys/api-keys.ts';
+import { createDigester, type KeyDigest } from '../../lib/keys/digest.ts';
+import { createKeyFormat } from '../../lib/keys/key-format.ts';
 import type { NewKey } from '../../lib/keys/new-key.ts';
+import { createRegistry } from '../../lib/keys/registry.ts';
+import { kvKeyStore } from '../../lib/keys/source/kv-key-store.ts';
 import { memoryStore } from '../../lib/store/memory/memory-store.ts';
 import type { Store } from '../../lib/store/store.ts';
 import { manualClock } from '../../lib/testing/manual-clock.ts';
@@ -313,5 +317,59 @@ onEveryStore('a configuration at its bounds', (store) => {
     for (let level = 0; level < 100; level += 1) config = [config];
     const { key } = await keys.create({ owner: 'a', config });
     expect(await keysOn(store()).validate(key)).toMatchObject({ status: 'VALID', key: { config } });
+  });
+});
+
+describe('the record of a key', () => {
+  async function registered() {
+    const clock = manualClock();
+    const kv = createKv({ store: memoryStore({ clock }), clock });
+    const format = createKeyFormat('bw', 'live');
+    const registry = createRegistry({ store: kvKeyStore({ kv }), clock, format, digest: createDigester(undefined) });
+    const { change } = await registry.create({ owner: 'a' });
+    const { id } = change.next;
+    const rotate = () => registry.rotate(id, { graceMs: 0, carriedOf: async () => undefined });
+    const retired = async () => (await registry.record(id))?.retired.length;
+    return { clock, registry, rotate, retired, first: change.next };
+  }
+
+  it('has the digests that it had for as long as their uses are kept', async () => {
+    const { clock, rotate, retired } = await registered();
+    await rotate();
+    clock.advance(32 * 86_400_000 - 1);
+    await rotate();
+    expect(await retired()).toBe(2);
+    clock.advance(1);
+    await rotate();
+    expect(await retired()).toBe(2);
+  });
+
+  it('has 32 of them at most, the latest', async () => {
+    const { registry, rotate, retired, first } = await registered();
+    for (let turn = 0; turn < 32; turn += 1) await rotate();
+    expect(await retired()).toBe(32);
+    await rotate();
+    const digests = (await registry.record(first.id))?.retired.map(({ digest }) => digest);
+    expect(digests).toHaveLength(32);
+    expect(digests).not.toContain(first.digests[0]?.digest);
+  });
+
+  it('is put under another digest once, where the key is found under one that it still has', async () => {
+    const { registry, rotate, first } = await registered();
+    const [next, other] = ['next', 'other'].map((digest) => ({ kid: 'k2', digest }));
+    const [found] = first.digests;
+    if (!next || !other || !found) throw new Error('no digest');
+    const adopt = (one: KeyDigest, under: KeyDigest) => registry.adopt(first.id, one, under, async () => undefined);
+    expect(await adopt(other, next)).toBeUndefined();
+    expect(await adopt(found, next)).toMatchObject({
+      next: { generation: 2, digests: [found, { ...next, until: null, display: found.display }] },
+    });
+    expect(await adopt(found, next)).toBeUndefined();
+    await rotate();
+    expect(await adopt(found, other)).toBeUndefined();
+    expect((await registry.record(first.id))?.generation).toBe(3);
+    await registry.revoke(first.id);
+    expect(await adopt(found, other)).toBeUndefined();
+    expect((await registry.record(first.id))?.generation).toBe(4);
   });
 });
