@@ -227,7 +227,8 @@ describe('a store of record', () => {
       const requests = world.redis.requests.length;
       await keys.validate(world.unknown());
       await world.clock.run(0);
-      expect(world.redis.requests.length - requests).toBe(what === 'token' ? 2 : 1);
+      const isTold = world.redis.requests.length > requests + 1;
+      expect(isTold).toBe(what === 'token');
     },
   );
 });
