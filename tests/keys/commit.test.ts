@@ -3,6 +3,8 @@ import { createKv } from '../../lib/client/kv-client.ts';
 import { createApiKeys } from '../../lib/keys/api-keys.ts';
 import { createKeyNames } from '../../lib/keys/key-names.ts';
 import { commit } from '../../lib/keys/source/commit.ts';
+import { memoryStore } from '../../lib/store/memory/memory-store.ts';
+import type { Reply, Store } from '../../lib/store/store.ts';
 import { contentsOf, onEveryStore } from '../support/every-store.ts';
 
 onEveryStore('a change of a key', (store) => {
@@ -88,4 +90,31 @@ onEveryStore('a change of a key', (store) => {
     await Promise.all([...lookups, ...revocations]);
     expect(await keysOn().validate(key)).toEqual({ status: 'INVALID', reason: 'revoked' });
   });
+});
+
+it.each<{ reply: Reply }>([null, 'OK', 1, []].map((reply) => ({ reply })))(
+  'a change that is answered by something else has not been made, as far as anybody knows: %j',
+  async ({ reply }) => {
+    const store: Store = {
+      kind: 'redis',
+      execute: async (commands) => commands.map(() => reply),
+      close: async () => undefined,
+    };
+    const change = { id: 'k', expected: '', next: {}, indexedAt: 1, writes: [], mayBegin: true };
+    await expect(commit(createKv({ store }), createKeyNames(''), change)).rejects.toMatchObject({
+      ...{ code: 'STORE', kind: 'protocol', message: 'The change of an API key was answered by something else' },
+    });
+  },
+);
+
+it('a new key is not put in the place of one that a digest of its leads to', async () => {
+  const store = memoryStore();
+  const kv = createKv({ store });
+  const writes = [{ key: 'w', value: 1 }];
+  const change = { id: 'k', expected: '', next: {}, indexedAt: 1, writes, mayBegin: true };
+  await store.execute([['SET', 'w', 'x']]);
+  expect(await commit(kv, createKeyNames(''), change)).toBe('overtaken');
+  expect(await store.execute([['KEYS', '*']])).toEqual([['w']]);
+  await store.execute([['DEL', 'w']]);
+  expect(await commit(kv, createKeyNames(''), { ...change, writes: [] })).toBe('made');
 });

@@ -70,8 +70,10 @@ describe('the format of keys', () => {
   });
 
   it.each(['', 'A', '1a', 'a_b', 'a-b', 'a'.repeat(17), 'é'])('refuses the label %j', (label) => {
-    expect(() => createKeyFormat(label, 'live')).toThrow(expect.objectContaining({ setting: 'prefix' }));
-    expect(() => createKeyFormat('bw', label)).toThrow(expect.objectContaining({ setting: 'env' }));
+    const refused = (setting: string) =>
+      expect.objectContaining({ setting, message: `${setting} must be 1 to 16 lower-case letters and digits` });
+    expect(() => createKeyFormat(label, 'live')).toThrow(refused('prefix'));
+    expect(() => createKeyFormat('bw', label)).toThrow(refused('env'));
   });
 
   it('is found in the middle of a text, whatever its labels, and nothing else that looks like it', () => {

@@ -60,4 +60,13 @@ describe('scopes', () => {
       );
     }
   });
+
+  it('are 64 at most, in a list', () => {
+    const names = Array.from({ length: 65 }, (_, index) => `s${index}`);
+    const message = 'wanted must be at most 64 names of letters, digits and _ : . * -';
+    for (const good of [[], names.slice(1)]) expect(() => checkScopes('wanted', good)).not.toThrow();
+    for (const wrong of [names, 'read', { length: 0 }, [5]]) {
+      expect(() => checkScopes('wanted', wrong as string[])).toThrow(expect.objectContaining({ message }));
+    }
+  });
 });

@@ -135,6 +135,19 @@ describe('a driver that fails', () => {
     ['40P01', 'unavailable', '40P01'],
     ['53300', 'unavailable', '53300'],
     ['57P03', 'unavailable', '57P03'],
+    ['22003', 'protocol', '22003'],
+    ['23502', 'protocol', '23502'],
+    ['54000', 'protocol', '54000'],
+    ['55P03', 'unavailable', '55P03'],
+    ['58030', 'unavailable', '58030'],
+    ['XX000', 'unavailable', 'XX000'],
+    ['57P0', 'network', '57P0'],
+    ['570000', 'network', '570000'],
+    ['A'.repeat(32), 'network', 'A'.repeat(32)],
+    ['A'.repeat(33), 'network', undefined],
+    ['57P03\n', 'network', undefined],
+    [' 57P03', 'network', undefined],
+    ['', 'network', undefined],
     ['not a code', 'network', undefined],
   ])('is told apart by its code: %s', async (code, kind, cause) => {
     const error = await errorOf('get', failing(failure(code)));
@@ -144,8 +157,20 @@ describe('a driver that fails', () => {
     expect(wrapped.kind).toBe(kind);
   });
 
-  it('says that the tables are missing', async () => {
-    expect((await errorOf('get', failing(failure('42P01')))).message).toBe('The tables of API keys are missing');
+  it('says in words what is the matter, and that a change may have been made', async () => {
+    const tell = async (code: string) => {
+      const { message, mayHaveRun } = await errorOf('get', failing(failure(code)));
+      return { message, mayHaveRun };
+    };
+    expect(await tell('42P01')).toEqual({ message: 'The tables of API keys are missing', mayHaveRun: true });
+    expect(await tell('57P01')).toEqual({ message: 'The database of API keys did not answer', mayHaveRun: true });
+  });
+
+  it('is told apart by the code of what it wraps, three layers deep', async () => {
+    const wrapped = (layers: number): unknown =>
+      layers === 0 ? failure('28P01') : { message: 'x', cause: wrapped(layers - 1) };
+    expect((await errorOf('get', failing(wrapped(3)))).kind).toBe('auth');
+    expect((await errorOf('get', failing(wrapped(4)))).kind).toBe('network');
   });
 
   it('has given up when the caller has', async () => {
@@ -155,7 +180,7 @@ describe('a driver that fails', () => {
     const asked = sqlKeyStore({ query }).findByDigest(issued(SECRET), { signal: controller.signal });
     controller.abort(new Error(SECRET));
     const error = await asked.catch((thrown: unknown) => thrown);
-    expect(error).toMatchObject({ kind: 'aborted' });
+    expect(error).toMatchObject({ kind: 'aborted', message: 'The answer of the database of API keys was given up' });
     expect(inspect(error, { depth: 10 })).not.toContain(SECRET);
   });
 
