@@ -52,5 +52,7 @@ it('throws what the function throws, also before it has promised anything', asyn
 });
 
 it('is made of a function only', () => {
-  expect(() => functionKeySource(undefined as unknown as () => Promise<undefined>)).toThrow(ConfigError);
+  const make = () => functionKeySource(undefined as unknown as () => Promise<undefined>);
+  expect(make).toThrow(ConfigError);
+  expect(make).toThrow('find must be a function');
 });
