@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { StoreError } from '../../lib/errors.ts';
+import { CircuitOpenError, CommandError, DeadlineError, StoreError } from '../../lib/errors.ts';
 import type { Transition } from '../../lib/events.ts';
 import type { KeyDigest } from '../../lib/keys/digest.ts';
 import { guardSource, type SourceSettings } from '../../lib/keys/source/guarded-source.ts';
@@ -179,7 +179,9 @@ describe('a source of API keys', () => {
     const { looks, find, guarded } = rig({ maxConcurrent: 4 });
     const unseen = [1, 2, 3].map((n) => find(`u${n}`, 1_000, false).catch((error: Error) => error));
     expect(looks).toHaveLength(2);
-    expect(await unseen[2]).toMatchObject({ code: 'STORE', kind: 'local', mayHaveRun: false });
+    expect(await unseen[2]).toMatchObject({
+      ...{ code: 'STORE', kind: 'local', mayHaveRun: false, message: 'Too many API keys are being looked up at once' },
+    });
     const seen = [1, 2, 3].map((n) => find(`s${n}`).catch((error: Error) => error));
     expect(looks).toHaveLength(4);
     expect(await seen[2]).toMatchObject({ kind: 'local' });
@@ -204,9 +206,71 @@ describe('a source of API keys', () => {
     expect(await again).toBe(KEY);
   });
 
+  it.each<[string, unknown, object]>([
+    ['network', new Error('gone'), { failures: 1 }],
+    ['network', { code: 'DEADLINE' }, { failures: 1 }],
+    ['deadline', new DeadlineError(5, false), { failures: 1 }],
+    ['protocol', new StoreError('protocol', 'x'), { failures: 1 }],
+    ['quota', new StoreError('quota', 'x'), { failures: 1 }],
+    ['unavailable', new StoreError('network', 'x'), { failures: 1 }],
+    ['unavailable', new StoreError('auth', 'x'), { failures: 1 }],
+    ['unavailable', new CircuitOpenError(5), { failures: 1 }],
+    ['undefined', new CommandError('WRONGTYPE', 'x'), { failures: 0, successes: 1 }],
+  ])('is said to be away for the reason %s when it throws %o', async (kind, thrown, totals) => {
+    const { looks, find, guarded } = rig();
+    const answer = find('a');
+    looks[0]?.fail(thrown);
+    await expect(answer).rejects.toBe(thrown);
+    expect(guarded.circuit().totals).toMatchObject(totals);
+    expect(String(guarded.circuit().lastFailure?.kind)).toBe(kind);
+  });
+
+  it('may answer a probe as late as any look', async () => {
+    const { clock, looks, find, failOnce, guarded } = rig({ timeoutMs: 5_000 });
+    for (let turn = 0; turn < 5; turn += 1) await failOnce();
+    clock.advance(10_000);
+    for (const at of [5, 6]) {
+      const probe = find(`probe ${at}`, 10_000);
+      clock.advance(4_999);
+      looks[at]?.answer(KEY);
+      expect(await probe).toBe(KEY);
+    }
+    expect(guarded.circuit().state).toBe('CLOSED');
+  });
+
+  it('is asked anew where a look should long have ended, and its process may have', async () => {
+    const clock = manualClock();
+    let asked = 0;
+    const guarded = guardSource({
+      // Timers do not fire any more.
+      clock: { ...clock, after: () => () => undefined },
+      shares: true,
+      timeoutMs: 500,
+      source: {
+        findByDigest() {
+          asked += 1;
+          return new Promise<never>(() => undefined);
+        },
+      },
+    });
+    const find = () => void guarded.find(digestOf('a'), { timeoutMs: 100, seen: true });
+    find();
+    clock.advance(500);
+    find();
+    expect(asked).toBe(1);
+    clock.advance(1);
+    find();
+    expect(asked).toBe(2);
+  });
+
   it('asks nobody when no time is left', async () => {
     const { looks, find } = rig();
-    for (const none of [0, -5, 0.4]) await expect(find('a', none)).rejects.toMatchObject({ code: 'DEADLINE' });
+    for (const none of [0, -5, 0.4]) {
+      await expect(find('a', none)).rejects.toMatchObject({ code: 'DEADLINE', timeoutMs: 0, mayHaveRun: false });
+    }
     expect(looks).toEqual([]);
+    const answer = find('a', 1);
+    looks[0]?.answer(KEY);
+    expect(await answer).toBe(KEY);
   });
 });
