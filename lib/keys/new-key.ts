@@ -57,7 +57,7 @@ export function checkNewKey(
 }
 
 /** What JSON keeps of `config`, with nothing in it that the caller could change later. @throws ConfigError */
-export function plainConfig<Config>(config: Config): Config | null {
+export function plainConfig<Config>(config: Config | undefined): Config | null {
   try {
     return JSON.parse(JSON.stringify(config ?? null) ?? 'null') as Config | null;
   } catch {

@@ -103,7 +103,7 @@ export function createRegistry<Config>(options: RegistryOptions<Config>): Regist
       const limits = Object.fromEntries(
         Object.entries(asked.limits ?? {}).map(([name, quota]) => [name, { ...quota }]),
       );
-      const config = asked.config === undefined ? null : plainConfig(asked.config);
+      const config = plainConfig(asked.config);
       const { key, issued } = await issue();
       const id = newKeyId();
       const { display } = issued;

@@ -116,6 +116,27 @@ describe('what Redis is told of keys on record elsewhere', () => {
     expect(await entry('one')).toContain('acme');
   });
 
+  it('is each tombstone, however late', async () => {
+    const { redisClock, publish, entry } = telling();
+    redisClock.advance(400_000);
+    expect(await publish(changed(first, { digests: [issued('two')] }), first)).toBe(true);
+    expect(await entry('one')).toContain('revoked');
+  });
+
+  it('is never, over a tombstone, that a digest leads anywhere again', async () => {
+    const { redisClock, store, publish, entry } = telling();
+    const ended = changed(first, { digests: [issued('two')] });
+    await publish(ended, first);
+    const again = changed(ended, { digests: [issued('one'), issued('two')] });
+    await publish(again, ended);
+    expect(await entry('one')).toContain('revoked');
+    // Another tombstone may be: it lasts longer.
+    redisClock.advance(100_000);
+    await publish(changed(again, { status: 'revoked' }), again);
+    expect(JSON.parse(String(await entry('one')))).toMatchObject({ status: 'revoked', generation: 4 });
+    expect(await store.execute([['PTTL', entryOf('one')]])).toEqual([360_000]);
+  });
+
   it('is, when it is back, all that it has missed of a key, of the last eight changes', async () => {
     const { store, entries, publish, entry } = telling();
     store.takeAway();

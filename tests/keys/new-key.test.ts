@@ -21,6 +21,7 @@ describe('what a key may be issued with', () => {
     ['a policy of one letter', { limits: { K: { limit: 1, windowMs: 1 } } }],
     ['a policy of 32 characters', { limits: { [`a${'-9'.repeat(15)}x`]: { limit: 1, windowMs: 1, burst: 1 } } }],
     ['a config nested 100 deep', { config: nested(100) }],
+    ['an empty config', { config: { list: [], object: {} } }],
     ['no config', { config: undefined }],
     ['a config of null', { config: null }],
     ['one use a day', { dailyQuota: 1 }],
@@ -41,6 +42,7 @@ describe('what a key may be issued with', () => {
     ['limits', 'must be by names of policies', { limits: { '9a': { limit: 1, windowMs: 1 } } }],
     ['limits', 'must be by names of policies', { limits: { 'a.': { limit: 1, windowMs: 1 } } }],
     ['limits', 'must be by names of policies', { limits: { [`a${'b'.repeat(32)}`]: { limit: 1, windowMs: 1 } } }],
+    ['limits', 'must be by names of policies', { limits: 5 as never }],
     ['limits.key', 'must be a quota', { limits: { key: 5 as never } }],
     [
       ...(['limits.key', 'has a limit that must be a whole number from 1 to 1000000000'] as const),
@@ -48,6 +50,10 @@ describe('what a key may be issued with', () => {
     ],
     ['config', 'must be well-formed Unicode, nested at most 100 deep', { config: nested(101) }],
     ['config', 'must be well-formed Unicode, nested at most 100 deep', { config: { '\udfff': [] } }],
+    [
+      ...(['config', 'must be well-formed Unicode, nested at most 100 deep'] as const),
+      { config: { sound: 'x', list: ['x', '\ud800'] } },
+    ],
     ['config', 'must be plain JSON', { config: 1n }],
     ['config', 'must not hold an API key', { config: { a: [KEY] } }],
     ['dailyQuota', 'must be a whole number from 1 to 1000000000', { dailyQuota: 0 }],
