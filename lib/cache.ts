@@ -1,7 +1,10 @@
 import { createCache } from './cache/cache.ts';
 import type { Cache, CacheOptions, CacheRead } from './cache/cache-options.ts';
-import { lateRecordCache, lateSemanticCache } from './cache/late-caches.ts';
-import { isNamespace } from './cache/namespaces.ts';
+import { type CachedHandler, cacheResponse as cacheResponseIn } from './cache/http/response-cache.ts';
+import type { ResponseCacheOptions } from './cache/http/response-cache-options.ts';
+import type { StoredResponse } from './cache/http/stored-response.ts';
+import { lateCache, lateRecordCache, lateSemanticCache } from './cache/late-caches.ts';
+import { namespaceOf } from './cache/namespaces.ts';
 import { createRecordCache, type RecordCache, type RecordCacheOptions } from './cache/record-cache.ts';
 import { createSemanticCache, type SemanticCache, type SemanticCacheOptions } from './cache/semantic-cache.ts';
 import type { KvClient } from './client/kv-client.ts';
@@ -12,15 +15,16 @@ import { ConfigError, isKvError, StoreError } from './errors.ts';
 export type * from './cache/cache.ts';
 export { createCache } from './cache/cache.ts';
 export { generateCacheKey } from './cache/cache-key.ts';
-export type { CacheStats } from './cache/cache-stats.ts';
+export type * from './cache/cache-stats.ts';
 export { type Codec, jsonCodec } from './cache/codec.ts';
 export type { Compression } from './cache/compression.ts';
+export { requestKey } from './cache/http/request-key.ts';
 export { loaded, type Marked, notFound, skip } from './cache/loaded.ts';
 export { clearNamespace, listNamespaces } from './cache/namespaces.ts';
-export type { RecordLoadContext } from './cache/record-cache.ts';
+export type * from './cache/record-cache.ts';
 export type * from './cache/semantic-cache.ts';
 export { type CacheTally, readTally } from './cache/tally.ts';
-export { createRecordCache, createSemanticCache, type RecordCache, type RecordCacheOptions };
+export { type CachedHandler, createRecordCache, createSemanticCache, type ResponseCacheOptions, type StoredResponse };
 
 const SECOND_MS = 1_000;
 const MINUTE_MS = 60 * SECOND_MS;
@@ -43,10 +47,7 @@ export class RedisCache<T> {
    */
   constructor(prefix: string, ttlMs: number) {
     this.#namespace = namespaceOf(prefix);
-    if (!Number.isSafeInteger(ttlMs) || ttlMs < 1) {
-      throw new ConfigError('ttlMs', `must be a whole number of milliseconds of at least 1, got ${ttlMs}`);
-    }
-    this.#ttlMs = ttlMs;
+    this.#ttlMs = atLeastOne('ttlMs', ttlMs);
   }
 
   async get<Value extends T = T>(key: string): Promise<Value | null> {
@@ -152,10 +153,9 @@ export const cacheManager = {
   /** Whether Redis has it now, under its new score. Sorted sets have no end of their own. */
   async zAdd(key: string, score: number, member: string): Promise<boolean> {
     if (!Number.isFinite(score)) throw new ConfigError('score', 'must be a finite number');
-    const added = await unlessAway('add to a sorted set', async (kv) =>
-      kv.command(['ZADD', kv.namespace + (await nameOf('sorted-set', key)), score, member]),
-    );
-    return added !== null;
+    const name = await nameOf('sorted-set', key);
+    const add = (kv: KvClient) => kv.command(['ZADD', kv.namespace + name, score, member]);
+    return (await unlessAway('add to a sorted set', add)) !== null;
   },
 
   /** Members by rank, from the lowest score up; -1 is the last one. */
@@ -181,6 +181,19 @@ export function semanticCache<T>(options: Omit<SemanticCacheOptions<T>, 'kv' | '
   return lateSemanticCache(() => createSemanticCache<T>({ ...options, ...onDefaults() }));
 }
 
+/**
+ * Puts a shared HTTP cache (RFC 9111) in front of a handler: see docs/cache.md. On the default client, which is made at
+ * first use, or in the `cache` that is named. @throws ConfigError naming the option
+ */
+export function cacheResponse<Req extends Request, Rest extends readonly unknown[]>(
+  handler: (request: Req, ...rest: Rest) => Response | Promise<Response>,
+  options: Omit<ResponseCacheOptions<Req>, 'cache'> & Partial<Pick<ResponseCacheOptions<Req>, 'cache'>> = {},
+): CachedHandler<Req, Rest> {
+  const { cache = lateCache<StoredResponse>(RESPONSES.namespace, () => sharedCache(RESPONSES)) } = options;
+  return cacheResponseIn(handler, { ...options, cache });
+}
+
+const RESPONSES = { namespace: 'responses', ttlMs: HOUR_MS, maxValueBytes: 2_097_152, ...STALE } as const;
 const MANAGED = 'cache-manager';
 
 function managed<T>(): Cache<T> {
@@ -211,22 +224,15 @@ function sharedCache<T>(options: Omit<CacheOptions<T>, 'kv' | 'localOnly'>): Cac
   return cache as Cache<T>;
 }
 
-function namespaceOf(prefix: string): string {
-  const namespace = prefix
-    .replace(/^cache:/, '')
-    .replace(/:$/, '')
-    .replaceAll(':', '.');
-  if (isNamespace(namespace)) return namespace;
-  throw new ConfigError('prefix', 'must be 1 to 64 letters, digits, dots, dashes, underscores or colons');
-}
-
-function valueOrNull<T>(read: CacheRead<T>): T | null {
-  return 'value' in read ? read.value : null;
-}
+const valueOrNull = <T>(read: CacheRead<T>): T | null => ('value' in read ? read.value : null);
 
 function milliseconds(ttlSeconds: number): number {
-  if (Number.isSafeInteger(ttlSeconds) && ttlSeconds >= 1) return ttlSeconds * SECOND_MS;
-  throw new ConfigError('ttlSeconds', `must be a whole number of at least 1, got ${ttlSeconds}`);
+  return atLeastOne('ttlSeconds', ttlSeconds) * SECOND_MS;
+}
+
+function atLeastOne(option: string, value: number): number {
+  if (Number.isSafeInteger(value) && value >= 1) return value;
+  throw new ConfigError(option, `must be a whole number of at least 1, got ${value}`);
 }
 
 /** `null` when Redis is away, is not to be asked, or refuses the command. */

@@ -2,6 +2,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import {
   aiCache,
   cacheManager,
+  cacheResponse,
   listNamespaces,
   RedisCache,
   readTally,
@@ -16,6 +17,7 @@ import { memoryStore } from '../lib/store/memory/memory-store.ts';
 import type { Command, Store } from '../lib/store/store.ts';
 import { type ManualClock, manualClock } from '../lib/testing/manual-clock.ts';
 import { useDefaultEnvironment } from './support/default-environment.ts';
+import { eventually } from './support/eventually.ts';
 import { onEveryStore } from './support/every-store.ts';
 
 const HOUR_MS = 3_600_000;
@@ -183,6 +185,30 @@ describe('the faces of the cache', () => {
     const keys = sent.flat().map((command) => String(command[1]));
     expect(keys.every((key) => key.length < 150 && !/[*{}]/.test(key))).toBe(true);
     expect(keys).toContain('cache:cache-manager:sorted-set:%7Bx%7D');
+  });
+
+  it('have an HTTP cache in front of a handler, which is made with the first request', async () => {
+    let calls = 0;
+    const handler = cacheResponse(
+      async () => {
+        calls += 1;
+        return new Response(`page ${calls}`);
+      },
+      { ttlMs: 60_000 },
+    );
+    expect(sent).toEqual([]);
+    const answers = [];
+    for (let turn = 0; turn < 2; turn += 1) {
+      const response = await handler(new Request('https://app.test/page'));
+      answers.push([await response.text(), response.headers.get('cache-status')?.split(';')[1]?.trim()]);
+      // What is stored is so in the background.
+      await eventually(() => names().includes('EVALSHA') || names().includes('EVAL'));
+    }
+    expect(answers).toEqual([
+      ['page 1', 'fwd=miss'],
+      ['page 1', 'hit'],
+    ]);
+    expect(() => cacheResponse(handler, { ttlMs: -1 })).toThrow(/^ttlMs/);
   });
 
   it('have record and semantic caches on the default client, which are made at first use', async () => {

@@ -1,7 +1,29 @@
+import type { Cache } from './cache-options.ts';
 import type { RecordCache } from './record-cache.ts';
 import type { SemanticCache } from './semantic-cache.ts';
 
-/** A record cache that is made at first use: what cannot be made is said then, and not where a module is imported. */
+/** A cache that is made at first use: what cannot be made is said then, and not where a module is imported. */
+export function lateCache<T>(namespace: string, make: () => Cache<T>): Cache<T> {
+  const cache = once(make);
+  return {
+    namespace,
+    get: async (key, options) => cache().get(key, options),
+    getOrFetch: async (key, load, options) => cache().getOrFetch(key, load, options),
+    set: async (key, value, options) => cache().set(key, value, options),
+    delete: async (key) => cache().delete(key),
+    has: async (key, options) => cache().has(key, options),
+    wrap:
+      (work, options) =>
+      async (...args) =>
+        cache().wrap(work, options)(...args),
+    invalidateTags: async (tags) => cache().invalidateTags(tags),
+    clear: async () => cache().clear(),
+    stats: () => cache().stats(),
+    settled: async () => cache().settled(),
+  };
+}
+
+/** As {@link lateCache}. */
 export function lateRecordCache<R>(namespace: string, make: () => RecordCache<R>): RecordCache<R> {
   const cache = once(make);
   return {
@@ -16,7 +38,7 @@ export function lateRecordCache<R>(namespace: string, make: () => RecordCache<R>
   };
 }
 
-/** As {@link lateRecordCache}. */
+/** As {@link lateCache}. */
 export function lateSemanticCache<T>(make: () => SemanticCache<T>): SemanticCache<T> {
   const cache = once(make);
   return {

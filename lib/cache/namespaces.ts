@@ -1,4 +1,5 @@
 import type { KvClient } from '../client/kv-client.ts';
+import { ConfigError } from '../errors.ts';
 import { cacheNames, namespacesName } from './cache-names.ts';
 import { newStamp } from './stamps.ts';
 
@@ -24,4 +25,14 @@ export async function hasNamespace(kv: KvClient, namespace: string): Promise<boo
  */
 export async function clearNamespace(kv: KvClient, namespace: string): Promise<void> {
   await kv.command(['HSET', cacheNames(kv, namespace).stamps, 'generation', newStamp()]);
+}
+
+/** That of the caches which this one replaces, such as `cache:company`. @throws ConfigError */
+export function namespaceOf(prefix: string): string {
+  const namespace = prefix
+    .replace(/^cache:/, '')
+    .replace(/:$/, '')
+    .replaceAll(':', '.');
+  if (isNamespace(namespace)) return namespace;
+  throw new ConfigError('prefix', 'must be 1 to 64 letters, digits, dots, dashes, underscores or colons');
 }
