@@ -12,7 +12,7 @@ const DAY_MS = 86_400_000;
 const EVENING = Date.UTC(2026, 10, 21, 23, 59, 59);
 
 const digestOf = (digest: string) => ({ kid: 'k1', digest });
-const [ONE, TWO] = [digestOf('one'), digestOf('two')];
+const [ONE, TWO, THREE] = [digestOf('one'), digestOf('two'), digestOf('three')];
 
 function uses() {
   const clock = manualClock(EVENING);
@@ -121,13 +121,14 @@ describe('uses that Redis was not told of', () => {
     const { usage, note } = uses();
     note(ONE, 3);
     note(TWO, 2);
+    note(THREE, 4);
     const { commands, told } = usage.take();
     expect(commands.map(([name, key]) => [name, key])).toEqual(
-      [ONE, TWO].flatMap((one) => ['INCRBY', 'PEXPIRE'].map((name) => [name, usage.counterOf(one)])),
+      [ONE, TWO, THREE].flatMap((one) => ['INCRBY', 'PEXPIRE'].map((name) => [name, usage.counterOf(one)])),
     );
     const refused = new StoreError('unavailable', 'OOM', { replyCode: 'OOM' });
-    told([3, 1, refused, refused]);
-    expect([usage.notedOf(ONE), usage.notedOf(TWO)]).toEqual([0, 2]);
+    told([3, 1, 2, 1, refused, refused]);
+    expect([ONE, TWO, THREE].map(usage.notedOf)).toEqual([0, 0, 4]);
   });
 
   it('outlast a flush while Redis is away, if they have not left', async () => {
