@@ -93,6 +93,14 @@ describe('an entry that cannot be read', () => {
     expect(rig.kv.circuit.state()).toMatchObject({ state: 'CLOSED', lastFailure: undefined });
   });
 
+  it('is left where it is by who reads it', async () => {
+    const { cache, store } = cacheRig();
+    await store.execute([['SET', NAME, 'not ours']]);
+    expect([await cache.get('k'), await cache.has('k')]).toEqual([{ status: 'miss' }, false]);
+    await cache.settled();
+    expect(await store.execute([['GET', NAME]])).toEqual(['not ours']);
+  });
+
   it('never says what was in it', async () => {
     const rig = cacheRig();
     await rig.store.execute([['SET', NAME, 'secret']]);

@@ -231,6 +231,23 @@ describe('records, with Redis away', () => {
     expect(errors[2]).toMatchObject({ code: expect.stringMatching(/STORE|DEADLINE/) });
   });
 
+  it('outlive the database too, for as long as staleIfErrorMs', async () => {
+    const db = database(['ann']);
+    let isDown = false;
+    const load = async (id: string) => {
+      if (isDown) throw new Error('the database is away');
+      return db.load(id);
+    };
+    const { clock, users } = processOn(outage(), { load }, { staleIfErrorMs: 60 * MINUTE_MS });
+    await users.get('ann');
+    await users.settled();
+    isDown = true;
+    clock.advance(65 * MINUTE_MS - 1);
+    expect(await users.get('ann')).toEqual({ name: 'ann' });
+    clock.advance(1);
+    await expect(users.get('ann')).rejects.toThrow('the database is away');
+  });
+
   it('change here at once, and elsewhere when Redis is back', async () => {
     const db = database(['ann']);
     const store = memoryStore();

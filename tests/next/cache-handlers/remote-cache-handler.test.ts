@@ -130,6 +130,20 @@ describe('an entry', () => {
     expect(requests).toEqual([]);
   });
 
+  it('that was begun before its process had read the log is not stored', async () => {
+    const { clock, process } = world();
+    const handler = process();
+    const timestamp = clock.now();
+    clock.advance(5);
+    await handler.refreshTags();
+    clock.advance(5);
+    await handler.set('key', Promise.resolve(nextEntry('early', { timestamp })));
+    expect(handler.stats()).toMatchObject({ writes: 0, droppedWrites: 1 });
+    expect(await textIn(process(), 'key')).toBeUndefined();
+    await handler.set('key', Promise.resolve(nextEntry('in time', { timestamp: clock.now() })));
+    expect(await textIn(process(), 'key')).toBe('in time');
+  });
+
   it('that has been stored is not waited for any more', async () => {
     const { clock, process } = world();
     const handler = process();
@@ -557,6 +571,19 @@ describe('Redis away', () => {
     expect(settled).toBe(0);
     await clock.run(1);
     expect(settled).toBe(3);
+  });
+
+  it('is not asked while the circuit is open: reads, writes and revalidations are over at once', async () => {
+    const clock = manualClock();
+    const store = scriptedStore();
+    const kv = createKv({ store, clock });
+    kv.circuit.force('FORCED_OPEN');
+    const handler = createRemoteCacheHandler({ kv, now: clock.now });
+    await fill(handler, clock, 'kept', ['tag']);
+    expect(await textIn(handler, 'key')).toBe('kept');
+    await handler.updateTags(['tag']);
+    expect(await textIn(handler, 'key')).toBeUndefined();
+    expect(store.sent).toEqual([]);
   });
 
   it('is what a handler that may not ask it behaves as', async () => {
