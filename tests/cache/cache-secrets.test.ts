@@ -23,7 +23,8 @@ it('no key, value or tag is in an event or an error of a cache', async () => {
   const clock = manualClock();
   let isRefusing = false;
   const store = quoting(memoryStore({ clock }), () => isRefusing);
-  const { cache, events, kv, store: watched } = cacheRig<string>({ maxConcurrentLoads: 1, l1: false }, { clock, store });
+  const rig = cacheRig<string>({ maxConcurrentLoads: 1, l1: false }, { clock, store });
+  const { cache, events, kv } = rig;
   const errors: unknown[] = [];
   const use = async () => {
     const [load, tags] = [() => VALUE, [TAG]];
@@ -39,7 +40,7 @@ it('no key, value or tag is in an event or an error of a cache', async () => {
   isRefusing = true;
   await use();
   isRefusing = false;
-  watched.takeAway();
+  rig.store.takeAway();
   for (let count = 0; count < 5; count += 1) await use();
   expect(kv.circuit.state().state).toBe('OPEN');
   await refused(() => cache.set(KEY, VALUE, { ttlMs: Number.NaN }));

@@ -82,6 +82,21 @@ describe('an entry', () => {
     expect(requests.map((commands) => commands.map(([name]) => name))).toEqual([['SET']]);
   });
 
+  it('that a process reads first is one request too, but where Redis has no log: then a few more', async () => {
+    const { clock, process, requests } = world();
+    await process().get('key', []);
+    expect(requests.map((commands) => commands.map(([name]) => name))).toEqual([
+      ['GET', 'ZRANGEBYSCORE'],
+      ['EVALSHA'],
+      ['EVAL'],
+      ['ZRANGEBYSCORE'],
+    ]);
+    await fill(process(), clock, 'made here');
+    requests.length = 0;
+    expect(await textIn(process(), 'key')).toBe('made here');
+    expect(requests.map((commands) => commands.map(([name]) => name))).toEqual([['GET', 'ZRANGEBYSCORE']]);
+  });
+
   it('gives each reader a stream of its own', async () => {
     const { clock, process } = world();
     const handler = process();
@@ -584,6 +599,27 @@ describe('Redis away', () => {
     await handler.updateTags(['tag']);
     expect(await textIn(handler, 'key')).toBeUndefined();
     expect(store.sent).toEqual([]);
+  });
+
+  it('does not hold a read longer either where that finds no log, and has more to ask', async () => {
+    const clock = manualClock();
+    const inner = memoryStore({ clock });
+    const slow: Store = {
+      ...inner,
+      execute: (commands, options) =>
+        new Promise((resolve) => {
+          clock.after(400, () => resolve(inner.execute(commands, options)));
+        }),
+    };
+    const handler = createRemoteCacheHandler({ kv: createKv({ store: slow, clock }), now: clock.now });
+    let isSettled = false;
+    handler.get('key', []).then(() => {
+      isSettled = true;
+    });
+    await clock.run(999);
+    expect(isSettled).toBe(false);
+    await clock.run(1);
+    expect(isSettled).toBe(true);
   });
 
   it('is what a handler that may not ask it behaves as', async () => {
