@@ -5,8 +5,8 @@ import type { ResponseCacheOptions } from './cache/http/response-cache-options.t
 import type { StoredResponse } from './cache/http/stored-response.ts';
 import { lateCache, lateRecordCache, lateSemanticCache } from './cache/late-caches.ts';
 import { namespaceOf } from './cache/namespaces.ts';
-import { createRecordCache, type RecordCache, type RecordCacheOptions } from './cache/record-cache.ts';
-import { createSemanticCache, type SemanticCache, type SemanticCacheOptions } from './cache/semantic-cache.ts';
+import { createRecordCache, type RecordCache, type RecordCacheOptions } from './cache/records/record-cache.ts';
+import { createSemanticCache, type SemanticCache, type SemanticCacheOptions } from './cache/semantic/semantic-cache.ts';
 import type { KvClient } from './client/kv-client.ts';
 import { boundPart, buildKey, KV_PREFIXES } from './client/redis-keys.ts';
 import { getDefaults } from './default-client.ts';
@@ -16,13 +16,13 @@ export type * from './cache/cache.ts';
 export { createCache } from './cache/cache.ts';
 export { generateCacheKey } from './cache/cache-key.ts';
 export type * from './cache/cache-stats.ts';
-export { type Codec, jsonCodec } from './cache/codec.ts';
-export type { Compression } from './cache/compression.ts';
 export { requestKey } from './cache/http/request-key.ts';
 export { loaded, type Marked, notFound, skip } from './cache/loaded.ts';
 export { clearNamespace, listNamespaces } from './cache/namespaces.ts';
-export type * from './cache/record-cache.ts';
-export type * from './cache/semantic-cache.ts';
+export { type Codec, jsonCodec } from './cache/payload/codec.ts';
+export type { Compression } from './cache/payload/compression.ts';
+export type * from './cache/records/record-cache.ts';
+export type * from './cache/semantic/semantic-cache.ts';
 export { type CacheTally, readTally } from './cache/tally.ts';
 export { type CachedHandler, createRecordCache, createSemanticCache, type ResponseCacheOptions, type StoredResponse };
 

@@ -1,8 +1,8 @@
 import type { KvClient } from '../client/kv-client.ts';
 import type { CacheStats } from './cache-stats.ts';
-import type { Codec } from './codec.ts';
-import type { Compression } from './compression.ts';
 import type { Marked } from './loaded.ts';
+import type { Codec } from './payload/codec.ts';
+import type { Compression } from './payload/compression.ts';
 
 /** What is kept in this process. */
 export interface MemorySettings {

@@ -1,9 +1,9 @@
 import { randomShare } from '../client/crypto.ts';
 import { ConfigError } from '../errors.ts';
 import type { CacheOptions } from './cache-options.ts';
-import { jsonCodec } from './codec.ts';
 import { MAX_TAGS } from './entry.ts';
 import { isNamespace } from './namespaces.ts';
+import { jsonCodec } from './payload/codec.ts';
 
 /** Options with all that has a default, checked. */
 export type CacheSettings<T> = {

@@ -8,8 +8,8 @@ import type { Command } from '../store/store.ts';
 import type { CacheNames } from './cache-names.ts';
 import { type Entry, MAX_HEAD_LENGTH, NEGATIVE, readEntry, TOMBSTONE, tombstone, writeEntry } from './entry.ts';
 import { entryWrite, idOf, UNREADABLE_ID } from './entry-write.ts';
-import type { Packer } from './packer.ts';
-import type { Asked, Stamps } from './stamps.ts';
+import type { Asked, Stamps } from './invalidation/stamps.ts';
+import type { Packer } from './payload/packer.ts';
 
 /** What Redis said of a key. */
 export type Reading<T> =

@@ -1,5 +1,5 @@
 import { parse, stringify } from 'devalue';
-import type { Codec } from './codec.ts';
+import type { Codec } from './payload/codec.ts';
 
 /**
  * For values that JSON does not know: `Date`, `Map`, `Set`, `BigInt`, `RegExp`, `URL`, typed arrays, `undefined`, and

@@ -1,6 +1,6 @@
 import { deflateSync, Inflate, inflateSync } from 'fflate';
-import { boundedBytes } from './bounded-bytes.ts';
-import type { Compression } from './compression.ts';
+import { boundedBytes } from './payload/bounded-bytes.ts';
+import type { Compression } from './payload/compression.ts';
 
 /**
  * Compression in JavaScript, for platforms that have none of their own, such as the Edge runtime of Next; needs the

@@ -4,14 +4,14 @@ import { isKvError } from '../errors.ts';
 import { type CacheSettings, checkTagCount, checkTtl } from './cache-settings.ts';
 import type { CacheCounts } from './cache-stats.ts';
 import { type CacheStore, newEntryId } from './cache-store.ts';
-import type { Changes } from './changes.ts';
 import { type EntryHead, NEGATIVE, tombstone } from './entry.ts';
+import type { Changes } from './invalidation/changes.ts';
+import type { Stamped, StampWriter } from './invalidation/stamp-writer.ts';
+import type { Stamps } from './invalidation/stamps.ts';
 import type { Loaded } from './loaded.ts';
 import type { MemoryTier } from './memory-tier.ts';
-import type { Packed, Packer } from './packer.ts';
+import type { Packed, Packer } from './payload/packer.ts';
 import type { Grounds } from './reader.ts';
-import type { Stamped, StampWriter } from './stamp-writer.ts';
-import type { Stamps } from './stamps.ts';
 
 /** What was loaded, as it is to be written. */
 export interface Kept {

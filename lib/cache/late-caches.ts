@@ -1,6 +1,6 @@
 import type { Cache } from './cache-options.ts';
-import type { RecordCache } from './record-cache.ts';
-import type { SemanticCache } from './semantic-cache.ts';
+import type { RecordCache } from './records/record-cache.ts';
+import type { SemanticCache } from './semantic/semantic-cache.ts';
 
 /** A cache that is made at first use: what cannot be made is said then, and not where a module is imported. */
 export function lateCache<T>(namespace: string, make: () => Cache<T>): Cache<T> {

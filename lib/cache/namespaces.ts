@@ -1,7 +1,7 @@
 import type { KvClient } from '../client/kv-client.ts';
 import { ConfigError } from '../errors.ts';
 import { cacheNames, namespacesName } from './cache-names.ts';
-import { newStamp } from './stamps.ts';
+import { newStamp } from './invalidation/stamps.ts';
 
 /** Whether a cache may be called that. */
 export function isNamespace(text: string): boolean {

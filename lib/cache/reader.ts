@@ -2,13 +2,13 @@ import { type Clock, elapsedSince, type Instant, instant } from '../clock.ts';
 import type { Tier } from './cache-options.ts';
 import type { CacheSettings } from './cache-settings.ts';
 import type { CacheStore, Reading } from './cache-store.ts';
-import type { Changes } from './changes.ts';
 import type { EntryHead } from './entry.ts';
 import { type Freshness, freshnessOf } from './freshness.ts';
-import { type Journal, keyNotice } from './journal.ts';
+import type { Changes } from './invalidation/changes.ts';
+import { type Journal, keyNotice } from './invalidation/journal.ts';
+import type { Basis, Stamps } from './invalidation/stamps.ts';
 import type { Copy, MemoryTier } from './memory-tier.ts';
-import type { Packer } from './packer.ts';
-import type { Basis, Stamps } from './stamps.ts';
+import type { Packer } from './payload/packer.ts';
 
 /** What a value that is loaded now may be written upon: nothing may have changed since. */
 export interface Grounds {

@@ -1,4 +1,4 @@
-import { base64Encode } from './base64.ts';
+import { base64Encode } from './payload/base64.ts';
 
 /**
  * Base64url of SHA-256 (FIPS 180-4), 43 characters, at once: the platform's own answers with a promise, and keys are made

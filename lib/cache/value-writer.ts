@@ -4,15 +4,15 @@ import { isKvError } from '../errors.ts';
 import type { CacheSettings } from './cache-settings.ts';
 import type { CacheCounts } from './cache-stats.ts';
 import type { CacheStore } from './cache-store.ts';
-import type { Changes } from './changes.ts';
 import type { Entry, EntryHead } from './entry.ts';
-import type { Invalidations } from './invalidations.ts';
-import { type Journal, keyNotice } from './journal.ts';
+import type { Changes } from './invalidation/changes.ts';
+import type { Invalidations } from './invalidation/invalidations.ts';
+import { type Journal, keyNotice } from './invalidation/journal.ts';
+import type { Stamped, StampWriter } from './invalidation/stamp-writer.ts';
+import type { Basis, Stamps } from './invalidation/stamps.ts';
 import type { Keeper } from './keeper.ts';
 import type { MemoryTier } from './memory-tier.ts';
-import type { Packer } from './packer.ts';
-import type { Stamped, StampWriter } from './stamp-writer.ts';
-import type { Basis, Stamps } from './stamps.ts';
+import type { Packer } from './payload/packer.ts';
 
 export interface ValueOptions {
   readonly ttlMs: number;

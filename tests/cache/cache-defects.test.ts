@@ -26,12 +26,12 @@ vi.mock(import('../../lib/cache/cache-store.ts'), async (load) => {
   };
 });
 
-vi.mock(import('../../lib/cache/changes.ts'), async (load) => {
+vi.mock(import('../../lib/cache/invalidation/changes.ts'), async (load) => {
   const { createChanges } = await load();
   return { createChanges: () => planted.defect.changes?.(createChanges()) ?? createChanges() };
 });
 
-vi.mock(import('../../lib/cache/stamps.ts'), async (load) => {
+vi.mock(import('../../lib/cache/invalidation/stamps.ts'), async (load) => {
   const module = await load();
   return {
     ...module,
@@ -42,7 +42,7 @@ vi.mock(import('../../lib/cache/stamps.ts'), async (load) => {
   };
 });
 
-vi.mock(import('../../lib/cache/stamp-writer.ts'), async (load) => {
+vi.mock(import('../../lib/cache/invalidation/stamp-writer.ts'), async (load) => {
   const module = await load();
   return {
     ...module,

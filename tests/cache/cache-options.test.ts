@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { createCache } from '../../lib/cache/cache.ts';
 import type { CacheOptions } from '../../lib/cache/cache-options.ts';
-import { jsonCodec } from '../../lib/cache/codec.ts';
 import { loaded } from '../../lib/cache/loaded.ts';
+import { jsonCodec } from '../../lib/cache/payload/codec.ts';
 import { createKv } from '../../lib/client/kv-client.ts';
 import { memoryStore } from '../../lib/store/memory/memory-store.ts';
 import { cacheRig } from '../support/cache-rig.ts';

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { Cache, CacheOptions } from '../../lib/cache/cache-options.ts';
-import { jsonCodec } from '../../lib/cache/codec.ts';
-import { platformCompression } from '../../lib/cache/platform-compression.ts';
+import { jsonCodec } from '../../lib/cache/payload/codec.ts';
+import { platformCompression } from '../../lib/cache/payload/platform-compression.ts';
 import { cacheRig } from '../support/cache-rig.ts';
 import { allowNoUnhandledRejection } from '../support/unhandled-rejections.ts';
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { devalueCodec } from '../../lib/cache/devalue.ts';
-import { createPacker } from '../../lib/cache/packer.ts';
+import { createPacker } from '../../lib/cache/payload/packer.ts';
 
 const codec = devalueCodec<unknown>();
 const again = (value: unknown): unknown => codec.decode(codec.encode(value) ?? '');

@@ -4,9 +4,9 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { edgeBundle, edgeLeaks } from '../../bench/edge-bundle.mjs';
 
 const SOURCE = `
-  import { jsonCodec } from './lib/cache/codec.ts';
-  import { createPacker } from './lib/cache/packer.ts';
-  import { platformCompression } from './lib/cache/platform-compression.ts';
+  import { jsonCodec } from './lib/cache/payload/codec.ts';
+  import { createPacker } from './lib/cache/payload/packer.ts';
+  import { platformCompression } from './lib/cache/payload/platform-compression.ts';
   const packerOf = (compression) =>
     createPacker({ codec: jsonCodec(), compression, compressAboveBytes: 100, maxValueBytes: 10_000 });
   export { packerOf, platformCompression };

@@ -1,9 +1,9 @@
 import type { CacheStore, CacheStoreOptions } from '../../lib/cache/cache-store.ts';
-import type { Changes } from '../../lib/cache/changes.ts';
+import type { Changes } from '../../lib/cache/invalidation/changes.ts';
+import type { StampWriter, StampWriterOptions } from '../../lib/cache/invalidation/stamp-writer.ts';
+import type { Stamps } from '../../lib/cache/invalidation/stamps.ts';
 import type { Loading } from '../../lib/cache/loading.ts';
 import type { Grounds, Reader, ReaderOptions } from '../../lib/cache/reader.ts';
-import type { StampWriter, StampWriterOptions } from '../../lib/cache/stamp-writer.ts';
-import type { Stamps } from '../../lib/cache/stamps.ts';
 
 /** Parts of a cache as they are, and what becomes of them with a defect. What is not named is as it is. */
 export interface CacheDefect {

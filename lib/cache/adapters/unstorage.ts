@@ -1,6 +1,6 @@
 import type { KvClient } from '../../client/kv-client.ts';
 import { ConfigError } from '../../errors.ts';
-import { base64Decode, base64Encode } from '../base64.ts';
+import { base64Decode, base64Encode } from '../payload/base64.ts';
 import { requireName, textStorage } from './text-storage.ts';
 
 export interface UnstorageDriverOptions {

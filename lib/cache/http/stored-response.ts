@@ -1,6 +1,6 @@
 import { isObject } from '../../client/json.ts';
 import { httpDate } from '../../clock.ts';
-import { base64Decode, base64Encode } from '../base64.ts';
+import { base64Decode, base64Encode } from '../payload/base64.ts';
 import type { ResponseLife } from './response-rules.ts';
 
 /** A response as plain data. */

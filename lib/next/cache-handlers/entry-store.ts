@@ -1,4 +1,4 @@
-import { hasBytes } from '../../cache/text-size.ts';
+import { hasBytes } from '../../cache/payload/text-size.ts';
 import { boundPart, buildKey, KV_PREFIXES } from '../../client/redis-keys.ts';
 import { type CacheHandlerCounts, type CacheHandlerStats, createCacheHandlerCounts } from './cache-handler-stats.ts';
 import { readEntry, writeEntry } from './entry-form.ts';

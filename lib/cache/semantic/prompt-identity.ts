@@ -1,5 +1,5 @@
-import { sha256 } from '../client/crypto.ts';
-import { ConfigError } from '../errors.ts';
+import { sha256 } from '../../client/crypto.ts';
+import { ConfigError } from '../../errors.ts';
 import type { Prompt } from './semantic-options.ts';
 
 /** What stands for a prompt: nothing of its text. */

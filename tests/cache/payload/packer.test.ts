@@ -1,12 +1,12 @@
 import { deflateRawSync } from 'node:zlib';
 import fc from 'fast-check';
 import { describe, expect, it, vi } from 'vitest';
-import { type Codec, jsonCodec } from '../../lib/cache/codec.ts';
-import type { Compression } from '../../lib/cache/compression.ts';
-import { fflateCompression } from '../../lib/cache/fflate.ts';
-import { createPacker, type Packed, type Packer, type PackerOptions } from '../../lib/cache/packer.ts';
-import { platformCompression } from '../../lib/cache/platform-compression.ts';
-import { allowNoUnhandledRejection } from '../support/unhandled-rejections.ts';
+import { fflateCompression } from '../../../lib/cache/fflate.ts';
+import { type Codec, jsonCodec } from '../../../lib/cache/payload/codec.ts';
+import type { Compression } from '../../../lib/cache/payload/compression.ts';
+import { createPacker, type Packed, type Packer, type PackerOptions } from '../../../lib/cache/payload/packer.ts';
+import { platformCompression } from '../../../lib/cache/payload/platform-compression.ts';
+import { allowNoUnhandledRejection } from '../../support/unhandled-rejections.ts';
 
 const packerOf = <T = unknown>(options: Partial<PackerOptions<T>> = {}): Packer<T> =>
   createPacker<T>({

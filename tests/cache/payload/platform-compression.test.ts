@@ -1,7 +1,7 @@
 import { deflateRawSync } from 'node:zlib';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import type { Compression } from '../../lib/cache/compression.ts';
-import { allowNoUnhandledRejection } from '../support/unhandled-rejections.ts';
+import type { Compression } from '../../../lib/cache/payload/compression.ts';
+import { allowNoUnhandledRejection } from '../../support/unhandled-rejections.ts';
 
 const Native = DecompressionStream;
 const NOTHING_AND_A_BYTE = [0x03, 0x00, 0x00];
@@ -11,7 +11,7 @@ afterEach(() => vi.unstubAllGlobals());
 
 /** As a process finds it that has just started. */
 const found = async (): Promise<Compression | undefined> =>
-  (await import('../../lib/cache/platform-compression.ts')).platformCompression();
+  (await import('../../../lib/cache/payload/platform-compression.ts')).platformCompression();
 
 const given = async (): Promise<Compression> => {
   const compression = await found();
@@ -59,7 +59,7 @@ describe('the compression of the platform', () => {
 
   it('is looked for once, and not before it is asked for', async () => {
     const seen = watchedInflater(true);
-    const { platformCompression } = await import('../../lib/cache/platform-compression.ts');
+    const { platformCompression } = await import('../../../lib/cache/payload/platform-compression.ts');
     expect(seen.streams).toBe(0);
     const first = platformCompression();
     expect(first).toBeDefined();
@@ -92,7 +92,7 @@ describe('the compression of the platform', () => {
   it('goes on being none where there was none, without trying again', async () => {
     const stub = vi.fn(boom);
     vi.stubGlobal('CompressionStream', stub);
-    const { platformCompression } = await import('../../lib/cache/platform-compression.ts');
+    const { platformCompression } = await import('../../../lib/cache/payload/platform-compression.ts');
     expect([platformCompression(), platformCompression()]).toEqual([undefined, undefined]);
     expect(stub).toHaveBeenCalledTimes(1);
   });

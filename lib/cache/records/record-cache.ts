@@ -1,9 +1,9 @@
-import { ConfigError, StoreError } from '../errors.ts';
-import { createCache } from './cache.ts';
-import type { CacheFetch, CacheOptions, Invalidation } from './cache-options.ts';
-import type { CacheStats } from './cache-stats.ts';
+import { ConfigError, StoreError } from '../../errors.ts';
+import { createCache } from '../cache.ts';
+import type { CacheFetch, CacheOptions, Invalidation } from '../cache-options.ts';
+import type { CacheStats } from '../cache-stats.ts';
+import { type Marked, notFound } from '../loaded.ts';
 import { createLoadBatch } from './load-batch.ts';
-import { type Marked, notFound } from './loaded.ts';
 
 export interface RecordLoadContext {
   /** Aborted at the deadline, and when nobody waits any more. */

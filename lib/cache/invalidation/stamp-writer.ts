@@ -1,10 +1,10 @@
-import type { Result } from '../client/call.ts';
-import type { KvClient } from '../client/kv-client.ts';
-import { createLru } from '../client/lru.ts';
-import { isKvError } from '../errors.ts';
-import type { Command } from '../store/store.ts';
-import { type CacheNames, namespacesName } from './cache-names.ts';
-import type { Entry } from './entry.ts';
+import type { Result } from '../../client/call.ts';
+import type { KvClient } from '../../client/kv-client.ts';
+import { createLru } from '../../client/lru.ts';
+import { isKvError } from '../../errors.ts';
+import type { Command } from '../../store/store.ts';
+import { type CacheNames, namespacesName } from '../cache-names.ts';
+import type { Entry } from '../entry.ts';
 import { type Basis, NO_STAMP, newStamp, type Stamps, stampFrom } from './stamps.ts';
 
 /** Stamps as an entry carries them. */

@@ -2,10 +2,10 @@ import { randomBytes } from 'node:crypto';
 import { deflateRawSync } from 'node:zlib';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { Compression } from '../../lib/cache/compression.ts';
-import { fflateCompression } from '../../lib/cache/fflate.ts';
-import { platformCompression } from '../../lib/cache/platform-compression.ts';
-import { allowNoUnhandledRejection } from '../support/unhandled-rejections.ts';
+import { fflateCompression } from '../../../lib/cache/fflate.ts';
+import type { Compression } from '../../../lib/cache/payload/compression.ts';
+import { platformCompression } from '../../../lib/cache/payload/platform-compression.ts';
+import { allowNoUnhandledRejection } from '../../support/unhandled-rejections.ts';
 
 const platform = platformCompression();
 if (platform === undefined) throw new Error('This platform has no compression');

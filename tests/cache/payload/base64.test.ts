@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { base64Decode, base64Encode, base64Length } from '../../lib/cache/base64.ts';
+import { base64Decode, base64Encode, base64Length } from '../../../lib/cache/payload/base64.ts';
 
 describe('base64', () => {
   it('is that of the standard, and gives back every bytes', () => {

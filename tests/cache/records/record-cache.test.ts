@@ -1,12 +1,16 @@
 import { afterEach, describe, expect, it } from 'vitest';
-import { createRecordCache, type RecordCache, type RecordCacheOptions } from '../../lib/cache/record-cache.ts';
-import { createKv } from '../../lib/client/kv-client.ts';
-import { ConfigError, DeadlineError, StoreError } from '../../lib/errors.ts';
-import { memoryStore } from '../../lib/store/memory/memory-store.ts';
-import type { Store } from '../../lib/store/store.ts';
-import { manualClock } from '../../lib/testing/manual-clock.ts';
-import { scriptedStore } from '../../lib/testing/scripted-store.ts';
-import { onEveryStore } from '../support/every-store.ts';
+import {
+  createRecordCache,
+  type RecordCache,
+  type RecordCacheOptions,
+} from '../../../lib/cache/records/record-cache.ts';
+import { createKv } from '../../../lib/client/kv-client.ts';
+import { ConfigError, DeadlineError, StoreError } from '../../../lib/errors.ts';
+import { memoryStore } from '../../../lib/store/memory/memory-store.ts';
+import type { Store } from '../../../lib/store/store.ts';
+import { manualClock } from '../../../lib/testing/manual-clock.ts';
+import { scriptedStore } from '../../../lib/testing/scripted-store.ts';
+import { onEveryStore } from '../../support/every-store.ts';
 
 interface User {
   readonly name: string;

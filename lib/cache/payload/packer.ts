@@ -1,4 +1,4 @@
-import { ConfigError } from '../errors.ts';
+import { ConfigError } from '../../errors.ts';
 import { base64Decode, base64Encode, base64Length } from './base64.ts';
 import type { Codec } from './codec.ts';
 import type { Compression } from './compression.ts';

@@ -1,13 +1,13 @@
-import type { KvClient } from '../client/kv-client.ts';
-import type { Command } from '../store/store.ts';
-import type { Backoff } from './backoff.ts';
-import { type CacheNames, namespacesName } from './cache-names.ts';
-import type { Invalidation } from './cache-options.ts';
-import type { CacheCounts } from './cache-stats.ts';
-import type { CacheStore } from './cache-store.ts';
+import type { KvClient } from '../../client/kv-client.ts';
+import type { Command } from '../../store/store.ts';
+import type { Backoff } from '../backoff.ts';
+import { type CacheNames, namespacesName } from '../cache-names.ts';
+import type { Invalidation } from '../cache-options.ts';
+import type { CacheCounts } from '../cache-stats.ts';
+import type { CacheStore } from '../cache-store.ts';
+import type { MemoryTier } from '../memory-tier.ts';
 import type { Changes } from './changes.ts';
 import { type Journal, keyNotice, type Notice } from './journal.ts';
-import type { MemoryTier } from './memory-tier.ts';
 import { TAG_LIFE_MS } from './stamp-writer.ts';
 import { newStamp, type Stamps } from './stamps.ts';
 

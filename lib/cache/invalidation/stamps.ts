@@ -1,10 +1,10 @@
-import type { Result } from '../client/call.ts';
-import { randomBase62 } from '../client/crypto.ts';
-import { createLru } from '../client/lru.ts';
-import { type Clock, elapsedSince, type Instant, instant } from '../clock.ts';
-import type { Command } from '../store/store.ts';
-import type { CacheNames } from './cache-names.ts';
-import type { EntryHead, TagStamp } from './entry.ts';
+import type { Result } from '../../client/call.ts';
+import { randomBase62 } from '../../client/crypto.ts';
+import { createLru } from '../../client/lru.ts';
+import { type Clock, elapsedSince, type Instant, instant } from '../../clock.ts';
+import type { Command } from '../../store/store.ts';
+import type { CacheNames } from '../cache-names.ts';
+import type { EntryHead, TagStamp } from '../entry.ts';
 
 /** A stamp; `null` where there is none, which no entry matches. */
 export type Stamp = string | null;

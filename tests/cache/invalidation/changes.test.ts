@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { createChanges } from '../../lib/cache/changes.ts';
+import { createChanges } from '../../../lib/cache/invalidation/changes.ts';
 
 describe('what was changed from here', () => {
   it('is told from what was asked for before it and after it', () => {

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import { createJournal, keyNotice, type Notice } from '../../lib/cache/journal.ts';
-import type { Command, Reply } from '../../lib/store/store.ts';
-import { AWAY, scriptedClient } from '../support/scripted-client.ts';
-import { allowNoUnhandledRejection } from '../support/unhandled-rejections.ts';
+import { createJournal, keyNotice, type Notice } from '../../../lib/cache/invalidation/journal.ts';
+import type { Command, Reply } from '../../../lib/store/store.ts';
+import { AWAY, scriptedClient } from '../../support/scripted-client.ts';
+import { allowNoUnhandledRejection } from '../../support/unhandled-rejections.ts';
 
 describe('the journal of invalidations', () => {
   allowNoUnhandledRejection();

@@ -1,11 +1,11 @@
 import { describe, expect, it } from 'vitest';
-import { cacheNames } from '../../lib/cache/cache-names.ts';
-import type { TagStamp } from '../../lib/cache/entry.ts';
-import { type Asked, createStamps, NO_STAMP, newStamp } from '../../lib/cache/stamps.ts';
-import { createKv } from '../../lib/client/kv-client.ts';
-import { CommandError } from '../../lib/errors.ts';
-import { memoryStore } from '../../lib/store/memory/memory-store.ts';
-import { manualClock } from '../../lib/testing/manual-clock.ts';
+import { cacheNames } from '../../../lib/cache/cache-names.ts';
+import type { TagStamp } from '../../../lib/cache/entry.ts';
+import { type Asked, createStamps, NO_STAMP, newStamp } from '../../../lib/cache/invalidation/stamps.ts';
+import { createKv } from '../../../lib/client/kv-client.ts';
+import { CommandError } from '../../../lib/errors.ts';
+import { memoryStore } from '../../../lib/store/memory/memory-store.ts';
+import { manualClock } from '../../../lib/testing/manual-clock.ts';
 
 const rig = () => {
   const clock = manualClock();

@@ -1,4 +1,4 @@
-import { createLru } from '../client/lru.ts';
+import { createLru } from '../../client/lru.ts';
 
 /**
  * Which keys were changed from here, and in which order: what was asked for before a change is not kept after it. Counted,

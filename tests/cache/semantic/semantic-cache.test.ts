@@ -5,15 +5,15 @@ import {
   type SemanticCacheOptions,
   type VectorMatch,
   type VectorStage,
-} from '../../lib/cache/semantic-cache.ts';
-import { createKv, type KvClient } from '../../lib/client/kv-client.ts';
-import { ConfigError, DeadlineError, StoreError } from '../../lib/errors.ts';
-import type { BreakwaterEvent } from '../../lib/events.ts';
-import { memoryStore } from '../../lib/store/memory/memory-store.ts';
-import type { Command, Store } from '../../lib/store/store.ts';
-import { manualClock } from '../../lib/testing/manual-clock.ts';
-import { scriptedStore } from '../../lib/testing/scripted-store.ts';
-import { onEveryStore } from '../support/every-store.ts';
+} from '../../../lib/cache/semantic/semantic-cache.ts';
+import { createKv, type KvClient } from '../../../lib/client/kv-client.ts';
+import { ConfigError, DeadlineError, StoreError } from '../../../lib/errors.ts';
+import type { BreakwaterEvent } from '../../../lib/events.ts';
+import { memoryStore } from '../../../lib/store/memory/memory-store.ts';
+import type { Command, Store } from '../../../lib/store/store.ts';
+import { manualClock } from '../../../lib/testing/manual-clock.ts';
+import { scriptedStore } from '../../../lib/testing/scripted-store.ts';
+import { onEveryStore } from '../../support/every-store.ts';
 
 const ASKED: Prompt = {
   prompt: 'How do I fillet a trout?',

@@ -1,5 +1,5 @@
-import type { CacheOptions, Invalidation } from './cache-options.ts';
-import type { CacheStats } from './cache-stats.ts';
+import type { CacheOptions, Invalidation } from '../cache-options.ts';
+import type { CacheStats } from '../cache-stats.ts';
 
 /** What a model is asked. */
 export interface Prompt {

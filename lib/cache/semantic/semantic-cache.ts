@@ -1,11 +1,11 @@
-import { ConfigError, DeadlineError } from '../errors.ts';
-import { withDeadline } from '../resilience/deadline.ts';
-import { createBackground } from './background.ts';
-import { createCache } from './cache.ts';
-import { cacheNames } from './cache-names.ts';
-import type { CacheFetch, LoadContext } from './cache-options.ts';
+import { ConfigError, DeadlineError } from '../../errors.ts';
+import { withDeadline } from '../../resilience/deadline.ts';
+import { createBackground } from '../background.ts';
+import { createCache } from '../cache.ts';
+import { cacheNames } from '../cache-names.ts';
+import type { CacheFetch, LoadContext } from '../cache-options.ts';
+import { skip } from '../loaded.ts';
 import { createHitCounter } from './hit-counter.ts';
-import { skip } from './loaded.ts';
 import { checkTenant, identify, normalisePrompt, type PromptIdentity, tenantTag } from './prompt-identity.ts';
 import type {
   AnswerMetadata,

@@ -1,6 +1,6 @@
-import type { Clock } from '../clock.ts';
-import { ConfigError, DeadlineError } from '../errors.ts';
-import { withDeadline } from '../resilience/deadline.ts';
+import type { Clock } from '../../clock.ts';
+import { ConfigError, DeadlineError } from '../../errors.ts';
+import { withDeadline } from '../../resilience/deadline.ts';
 import type { PromptIdentity } from './prompt-identity.ts';
 import type { Prompt, StoredAnswer, VectorStage } from './semantic-options.ts';
 

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it, vi } from 'vitest';
-import { hasBytes } from '../../lib/cache/text-size.ts';
+import { hasBytes } from '../../../lib/cache/payload/text-size.ts';
 
 describe('the size of a text', () => {
   it('is that of its UTF-8', () => {

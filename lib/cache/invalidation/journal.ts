@@ -1,6 +1,6 @@
-import type { KvClient } from '../client/kv-client.ts';
-import { elapsedSince, type Instant, instant } from '../clock.ts';
-import type { Command } from '../store/store.ts';
+import type { KvClient } from '../../client/kv-client.ts';
+import { elapsedSince, type Instant, instant } from '../../clock.ts';
+import type { Command } from '../../store/store.ts';
 
 /** One thing that Redis is to hear of. */
 export interface Notice {
