@@ -49,7 +49,7 @@ export function recordBody(source: ReadableStream<Uint8Array>, bounds: Recording
     // Who reads the stream may hand its memory on to somebody else: what is kept is a copy.
     if (!ArrayBuffer.isView(chunk) || size + chunk.byteLength > maxBytes || kept.length === MAX_CHUNKS) return giveUp();
     size += chunk.byteLength;
-    kept.push(chunk.slice());
+    kept.push(copyOf(chunk));
   };
 
   /** Hands on one chunk. */
@@ -88,6 +88,11 @@ export function recordBody(source: ReadableStream<Uint8Array>, bounds: Recording
     { highWaterMark: 0 },
   );
   return { stream, bytes };
+}
+
+/** Not by its own `slice`: that of a Buffer is a view. */
+function copyOf({ buffer, byteOffset, byteLength }: Uint8Array): Uint8Array {
+  return new Uint8Array(buffer.slice(byteOffset, byteOffset + byteLength));
 }
 
 function joined(chunks: readonly Uint8Array[], size: number): Uint8Array {

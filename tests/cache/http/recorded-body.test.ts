@@ -100,6 +100,22 @@ describe('a body that is recorded', () => {
     }
   });
 
+  it('is kept as it was where its chunks are Buffers, of which more than they show is in their memory', async () => {
+    const memory = Buffer.from('..1234..');
+    const { stream, bytes: whole } = recording(
+      new ReadableStream({
+        start(controller) {
+          controller.enqueue(memory.subarray(2, 6));
+          controller.close();
+        },
+      }),
+    );
+    const reader = stream.getReader();
+    expect(textOf((await reader.read()).value)).toBe('1234');
+    memory.fill(0);
+    expect(textOf(await whole)).toBe('1234');
+  });
+
   it('is kept as it was, whatever its reader does to what it is given', async () => {
     const source = pushed();
     const { stream, bytes: whole } = recording(source.stream);
