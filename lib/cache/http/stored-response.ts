@@ -32,18 +32,35 @@ export function storeResponse(
   return { status, headers: dated, body: bytes && written(bytes), life };
 }
 
-/** Whether it was written by {@link storeResponse}: entries of another cache may stand under the same names. */
+/** They have no body: `Response` refuses to be made with one. */
+const BODILESS = new Set([204, 205, 304]);
+
+/**
+ * Whether it is as {@link storeResponse} writes it, and can be restored: entries of another cache may stand under the same
+ * names.
+ */
 export function isStoredResponse(value: unknown): value is StoredResponse {
   if (!isObject(value) || !isObject(value.life)) return false;
   const { status, headers, body, life } = value;
   const numbers = [status, life.ttlMs, life.ageMs];
   if (!numbers.every(Number.isSafeInteger) || Number(status) < 200 || Number(status) > 599) return false;
-  if (!Array.isArray(headers) || !headers.every(isPair)) return false;
-  return body === null || (isObject(body) && typeof (body.text ?? body.base64) === 'string');
+  if (!Array.isArray(headers) || !headers.every(isField)) return false;
+  return body === null || (!BODILESS.has(Number(status)) && isBody(body));
 }
 
-function isPair(pair: unknown): boolean {
-  return Array.isArray(pair) && pair.length === 2 && pair.every((part) => typeof part === 'string');
+/** A header that `Headers` takes. */
+function isField(pair: unknown): boolean {
+  if (!Array.isArray(pair) || pair.length !== 2) return false;
+  const [name, value]: readonly unknown[] = pair;
+  if (typeof name !== 'string' || typeof value !== 'string') return false;
+  return /^[!#$%&'*+.^_`|~\w-]+$/.test(name) && !/[\0\r\n\u0100-\uffff]/.test(value);
+}
+
+function isBody(body: unknown): boolean {
+  if (!isObject(body)) return false;
+  if ('text' in body) return typeof body.text === 'string';
+  const { base64 } = body;
+  return typeof base64 === 'string' && base64.length % 4 === 0 && !/[^A-Za-z0-9+/=]|=(?!=?$)/.test(base64);
 }
 
 /** A response of the caller's own. @param ageMs since it was stored */

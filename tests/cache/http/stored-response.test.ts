@@ -101,7 +101,8 @@ describe('what is taken for a stored response', () => {
   const good = wired(store());
 
   it('is what was stored as one', () => {
-    for (const stored of [good, wired(store({}, null, 301)), wired(store({}, Uint8Array.of(255)))]) {
+    const binary = [1, 2, 3].map((length) => wired(store({}, new Uint8Array(length).fill(255))));
+    for (const stored of [good, wired(store({ 'x-own': 'ä\t' }, null, 301)), ...binary]) {
       expect(isStoredResponse(stored)).toBe(true);
     }
   });
@@ -121,6 +122,13 @@ describe('what is taken for a stored response', () => {
     ['one of other headers', { ...good, headers: [['a', 1]] }],
     ['one without a body', { ...good, body: undefined }],
     ['one of another body', { ...good, body: { text: 1 } }],
+    ['one of two bodies', { ...good, body: { text: null, base64: 'eA==' } }],
+    ['one of a body that is no base64', { ...good, body: { base64: 'eA=a' } }],
+    ['one of a body that was cut', { ...good, body: { base64: 'eA=' } }],
+    ['one with a body that no response of its status has', { ...good, status: 204 }],
+    ['one with a name that no header has', { ...good, headers: [['a b', 'x']] }],
+    ['one with a header of two lines', { ...good, headers: [['a', 'x\r\nset-cookie: a=1']] }],
+    ['one with a header that no bytes can be', { ...good, headers: [['a', '\u0100']] }],
   ])('is not %s', (_what, value) => {
     expect(isStoredResponse(value)).toBe(false);
   });
