@@ -84,7 +84,8 @@ async function load<Req extends Request>(visit: Visit<Req>, key: string): Promis
 /** From the cache, or by a call of the handler for this request alone. */
 async function read<Req extends Request>(visit: Visit<Req>, key: string, onlyIfCached: boolean): Promise<Response> {
   const { ask, options } = visit;
-  const finding = findingOf(await options.cache.get(key));
+  // Whatever the cache fails with: the handler is asked, as for `load`.
+  const finding = await options.cache.get(key).then(findingOf, () => NOTHING);
   if (finding.usable) return serve(visit, finding.usable);
   if (!onlyIfCached) return handOut(visit, await answerOf(ask), finding);
   return withCacheStatus(new Response(null, { status: 504 }), { hit: false, forward: undefined }, options);

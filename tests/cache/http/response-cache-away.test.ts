@@ -12,6 +12,18 @@ describe('with Redis away', () => {
     expect(asked).toHaveLength(4);
   });
 
+  it('nor is anything refused where the cache itself fails', async () => {
+    const failed = () => Promise.reject(new Error('no cache'));
+    const { cache } = cachedHandler();
+    const broken = { ...cache, get: failed, getOrFetch: failed, set: failed };
+    const { get } = cachedHandler(page(), { cache: broken, honourRequestDirectives: true });
+    expect(await told(get())).toContain('200 breakwater; fwd=miss');
+    expect(await told(get('/a', {}, 'HEAD'))).toContain('200 breakwater; fwd=miss');
+    expect(await told(get('/a', { 'cache-control': 'no-store' }))).toContain('200 breakwater; fwd=miss');
+    expect(await told(get('/a', { 'cache-control': 'no-cache' }))).toContain('200 breakwater; fwd=request');
+    expect((await get('/a', { 'cache-control': 'only-if-cached' })).status).toBe(504);
+  });
+
   it('what is in this process is served', async () => {
     const { get, store, settled } = cachedHandler();
     await (await get()).text();
