@@ -1,5 +1,6 @@
 import type { CacheHandlerValue } from 'next/dist/server/lib/incremental-cache/index.js';
 import { isObject, readJson } from '../../client/json.ts';
+import { isTextList } from './entry-form.ts';
 
 /** What Next keeps under one key of its classic cache: a page, a response, a fetch, an image, or that there is nothing. */
 export type CachedValue = Pick<CacheHandlerValue, 'value' | 'cacheControl'> & { readonly lastModified: number };
@@ -33,14 +34,25 @@ export function readCachedValue(text: string): CachedValue | undefined {
   if (!isObject(form.value) || typeof form.value.kind !== 'string') return undefined;
   if (!isObject(form.bytes) || !isObject(form.maps)) return undefined;
   const value: Record<string, unknown> = { ...form.value };
-  for (const [name, field] of Object.entries(form.bytes)) value[name] = Buffer.from(String(field), 'base64');
-  for (const [name, field] of Object.entries(form.maps)) value[name] = readMap(field);
+  for (const [name, field] of Object.entries(form.bytes)) {
+    if (typeof field !== 'string') return undefined;
+    value[name] = Buffer.from(field, 'base64');
+  }
+  for (const [name, field] of Object.entries(form.maps)) {
+    const map = readMap(field);
+    if (!map) return undefined;
+    value[name] = map;
+  }
   return { value: value as unknown as Value, ...rest };
 }
 
-function readMap(field: unknown): ReadonlyMap<string, Buffer> {
-  const parts = Array.isArray(field) ? field : [];
-  return new Map(parts.map(([key, part]) => [String(key), Buffer.from(String(part), 'base64')]));
+function readMap(field: unknown): ReadonlyMap<string, Buffer> | undefined {
+  if (!Array.isArray(field) || !field.every(isTextPair)) return undefined;
+  return new Map(field.map(([key, part]) => [key, Buffer.from(part, 'base64')]));
+}
+
+function isTextPair(pair: unknown): pair is readonly [key: string, part: string] {
+  return isTextList(pair) && pair.length === 2;
 }
 
 function readCacheControl({ revalidate, expire }: Readonly<Record<string, unknown>>): CachedValue['cacheControl'] {

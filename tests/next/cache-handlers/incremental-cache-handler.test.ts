@@ -144,6 +144,10 @@ describe('a value', () => {
       String(text).replace('"kind"', '"k"'),
       String(text).replace('lastModified', 'l'),
       String(text).replace('"bytes":{}', '"bytes":1'),
+      String(text).replace('"bytes":{}', '"bytes":{"body":1}'),
+      String(text).replace('"maps":{}', '"maps":{"segmentData":1}'),
+      String(text).replace('"maps":{}', '"maps":{"segmentData":[1]}'),
+      String(text).replace('"maps":{}', '"maps":{"segmentData":[["a"]]}'),
     ];
     for (const damaged of damages) {
       await store.execute([['SET', 'cache:next:fetch:key', damaged]]);
