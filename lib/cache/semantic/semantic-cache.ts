@@ -5,6 +5,7 @@ import { createCache } from '../cache.ts';
 import { cacheNames } from '../cache-names.ts';
 import type { CacheFetch, LoadContext } from '../cache-options.ts';
 import { skip } from '../loaded.ts';
+import { answerCodec } from './answer-codec.ts';
 import { createHitCounter } from './hit-counter.ts';
 import { checkTenant, identify, normalisePrompt, type PromptIdentity, tenantTag } from './prompt-identity.ts';
 import type {
@@ -41,7 +42,10 @@ export function createSemanticCache<T>(options: SemanticCacheOptions<T>): Semant
   if (!Number.isSafeInteger(maxPromptLength) || maxPromptLength < 1) {
     throw new ConfigError('maxPromptLength', `must be a whole number of at least 1, got ${maxPromptLength}`);
   }
-  const cache = createCache<StoredAnswer<T>>({ ...cacheOptions, namespace, ttlMs, loadTimeoutMs });
+  const cache = createCache<StoredAnswer<T>>({
+    ...cacheOptions,
+    ...{ namespace, ttlMs, loadTimeoutMs, codec: answerCodec<T>() },
+  });
   const background = createBackground(rest.waitUntil);
   const counter = createHitCounter({
     ...{ kv, background, localOnly },

@@ -231,6 +231,33 @@ describe('an answer', () => {
   });
 });
 
+const STORED = { value: 'Wrong.', tokens_used: 12, cached_at: 1, partition: 'x' };
+
+describe('what stands in the place of an answer', () => {
+  it.each<[string, unknown]>([
+    ['nothing', null],
+    ['a text', 'Carefully.'],
+    ['an object of another kind', { answer: 'Carefully.' }],
+    ['an answer of no time', { ...STORED, cached_at: '1' }],
+    ['an answer of no partition', { ...STORED, partition: undefined }],
+    ['an answer to no text', { ...STORED, prompt: 1 }],
+    ['an answer of tokens that cannot be counted', { ...STORED, tokens_used: 1e300 }],
+    ['an answer of fewer tokens than none', { ...STORED, tokens_used: -1 }],
+  ])('and is %s is a miss, and is replaced', async (_, foreign) => {
+    const { kv } = world();
+    const first = open(kv);
+    await first.set(ASKED, ANSWER);
+    const [name = ''] = (await kv.command(['KEYS', '*:v:*'])) as string[];
+    const text = String(await kv.command(['GET', name]));
+    await kv.command(['SET', name, text.slice(0, text.indexOf('{')) + JSON.stringify(foreign)]);
+    expect((await open(kv).get(ASKED)).status).toBe('miss');
+    const second = open(kv);
+    expect((await second.getOrGenerate(ASKED, async () => ANSWER)).status).toBe('miss');
+    await second.settled();
+    expect(await open(kv).get(ASKED)).toMatchObject({ status: 'hit', value: 'Carefully.' });
+  });
+});
+
 describe('counts of answers', () => {
   it('are waited for by nobody, and told at most every 10 s', async () => {
     const { clock, kv, sent } = world();
