@@ -120,7 +120,13 @@ export interface WriteOptions {
   readonly tags?: readonly string[] | undefined;
 }
 
-export type FetchOptions = WriteOptions;
+export interface FetchOptions<T = unknown> extends WriteOptions {
+  /**
+   * Whether a value past its end may be served while it is loaded again; else callers wait for that load, which they share,
+   * and get the value only if it fails or takes more than `softTimeoutMs`. Must not throw. @default every value
+   */
+  readonly mayServeStale?: ((value: T, ageMs: number) => boolean) | undefined;
+}
 
 /** Whether everybody is told. Else it is done here, and is told with the first answer of Redis; at worst the entries' end ends them. */
 export interface Invalidation {
@@ -146,7 +152,7 @@ export interface Cache<T> {
    *
    * @throws what the loader throws, and DeadlineError when it takes too long, where there is nothing stale to serve.
    */
-  getOrFetch(key: string, load: Loader<T>, options?: FetchOptions): Promise<CacheFetch<T>>;
+  getOrFetch(key: string, load: Loader<T>, options?: FetchOptions<T>): Promise<CacheFetch<T>>;
   /** Whether Redis has it now. One request, two where stamps are not known yet. Redis away: kept here only. */
   set(key: string, value: T, options?: WriteOptions): Promise<boolean>;
   /** One request. A load that is under way does not bring the value back. */

@@ -94,10 +94,10 @@ export function createCache<T>(options: CacheOptions<T>): Cache<T> {
       replay();
       return fetching.read(key, { parts: await partsOf(tags), signal });
     },
-    async getOrFetch(key, load, { signal, tags, ttlMs: own = ttlMs } = {}) {
+    async getOrFetch(key, load, { signal, tags, ttlMs: own = ttlMs, mayServeStale } = {}) {
       signal?.throwIfAborted();
       replay();
-      return fetching.answer({ key, load, ttlMs: checkTtl(own), parts: await partsOf(tags), signal });
+      return fetching.answer({ key, load, ttlMs: checkTtl(own), parts: await partsOf(tags), signal, mayServeStale });
     },
     async set(key, value, { signal, tags, ttlMs: own = ttlMs } = {}) {
       signal?.throwIfAborted();

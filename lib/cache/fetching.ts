@@ -39,8 +39,20 @@ export function createFetching<T>(options: FetchingOptions<T>): Fetching<T> {
     else if (sighted.tier === 'memory') counts.memoryHits += 1;
     else counts.storeHits += 1;
     if (sighted.isNegative) return { status: 'negative' };
-    const ageMs = Math.max(0, clock.now() - sighted.head.createdAt);
-    return { status: isFresh ? 'hit' : 'stale', value: sighted.value as T, tier: sighted.tier, ageMs };
+    return {
+      status: isFresh ? 'hit' : 'stale',
+      value: sighted.value as T,
+      tier: sighted.tier,
+      ageMs: ageOf(sighted),
+    };
+  };
+
+  const ageOf = ({ head }: Sighted<T>): number => Math.max(0, clock.now() - head.createdAt);
+
+  /** It will do only if no newer one can be loaded. */
+  const isLastResort = ({ mayServeStale }: Wish<T>, sighted: Sighted<T>): boolean => {
+    if (sighted.freshness !== 'revalidating') return sighted.freshness === 'failing';
+    return mayServeStale !== undefined && !mayServeStale(sighted.value as T, ageOf(sighted));
   };
 
   const answered = (answer: Answer<T>): CacheFetch<T> =>
@@ -67,7 +79,7 @@ export function createFetching<T>(options: FetchingOptions<T>): Fetching<T> {
   const use = (wish: Wish<T>, sighted: Sighted<T>, isAway: boolean): CacheFetch<T> | undefined => {
     const { freshness } = sighted;
     const rests = !backoff.isDue(wish.key);
-    if (freshness === 'failing' && !rests) return undefined;
+    if (!rests && isLastResort(wish, sighted)) return undefined;
     // What is fresh while Redis is away is not loaded for the sake of others.
     const wantsLoad = freshness === 'revalidating' || (freshness === 'early' && !isAway);
     if (wantsLoad && !rests) loading.refresh(wish, sighted).catch(() => undefined);

@@ -5,7 +5,7 @@ import { withDeadline } from '../resilience/deadline.ts';
 import { withSignal } from '../resilience/linked-signal.ts';
 import type { Background } from './background.ts';
 import type { Backoff } from './backoff.ts';
-import type { Loader } from './cache-options.ts';
+import type { FetchOptions, Loader } from './cache-options.ts';
 import type { CacheSettings } from './cache-settings.ts';
 import type { CacheCounts } from './cache-stats.ts';
 import type { EntryHead } from './entry.ts';
@@ -17,6 +17,7 @@ import type { Claim, Grounds, LookOptions, Reader, Sight, Sighted } from './read
 /** What a caller wants to have loaded. */
 export interface Wish<T> extends LookOptions, Keepable {
   readonly load: Loader<T>;
+  readonly mayServeStale?: FetchOptions<T>['mayServeStale'];
 }
 
 export type Answer<T> = (

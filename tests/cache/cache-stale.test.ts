@@ -38,6 +38,29 @@ describe('what is past its end, while a newer one is loaded', () => {
     expect(await late.cache.getOrFetch('k', () => 'new')).toEqual({ status: 'miss', value: 'new' });
   });
 
+  it('is waited for by those who may not be served the old one, who share its load', async () => {
+    const { cache } = await endedRig(0);
+    const loader = heldLoader();
+    const judged: unknown[] = [];
+    const mayServeStale = (value: string, ageMs: number) => {
+      judged.push([value, ageMs]);
+      return false;
+    };
+    const asked = Array.from({ length: 20 }, () => cache.getOrFetch('k', loader.load, { mayServeStale }));
+    await arrival(() => loader.contexts.length > 0);
+    expect(await cache.getOrFetch('k', loader.load, { mayServeStale: () => true })).toMatchObject({ status: 'stale' });
+    loader.answer('new');
+    for (const answer of await Promise.all(asked)) expect(answer).toMatchObject({ value: 'new' });
+    expect(loader.contexts.length).toBe(1);
+    expect(judged[0]).toEqual(['old', 60_000]);
+  });
+
+  it('is served all the same to those who may not where the load fails', async () => {
+    const { cache } = await endedRig(0);
+    const failing = () => Promise.reject(new Error('broken'));
+    expect(await cache.getOrFetch('k', failing, { mayServeStale: () => false })).toMatchObject({ status: 'stale' });
+  });
+
   it('is loaded by one process of all', async () => {
     const { cache, clock, elsewhere } = await endedRig(0);
     const [here, there] = [heldLoader(), heldLoader()];

@@ -64,8 +64,14 @@ interface Visit<Req extends Request> {
 async function load<Req extends Request>(visit: Visit<Req>, key: string): Promise<Response> {
   const { request, ask, options } = visit;
   const call = createOriginCall(request, ask, options);
+  let forward: Finding['forward'] = 'miss';
+  const mayServeStale = (value: StoredResponse, ageMs: number): boolean => {
+    const { usable } = findingOf({ status: 'stale', value, tier: 'store', ageMs });
+    if (!usable) forward = 'stale';
+    return usable !== undefined;
+  };
   // What fails here the handler is asked about: a load of somebody else, or one that took too long.
-  const shared = options.cache.getOrFetch(key, call.load).then(findingOf, () => NOTHING);
+  const shared = options.cache.getOrFetch(key, call.load, { mayServeStale }).then(findingOf, () => NOTHING);
   const begun = call.answer.then((answer) =>
     'response' in answer && !isFailure(answer.response) ? undefined : shared,
   );
@@ -75,10 +81,11 @@ async function load<Req extends Request>(visit: Visit<Req>, key: string): Promis
     return serve(visit, finding.usable);
   }
   if (!finding) options.waitUntil(shared);
-  if (call.isUnderWay()) return handOut(visit, await call.answer, finding);
+  const rest = finding ?? { forward };
+  if (call.isUnderWay()) return handOut(visit, await call.answer, rest);
   // It may be called yet, in the background.
   call.leave();
-  return handOut(visit, await answerOf(ask), finding);
+  return handOut(visit, await answerOf(ask), rest);
 }
 
 /** From the cache, or by a call of the handler for this request alone. */
@@ -163,11 +170,7 @@ async function answerOf(ask: () => Promise<Response>): Promise<Answer> {
 }
 
 /** The handler's own answer, or what is stale if it failed. */
-function handOut<Req extends Request>(
-  visit: Visit<Req>,
-  answer: Answer,
-  { fallback, forward }: Finding = NOTHING,
-): Response {
+function handOut<Req extends Request>(visit: Visit<Req>, answer: Answer, { fallback, forward }: Finding): Response {
   const isFailed = 'error' in answer || isFailure(answer.response);
   if (fallback && isFailed) {
     discard(answer);
