@@ -122,13 +122,13 @@ export function createTagLog({ kv, maxTags, localOnly, now }: TagLogOptions): Ta
   return {
     ask,
     async revalidate(tags, expireSeconds) {
-      const names = await Promise.all(tags.map(boundPart));
+      const names = await Promise.all(tags.map(partOf));
       journal.add(names.map((tag) => memberOf(tag, expireSeconds)));
       if (names.length > 0) await tell();
       return journal.size === 0;
     },
     async judge(tags, position, madeHereAt) {
-      const names = await Promise.all(tags.map(boundPart));
+      const names = await Promise.all(tags.map(partOf));
       const here = journal.judge(names, madeHereAt);
       // An entry that was made before the log was ever read here is judged by what happened here alone.
       if (position === undefined && manifest.position === undefined && madeHereAt !== undefined) return here;
@@ -139,6 +139,11 @@ export function createTagLog({ kv, maxTags, localOnly, now }: TagLogOptions): Ta
       return journal.size;
     },
   };
+}
+
+/** What stands for a tag in the log: escaped, since Redis keeps UTF-8, which has no lone surrogates. */
+async function partOf(tag: string): Promise<string> {
+  return buildKey('', await boundPart(tag));
 }
 
 function worseOf(one: Verdict, other: Verdict): Verdict {

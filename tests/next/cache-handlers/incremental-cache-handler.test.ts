@@ -175,6 +175,20 @@ describe('a revalidation', () => {
     expect(await new Other(BUILD).get('key', get)).not.toBeNull();
   });
 
+  it('of a tag that is no well-formed Unicode reaches every process, and ends no other tag', async () => {
+    const { process } = world();
+    const [One, Other] = [process(), process()];
+    await new One(BUILD).get('another', GET_FETCH);
+    for (const tag of ['\ud800', '\ufffd']) {
+      await new One(BUILD).set(tag, fetched('x'), { fetchCache: true, tags: [tag] });
+    }
+    const ended = { ...GET_FETCH, tags: ['\ud800'] };
+    expect(await new Other(BUILD).get('\ud800', ended)).not.toBeNull();
+    await new One(BUILD).revalidateTag('\ud800');
+    expect(await new Other(BUILD).get('\ud800', ended)).toBeNull();
+    expect(await new Other(BUILD).get('\ufffd', { ...GET_FETCH, tags: ['\ufffd'] })).not.toBeNull();
+  });
+
   it('between a request and what it has made ends that', async () => {
     const { process } = world();
     const [One, Other] = [process(), process()];
