@@ -20,7 +20,7 @@ export interface ResponseRules {
 /** How long a stored response is good for, counted from when it was made here. */
 export interface ResponseLife {
   readonly ttlMs: number;
-  /** How old it was already, by its `Age`. */
+  /** How old it was already, by its `Age` and its `Date`. */
   readonly ageMs: number;
   /** After `ttlMs`; `undefined` where the response leaves it to the cache. */
   readonly staleWhileRevalidateMs: number | undefined;
@@ -96,7 +96,7 @@ function lifeOf(
   now: number,
 ): ResponseLife {
   const told = durationMs(directives, 's-maxage') ?? durationMs(directives, 'max-age') ?? expiresInMs(headers, now);
-  const ageMs = secondsOf(headers.get('age')) * 1_000;
+  const ageMs = Math.max(secondsOf(headers.get('age')) * 1_000, apparentAgeMs(headers, now));
   const longest = NEGATIVE.has(status) ? Math.min(negativeTtlMs, maxTtlMs) : maxTtlMs;
   return { ttlMs: Math.min((told ?? ttlMs) - ageMs, longest), ageMs, ...staleness(directives) };
 }
@@ -122,6 +122,12 @@ function expiresInMs(headers: Headers, now: number): number | undefined {
   if (expires === null) return undefined;
   const from = readHttpDate(headers.get('date')) ?? now;
   return Math.max(0, (readHttpDate(expires) ?? from) - from);
+}
+
+/** By its `Date`, in whole seconds as that is: a response may have been kept by another cache that has not said so. */
+function apparentAgeMs(headers: Headers, now: number): number {
+  const madeAt = readHttpDate(headers.get('date')) ?? now;
+  return Math.max(0, Math.floor((now - madeAt) / 1_000) * 1_000);
 }
 
 const IMF_DATE = /^[A-Z][a-z]{2}, \d{2} [A-Z][a-z]{2} \d{4} \d{2}:\d{2}:\d{2} GMT$/;

@@ -138,6 +138,18 @@ describe('the life of a response', () => {
     expect(ttl({ expires: date(90), date: 'yesterday' })).toBe(90_000);
   });
 
+  it('is shorter by what has passed since Date, in whole seconds, or by Age where that is more', () => {
+    const control = { 'cache-control': 'max-age=60' };
+    expect(ttl({ ...control, date: date(-59) })).toBe(1_000);
+    expect(outcome({ ...control, date: date(-60) })).toBe('lifetime');
+    expect(outcome({ expires: date(-30), date: date(-90) })).toBe('lifetime');
+    expect(ttl({ ...control, date: date(-20), age: '30' })).toBe(30_000);
+    expect(ttl({ ...control, date: date(-30), age: '20' })).toBe(30_000);
+    expect(ttl({ ...control, date: date(5) })).toBe(60_000);
+    const verdict = judgeResponse(new Response('x', { headers: { ...control, date: date(0) } }), {}, NOW + 1_999);
+    expect(verdict).toMatchObject({ life: { ttlMs: 59_000, ageMs: 1_000 } });
+  });
+
   it.each(['0', '-1', '', 'tomorrow', '2099', '2099-01-01T00:00:00Z', 'Thu, 01 Jan 2099 00:00:00 +0000'])(
     'is none where Expires is %j',
     (expires) => {
