@@ -1,3 +1,4 @@
+import { elapsedSince, instant } from '../../clock.ts';
 import { checkTags } from '../cache-settings.ts';
 import { loaded, type Marked, skip } from '../loaded.ts';
 import { recordBody } from './recorded-body.ts';
@@ -42,6 +43,7 @@ export function createOriginCall<Req extends Request>(
         tell({ response });
         throw new Error('The handler answered with an error of the server');
       }
+      const judgedAt = instant(options.clock);
       const verdict = judgeResponse(response, options, options.clock.now());
       if (!verdict.isStorable) {
         tell({ response, obstacle: verdict.obstacle });
@@ -51,7 +53,9 @@ export function createOriginCall<Req extends Request>(
       const tags = checkTags(options.tags(request, response));
       const recorded = record(response, options);
       tell({ response: recorded.response });
-      return stored(recorded.response, await recorded.bytes, verdict.life, tags, options);
+      const bytes = await recorded.bytes;
+      const life = lifeAfter(elapsedSince(judgedAt, options.clock), verdict.life);
+      return stored(recorded.response, bytes, life, tags, options);
     } catch (error) {
       tell({ error });
       throw error;
@@ -103,8 +107,15 @@ function stored<Req extends Request>(
   tags: readonly string[],
   { clock }: CompiledOptions<Req>,
 ): Marked<StoredResponse> {
-  if (bytes === undefined || (bytes && !hasAnnouncedLength(response.headers, bytes))) return skip(UNSHARED);
+  if (bytes === undefined || life.ttlMs <= 0) return skip(UNSHARED);
+  if (bytes && !hasAnnouncedLength(response.headers, bytes)) return skip(UNSHARED);
   return loaded(storeResponse(response, bytes, life, clock.now()), { ttlMs: life.ttlMs, tags });
+}
+
+/** What is left of it when the body is there: the entry's own age begins then. */
+function lifeAfter(bodyMs: number, life: ResponseLife): ResponseLife {
+  const passedMs = Math.round(bodyMs);
+  return { ...life, ttlMs: life.ttlMs - passedMs, ageMs: life.ageMs + passedMs };
 }
 
 /** A body that ended early is not to be kept for others. */

@@ -44,6 +44,29 @@ describe('a body that arrives in parts', () => {
     expect(asked).toHaveLength(1);
   });
 
+  it('has the time that it took counted: it is as old as its head, and not stored past its end', async () => {
+    for (const [maxAge, expected] of [
+      [60, { age: '1', told: '200 breakwater; hit; ttl=58 whole' }],
+      [1, { age: null, told: '200 breakwater; fwd=miss other' }],
+    ] as const) {
+      const source = written();
+      const { get, clock, answerBy, settled } = cachedHandler(
+        () => new Response(source.body, { headers: { 'cache-control': `max-age=${maxAge}` } }),
+      );
+      const first = await get();
+      clock.advance(1_500);
+      source.write('whole');
+      source.end();
+      await first.text();
+      await settled();
+      answerBy(() => new Response('other'));
+      const second = await get();
+      expect({ age: second.headers.get('age'), told: (await told(second)).replace(/; stored.*lifetime/, '') }).toEqual(
+        expected,
+      );
+    }
+  });
+
   it('is stored though its caller leaves, or never reads it', async () => {
     for (const leave of [(response: Response) => response.body?.cancel(), () => undefined]) {
       const source = written();
