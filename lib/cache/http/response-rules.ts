@@ -75,7 +75,7 @@ function obstacleOf(
   if (!directives || FORBIDDING.some((name) => directives.has(name))) return 'cache-control';
   if (!headers.has('cache-control') && /\bno-cache\b/i.test(headers.get('pragma') ?? '')) return 'cache-control';
   const keyed = new Set(varyOn.map((name) => name.toLowerCase()));
-  if (listed(headers.get('vary')).some((name) => !keyed.has(name))) return 'vary';
+  if (listed(headers.get('vary')).some((name) => name === '*' || !keyed.has(name))) return 'vary';
   // A handler that compresses for one and forgets to say so would have everybody read it.
   const isEncoded = listed(headers.get('content-encoding')).some((coding) => coding !== 'identity');
   if (isEncoded && !keyed.has('accept-encoding')) return 'encoding';
@@ -83,7 +83,7 @@ function obstacleOf(
   return undefined;
 }
 
-/** The members of a list of tokens, in lower case; `*` is one that nobody has declared. */
+/** The members of a list of tokens, in lower case. */
 function listed(field: string | null): readonly string[] {
   const members = (field ?? '').split(',').map((member) => member.trim().toLowerCase());
   return members.filter((member) => member !== '');

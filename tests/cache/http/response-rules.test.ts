@@ -74,6 +74,7 @@ describe('a response that is stored', () => {
     expect(outcome(fresh({ vary: '*' }), { varyOn: ['accept-language'] })).toBe('vary');
     expect(outcome(fresh({ vary: 'Accept-Language, Origin' }), { varyOn: ['accept-language'] })).toBe('vary');
     expect(outcome(fresh({ vary: 'accept-language, *' }), { varyOn: ['accept-language'] })).toBe('vary');
+    expect(outcome(fresh({ vary: '*' }), { varyOn: ['*'] })).toBe('vary');
     expect(ttl(fresh({ vary: 'Accept-Language , ' }), { varyOn: ['ACCEPT-language'] })).toBe(60_000);
   });
 
