@@ -22,7 +22,7 @@ export interface IdentityOptions {
 
 const MAX_NAME = 256;
 
-/** `undefined` for a prompt that is too long. @throws ConfigError for one that says no tenant, or no model */
+/** `undefined` for a prompt that is too long. @throws ConfigError for one that says no tenant, or no model, or of which `normalise` makes no text */
 export async function identify(
   { prompt, model, temperature, system = '', tenant: own }: Prompt,
   { tenant: fallback, normalise, maxPromptLength }: IdentityOptions,
@@ -36,6 +36,8 @@ export async function identify(
   }
   if (prompt.length + system.length > maxPromptLength) return undefined;
   const normalised = normalise(prompt);
+  // All prompts that it made nothing of would have one answer.
+  if (typeof normalised !== 'string') throw new ConfigError('normalise', 'must make a text of each prompt');
   // JSON keeps apart what is beside each other, and lone surrogates that UTF-8 does not have.
   const partition = await sha256(JSON.stringify([tenant, model, temperature ?? null, system]));
   const id = await sha256(JSON.stringify([partition, normalised]));

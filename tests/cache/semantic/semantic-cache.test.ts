@@ -156,6 +156,11 @@ describe('an answer', () => {
     expect(await answers.get({ ...ASKED, prompt: ASKED.prompt.toUpperCase() })).toMatchObject({ status: 'hit' });
   });
 
+  it('is for no prompt that a function of one’s own makes no text of', async () => {
+    const answers = open(world().kv, { normalise: (() => undefined) as unknown as (prompt: string) => string });
+    await expect(answers.getOrGenerate(ASKED, async () => ANSWER)).rejects.toThrow(ConfigError);
+  });
+
   it('is fresh for a day, and ends', async () => {
     const { clock, kv } = world();
     const answers = open(kv);
