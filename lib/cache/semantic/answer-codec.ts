@@ -1,5 +1,5 @@
 import { isObject } from '../../client/json.ts';
-import { type Codec, jsonCodec } from '../codec.ts';
+import { type Codec, jsonCodec } from '../payload/codec.ts';
 import type { StoredAnswer } from './semantic-options.ts';
 
 /** JSON, of answers only: what another cache has stored under the same name is a miss, and replaced. */
