@@ -297,4 +297,14 @@ describe('an environment that cannot be', () => {
       await expect((async () => call())()).rejects.toThrow('KV_STORE must be');
     }
   });
+
+  it('keeps no handler from answering without a cache, and is said of once', async () => {
+    vi.stubEnv('KV_STORE', 'typo');
+    const errors = vi.spyOn(console, 'error').mockImplementation(() => undefined);
+    const handler = cacheResponse(async () => new Response('page'), { ttlMs: 60_000 });
+    for (let turn = 0; turn < 2; turn += 1) {
+      expect(await (await handler(new Request('https://app.test/page'))).text()).toBe('page');
+    }
+    expect(errors.mock.calls).toEqual([[expect.stringContaining('KV_STORE must be')]]);
+  });
 });

@@ -1,10 +1,19 @@
+import { logMisconfiguration } from '../log.ts';
 import type { Cache } from './cache-options.ts';
 import type { RecordCache } from './records/record-cache.ts';
 import type { SemanticCache } from './semantic/semantic-cache.ts';
 
 /** A cache that is made at first use: what cannot be made is said then, and not where a module is imported. */
 export function lateCache<T>(namespace: string, make: () => Cache<T>): Cache<T> {
-  const cache = once(make);
+  const cache = once(() => {
+    try {
+      return make();
+    } catch (error) {
+      // Who goes on without a cache would not hear of it.
+      logMisconfiguration(error);
+      throw error;
+    }
+  });
   return {
     namespace,
     get: async (key, options) => cache().get(key, options),
