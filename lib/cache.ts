@@ -43,7 +43,7 @@ export class RedisCache<T> {
    * @param prefix such as `cache:company`: the cache's namespace, with or without `cache:`. Another cache with the same one is
    *   the same cache.
    * @param ttlMs how long values are fresh, in milliseconds
-   * @throws ConfigError for a prefix that has other signs than letters, digits, dots, dashes, underscores and colons.
+   * @throws ConfigError for a prefix that has other signs than letters, digits, dashes, underscores and colons.
    */
   constructor(prefix: string, ttlMs: number) {
     this.#namespace = namespaceOf(prefix);

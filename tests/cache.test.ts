@@ -141,7 +141,7 @@ describe('the faces of the cache', () => {
     expect([await cache.get('long'), await cache.get('short')]).toEqual([1, null]);
   });
 
-  it.each(['', 'a b', 'a*', '{a}', 'x'.repeat(65)])('refuse the prefix %j', (prefix) => {
+  it.each(['', 'a b', 'a*', '{a}', 'a.b', 'x'.repeat(65)])('refuse the prefix %j', (prefix) => {
     expect(() => new RedisCache(prefix, 1)).toThrow('prefix must be');
   });
 

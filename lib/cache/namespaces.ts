@@ -33,6 +33,7 @@ export function namespaceOf(prefix: string): string {
     .replace(/^cache:/, '')
     .replace(/:$/, '')
     .replaceAll(':', '.');
-  if (isNamespace(namespace)) return namespace;
-  throw new ConfigError('prefix', 'must be 1 to 64 letters, digits, dots, dashes, underscores or colons');
+  // A dot stands for a colon: of two prefixes none is the other's.
+  if (isNamespace(namespace) && !prefix.includes('.')) return namespace;
+  throw new ConfigError('prefix', 'must be 1 to 64 letters, digits, dashes, underscores or colons');
 }
