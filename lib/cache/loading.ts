@@ -162,6 +162,9 @@ export function createLoading<T>(options: LoadingOptions<T>): Loading<T> {
   return {
     async miss(wish, found) {
       const grounds = await keeper.begin(found);
+      // Somebody may have loaded it while the stamp of a new cache was made.
+      const near = grounds === found ? undefined : reader.near(wish.key);
+      if (near) return near.isNegative ? { kind: 'not-found' } : { kind: 'value', value: near.value as T };
       if (!shares) return load(wish, grounds, undefined, { timeoutMs: loadTimeoutMs, signal: wish.signal });
       const name = flightName(wish.key, grounds);
       const first = await join(name, wish, grounds);

@@ -1,5 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { skip } from '../../lib/cache/loaded.ts';
+import { memoryStore } from '../../lib/store/memory/memory-store.ts';
+import type { Store } from '../../lib/store/store.ts';
 import { arrival, cacheRig, heldLoader } from '../support/cache-rig.ts';
 import { allowNoUnhandledRejection } from '../support/unhandled-rejections.ts';
 
@@ -23,6 +25,26 @@ describe('callers of one key that is not there', () => {
     expect(cache.stats()).toMatchObject({ loads: 1, coalesced: 999, misses: 1_000 });
     await cache.settled();
     expect([store.requests.flat().filter(([name]) => name === 'GET').length, clock.pending()]).toEqual([1, 0]);
+  });
+
+  it('is one also for callers of a new cache whose questions leave in many requests', async () => {
+    const memory = memoryStore();
+    const later: Store = {
+      ...memory,
+      async execute(commands, options) {
+        await new Promise((resolve) => setImmediate(resolve));
+        return memory.execute(commands, options);
+      },
+    };
+    const { cache, requests } = cacheRig({}, { store: later, kv: { batch: { maxCommands: 10 } } });
+    let loads = 0;
+    const load = async () => {
+      loads += 1;
+      return 'value';
+    };
+    const sent = await requests(() => Promise.all(Array.from({ length: 1_000 }, () => cache.getOrFetch('k', load))));
+    expect(loads).toBe(1);
+    expect(sent.filter((names) => names.includes('HSETNX'))).toHaveLength(1);
   });
 
   it('share its error, which the next one does not', async () => {

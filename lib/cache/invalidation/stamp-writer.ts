@@ -97,18 +97,30 @@ export function createStampWriter({ kv, namespace, names, stamps }: StampWriterO
     return stampedWith();
   };
 
+  let beginning: Promise<Whole> | undefined;
+
+  const makeGeneration = async (): Promise<Whole> => {
+    const askedAt = stamps.asking();
+    const [, , whole] = await kv.execute([
+      ['HSETNX', names.stamps, 'generation', newStamp()],
+      ['SADD', namespacesName(kv), namespace],
+      wholeQuery(),
+    ]);
+    stamps.learn([], [whole], askedAt);
+    return wholeFrom(whole);
+  };
+
+  /** Who has found none can join: what makes it has not been answered before he asked. */
+  const beginTogether = (): Promise<Whole> => {
+    if (!kv.sharesPromises) return makeGeneration();
+    beginning ??= makeGeneration().finally(() => {
+      beginning = undefined;
+    });
+    return beginning;
+  };
+
   return {
-    async begin(basis) {
-      if (basis.generation !== null) return basis;
-      const askedAt = stamps.asking();
-      const [, , whole] = await kv.execute([
-        ['HSETNX', names.stamps, 'generation', newStamp()],
-        ['SADD', namespacesName(kv), namespace],
-        wholeQuery(),
-      ]);
-      stamps.learn([], [whole], askedAt);
-      return { ...basis, ...wholeFrom(whole) };
-    },
+    begin: async (basis) => (basis.generation === null ? { ...basis, ...(await beginTogether()) } : basis),
     async stampsFor(basis, lateParts) {
       try {
         const unasked = lateParts.filter((part) => !basis.tags.some(([known]) => known === part));
