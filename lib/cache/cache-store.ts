@@ -1,6 +1,7 @@
 import type { Result } from '../client/call.ts';
 import { randomBase62 } from '../client/crypto.ts';
 import type { KvClient } from '../client/kv-client.ts';
+import { retryAfterOf } from '../client/retry-after.ts';
 import { runScriptWith } from '../client/script.ts';
 import type { Instant } from '../clock.ts';
 import { isKvError, isUnavailable } from '../errors.ts';
@@ -64,8 +65,6 @@ export interface CacheStoreOptions<T> {
 }
 
 type Contents<T> = Pick<Extract<Reading<T>, { kind: 'entry' }>, 'entry' | 'text' | 'value'>;
-
-const RETRY_MS = 1_000;
 
 export function createCacheStore<T>(options: CacheStoreOptions<T>): CacheStore<T> {
   const { kv, names, stamps, packer, maxValueBytes, trustMs, onUnreadable } = options;
@@ -160,8 +159,4 @@ export function createCacheStore<T>(options: CacheStoreOptions<T>): CacheStore<T
 
 export function newEntryId(): string {
   return randomBase62(12);
-}
-
-function retryAfterOf(error: unknown): number {
-  return isKvError(error) && error.code === 'CIRCUIT_OPEN' ? Math.max(1, error.retryAfterMs) : RETRY_MS;
 }

@@ -1,4 +1,5 @@
 import type { KvClient } from '../client/kv-client.ts';
+import { RETRY_MS } from '../client/retry-after.ts';
 import { DeadlineError } from '../errors.ts';
 import { withDeadline } from '../resilience/deadline.ts';
 import { withSignal } from '../resilience/linked-signal.ts';
@@ -24,9 +25,6 @@ export interface FetchingOptions<T> {
   readonly backoff: Backoff;
   readonly counts: CacheCounts;
 }
-
-/** When to try again what found no place, or nobody to ask. */
-const RETRY_MS = 1_000;
 
 export function createFetching<T>(options: FetchingOptions<T>): Fetching<T> {
   const { kv, settings, reader, loading, backoff, counts } = options;

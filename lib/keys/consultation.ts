@@ -1,8 +1,9 @@
 import { constantTimeEqual } from '../client/crypto.ts';
 import type { KvClient } from '../client/kv-client.ts';
+import { retryAfterOf } from '../client/retry-after.ts';
 import { type Instant, instant } from '../clock.ts';
 import { isKvError } from '../errors.ts';
-import { type Judgement, RETRY_MS } from './judgement.ts';
+import type { Judgement } from './judgement.ts';
 import type { MissGuard } from './miss-guard.ts';
 import type { Ask, Consultation, Fill, Question } from './question.ts';
 import { type DigestRecord, readDigestRecord } from './record.ts';
@@ -118,8 +119,4 @@ export function createConsult<Config>(
       return { validation: recall(question, retryAfterOf(error)), fill };
     }
   };
-}
-
-export function retryAfterOf(error: unknown): number {
-  return isKvError(error) && error.code === 'CIRCUIT_OPEN' ? Math.max(1, error.retryAfterMs) : RETRY_MS;
 }

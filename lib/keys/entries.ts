@@ -1,13 +1,13 @@
 import { isObject, readJson } from '../client/json.ts';
 import type { KvClient } from '../client/kv-client.ts';
 import { createLru } from '../client/lru.ts';
+import { REDIS_TIME_LUA, redisNowMs } from '../client/redis-time.ts';
 import { defineScript, runScript, type Script } from '../client/script.ts';
 import { elapsedSince, type Instant } from '../clock.ts';
 import { isUnavailable } from '../errors.ts';
 import type { KeyNames } from './key-names.ts';
 import { SEEN_MS } from './lookup.ts';
 import { type DigestRecord, recordsOf } from './record.ts';
-import { REDIS_TIME_LUA, redisNowMs } from './redis-time.ts';
 import type { Change } from './registry.ts';
 
 /** The cache entries of keys that are on record elsewhere than in this Redis. */

@@ -1,4 +1,5 @@
 import type { KvClient } from '../client/kv-client.ts';
+import { RETRY_MS } from '../client/retry-after.ts';
 import type { Instant } from '../clock.ts';
 import type { KnownKeys } from './known-keys.ts';
 import type { Question } from './question.ts';
@@ -25,9 +26,6 @@ export interface JudgementOptions<Config> {
   /** Told of each valid key that was found under another pepper than the first. */
   readonly onOldPepper: (id: string, question: Question) => void;
 }
-
-/** When to ask again where nobody said. */
-export const RETRY_MS = 1_000;
 
 export function createJudgement<Config>({ kv, known, onOldPepper }: JudgementOptions<Config>): Judgement<Config> {
   const { clock } = kv;

@@ -1,12 +1,12 @@
 import type { CallOptions } from '../client/call.ts';
 import type { KvClient } from '../client/kv-client.ts';
+import { REDIS_TIME_LUA, redisNowMs } from '../client/redis-time.ts';
 import { defineScript, runScript, type Script } from '../client/script.ts';
 import { instant } from '../clock.ts';
 import type { Digester } from './digest.ts';
 import type { KeyFormat } from './key-format.ts';
 import { LOOKUP_LUA, lookup } from './lookup.ts';
 import { type Fill, type Finding, type Question, questionOf } from './question.ts';
-import { REDIS_TIME_LUA, redisNowMs } from './redis-time.ts';
 import type { Validation } from './validation.ts';
 import type { Verifier } from './verifier.ts';
 

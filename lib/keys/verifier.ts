@@ -1,9 +1,10 @@
 import type { Value } from '../client/call.ts';
+import { RETRY_MS, retryAfterOf } from '../client/retry-after.ts';
 import { type Instant, instant } from '../clock.ts';
 import { isKvError, isUnavailable } from '../errors.ts';
-import { type Consult, type ConsultOptions, createConsult, retryAfterOf } from './consultation.ts';
+import { type Consult, type ConsultOptions, createConsult } from './consultation.ts';
 import type { KeyDigest } from './digest.ts';
-import { createJudgement, type JudgementOptions, RETRY_MS } from './judgement.ts';
+import { createJudgement, type JudgementOptions } from './judgement.ts';
 import type { KeyNames } from './key-names.ts';
 import { type LookupCall, lookupCall } from './lookup.ts';
 import type { Ask, Fill, Finding, Question } from './question.ts';

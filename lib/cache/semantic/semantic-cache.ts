@@ -1,3 +1,4 @@
+import { RETRY_MS } from '../../client/retry-after.ts';
 import { ConfigError, DeadlineError } from '../../errors.ts';
 import { withDeadline } from '../../resilience/deadline.ts';
 import { createBackground } from '../background.ts';
@@ -167,8 +168,6 @@ export function createSemanticCache<T>(options: SemanticCacheOptions<T>): Semant
     },
   };
 }
-
-const RETRY_MS = 1_000;
 
 function answerOf<T, Match extends CachedAnswer<T>['match']>(
   { value, tokens_used, cached_at }: Omit<StoredAnswer<T>, 'partition'>,

@@ -1,3 +1,4 @@
+import { redisNowMs } from '../../client/redis-time.ts';
 import { defineScript, type Script } from '../../client/script.ts';
 import type { ScriptContext } from '../../store/script-twins.ts';
 
@@ -78,10 +79,4 @@ function memberAt(redis: ScriptContext, key: string, rank: number): readonly [me
   const found = redis.call('ZRANGE', key, rank, rank, 'WITHSCORES');
   const [member, at] = Array.isArray(found) ? found : [];
   return [member === undefined ? undefined : String(member), Number(at)];
-}
-
-function redisNowMs(redis: ScriptContext): number {
-  const time = redis.call('TIME');
-  const [seconds, micros] = Array.isArray(time) ? time.map(Number) : [];
-  return (seconds ?? 0) * 1_000 + Math.floor((micros ?? 0) / 1_000);
 }
