@@ -1,4 +1,5 @@
 import { randomShare } from '../client/crypto.ts';
+import { wholeNumber } from '../client/whole-number.ts';
 import { ConfigError } from '../errors.ts';
 import type { CacheOptions } from './cache-options.ts';
 import { MAX_TAGS } from './entry.ts';
@@ -43,19 +44,19 @@ export function cacheSettings<T>(options: CacheOptions<T>): CacheSettings<T> {
   if (!/^[a-z]$/.test(codec.mark) || codec.mark === 'n' || codec.mark === 'x') {
     throw new ConfigError('codec.mark', 'must be one lower-case letter other than n and x');
   }
-  whole('ttlMs', ttlMs, 1, MAX_MS);
-  whole('swrMs', swrMs, 0, MAX_MS);
-  whole('staleIfErrorMs', staleIfErrorMs, 0, MAX_MS);
-  whole('negativeTtlMs', negativeTtlMs, 0, MAX_MS);
-  whole('l1.maxBytes', maxBytes, 0, MAX_BYTES);
-  whole('l1.maxTtlMs', maxTtlMs, 0, MAX_MS);
-  whole('maxValueBytes', maxValueBytes, 1, MAX_BYTES);
-  if (compressAboveBytes !== false) whole('compressAboveBytes', compressAboveBytes, 1, MAX_BYTES);
-  whole('loadTimeoutMs', loadTimeoutMs, 1, 2 ** 31 - 1);
-  whole('softTimeoutMs', softTimeoutMs, 1, 2 ** 31 - 1);
-  whole('maxConcurrentLoads', maxConcurrentLoads, 1, 1_000_000);
-  whole('errorBackoffMs.min', errorBackoffMs.min, 0, errorBackoffMs.max);
-  whole('errorBackoffMs.max', errorBackoffMs.max, 0, MAX_MS);
+  wholeNumber('ttlMs', ttlMs, 1, MAX_MS);
+  wholeNumber('swrMs', swrMs, 0, MAX_MS);
+  wholeNumber('staleIfErrorMs', staleIfErrorMs, 0, MAX_MS);
+  wholeNumber('negativeTtlMs', negativeTtlMs, 0, MAX_MS);
+  wholeNumber('l1.maxBytes', maxBytes, 0, MAX_BYTES);
+  wholeNumber('l1.maxTtlMs', maxTtlMs, 0, MAX_MS);
+  wholeNumber('maxValueBytes', maxValueBytes, 1, MAX_BYTES);
+  if (compressAboveBytes !== false) wholeNumber('compressAboveBytes', compressAboveBytes, 1, MAX_BYTES);
+  wholeNumber('loadTimeoutMs', loadTimeoutMs, 1, 2 ** 31 - 1);
+  wholeNumber('softTimeoutMs', softTimeoutMs, 1, 2 ** 31 - 1);
+  wholeNumber('maxConcurrentLoads', maxConcurrentLoads, 1, 1_000_000);
+  wholeNumber('errorBackoffMs.min', errorBackoffMs.min, 0, errorBackoffMs.max);
+  wholeNumber('errorBackoffMs.max', errorBackoffMs.max, 0, MAX_MS);
   within('jitter', jitter, 0, 0.5);
   within('earlyRefresh', earlyRefresh, 0, 100);
   return {
@@ -79,7 +80,7 @@ export function cacheSettings<T>(options: CacheOptions<T>): CacheSettings<T> {
 
 /** @throws ConfigError for what no entry can live. */
 export function checkTtl(ttlMs: number): number {
-  return whole('ttlMs', ttlMs, 1, MAX_MS);
+  return wholeNumber('ttlMs', ttlMs, 1, MAX_MS);
 }
 
 const MAX_TAG_LENGTH = 256;
@@ -98,13 +99,6 @@ export function checkTags(tags: readonly string[]): readonly string[] {
 /** @throws ConfigError for more than an entry can carry. */
 export function checkTagCount(count: number): void {
   if (count > MAX_TAGS) throw new ConfigError('tags', `must be at most ${MAX_TAGS}`);
-}
-
-function whole(option: string, value: number, least: number, most: number): number {
-  if (!Number.isSafeInteger(value) || value < least || value > most) {
-    throw new ConfigError(option, `must be a whole number from ${least} to ${most}, got ${value}`);
-  }
-  return value;
 }
 
 function within(option: string, value: number, least: number, most: number): void {

@@ -216,7 +216,10 @@ describe('a record that could not be read again', () => {
     const asked = [store.get(id), store.list({ limit: 5 }), store.findByDigest(issued(id), { signal })];
     for (const outcome of await Promise.allSettled(asked)) {
       const error = outcome.status === 'rejected' ? outcome.reason : undefined;
-      expect(error).toMatchObject({ kind: 'protocol', message: 'The record of an API key cannot be read' });
+      expect(error).toMatchObject({
+        kind: 'protocol',
+        message: 'The database of API keys holds something that cannot be read',
+      });
       expect(error.cause).toBeUndefined();
     }
   });

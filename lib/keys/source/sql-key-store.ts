@@ -1,7 +1,7 @@
+import { createSqlAsk, type SqlQuery, type SqlRow, unreadable, wasRefusedWith } from '../../client/sql-query.ts';
 import { ConfigError, StoreError } from '../../errors.ts';
 import { asIdRecord, digestRecordOf, type IdRecord, readIdRecord, tombstoneOf } from '../record.ts';
 import type { ApiKeyStore } from './source.ts';
-import { createSqlAsk, type SqlQuery, type SqlRow, unreadable, wasRefusedWith } from './sql-query.ts';
 import { DEFAULT_TABLE, sqlTables } from './sql-schema.ts';
 import { sqlStatements } from './sql-statements.ts';
 
@@ -42,7 +42,7 @@ export function sqlKeyStore<Config = unknown>({
 }: SqlKeyStoreOptions): ApiKeyStore<Config> {
   if (typeof query !== 'function') throw new ConfigError('query', 'must be a function');
   const statements = sqlStatements(sqlTables(table));
-  const ask = createSqlAsk(query);
+  const ask = createSqlAsk(query, CONTENT);
 
   const change = async (text: string, params: string[], ...taken: readonly string[]): Promise<boolean> => {
     try {
@@ -62,7 +62,7 @@ export function sqlKeyStore<Config = unknown>({
       if (!row) return undefined;
       const record = recordOf<Config>(row);
       const stored = row.digest;
-      if (stored === undefined) throw unreadable();
+      if (stored === undefined) throw unreadable(CONTENT);
       const issued = record.digests.find((one) => one.kid === kid && one.digest === digest);
       const found = issued ? digestRecordOf(record, issued) : tombstoneOf(record);
       return found.status === 'revoked' ? { ...found, owner: '', digest: stored } : { ...found, digest: stored };
@@ -92,6 +92,7 @@ export function sqlKeyStore<Config = unknown>({
   };
 }
 
+const CONTENT = 'API keys';
 const UNIQUE_VIOLATION = '23505';
 /** What a database with stricter isolation than its default says in the place of "somebody else has changed it". */
 const SERIALIZATION_FAILURE = '40001';
@@ -117,7 +118,7 @@ function textOf(record: IdRecord): string {
 
 function recordOf<Config>({ record: text, status }: SqlRow): IdRecord<Config> {
   const record = readIdRecord<Config>(text);
-  if (!record || (status !== 'active' && status !== 'revoked')) throw unreadable();
+  if (!record || (status !== 'active' && status !== 'revoked')) throw unreadable(CONTENT);
   // A key that was ended by hand has it in the column only.
   return status === 'revoked' ? { ...record, status } : record;
 }

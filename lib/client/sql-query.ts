@@ -1,4 +1,4 @@
-import { StoreError, type StoreErrorKind } from '../../errors.ts';
+import { StoreError, type StoreErrorKind } from '../errors.ts';
 
 /** What a driver answers: an object with the rows (node-postgres, PGlite, Neon), or the rows themselves (postgres.js). */
 export type SqlAnswer = readonly unknown[] | { readonly rows: readonly unknown[] };
@@ -18,24 +18,28 @@ export type SqlRow = Readonly<Record<string, string>>;
 
 export type SqlAsk = (text: string, params: string[], signal?: AbortSignal) => Promise<readonly SqlRow[]>;
 
-/** `query` with answers that are rows of text, and errors that are ours. */
-export function createSqlAsk(query: SqlQuery): SqlAsk {
+/**
+ * `query` with answers that are rows of text, and errors that are ours.
+ *
+ * @param content what the database keeps, as errors name it: `API keys`
+ */
+export function createSqlAsk(query: SqlQuery, content: string): SqlAsk {
   return async (text, params, signal) => {
     let answer: unknown;
     try {
       answer = await query(text, params, { signal });
     } catch (error) {
-      throw ourError(error, signal);
+      throw ourError(error, content, signal);
     }
     const rows = Array.isArray(answer) ? answer : isObject(answer) ? answer.rows : undefined;
-    if (!Array.isArray(rows) || !rows.every(isRow)) throw unreadable();
+    if (!Array.isArray(rows) || !rows.every(isRow)) throw unreadable(content);
     return rows;
   };
 }
 
 /** What the database holds, or the driver has made of it, is not what was written. Nothing of it is in the message. */
-export function unreadable(): StoreError {
-  return new StoreError('protocol', 'The record of an API key cannot be read');
+export function unreadable(content: string): StoreError {
+  return new StoreError('protocol', `The database of ${content} holds something that cannot be read`);
 }
 
 /** Whether the database refused a statement with one of these SQLSTATEs, as {@link createSqlAsk} tells of it. */
@@ -44,12 +48,13 @@ export function wasRefusedWith(error: unknown, ...states: readonly string[]): bo
 }
 
 /** A driver's error may quote the statement's parameters, in its message and elsewhere: of it only the code remains. */
-function ourError(error: unknown, signal: AbortSignal | undefined): StoreError {
+function ourError(error: unknown, content: string, signal: AbortSignal | undefined): StoreError {
   const code = codeOf(error);
   const options = code === undefined ? {} : { cause: code };
-  if (signal?.aborted) return new StoreError('aborted', 'The answer of the database of API keys was given up', options);
-  if (code === '42P01') return new StoreError('protocol', 'The tables of API keys are missing', options);
-  return new StoreError(kindOf(code), 'The database of API keys did not answer', options);
+  if (signal?.aborted)
+    return new StoreError('aborted', `The answer of the database of ${content} was given up`, options);
+  if (code === '42P01') return new StoreError('protocol', `The tables of ${content} are missing`, options);
+  return new StoreError(kindOf(code), `The database of ${content} did not answer`, options);
 }
 
 /** Classes of SQLSTATE in which a server has answered that it cannot, or will not. What is none of them is the network. */
