@@ -56,6 +56,25 @@ export function getDefaults(): Defaults {
   return home[SLOT];
 }
 
+/**
+ * Something of which a process has one on its default client, wherever bundlers put copies of the module that makes it.
+ * Made at first use.
+ */
+export function onDefaultClient<T>(name: string, make: (defaults: Defaults) => T): () => T {
+  const slot = Symbol.for(`breakwater.${name}.1`);
+  const shelf = globalThis as typeof globalThis & {
+    [slot: symbol]: WeakMap<KvClient, { readonly made: T }> | undefined;
+  };
+  return () => {
+    const defaults = getDefaults();
+    const all = shelf[slot] ?? new WeakMap<KvClient, { readonly made: T }>();
+    shelf[slot] = all;
+    const found = all.get(defaults.kv) ?? { made: make(defaults) };
+    all.set(defaults.kv, found);
+    return found.made;
+  };
+}
+
 /** From now on in this process; also for what has been made already. What that remembered of keys is forgotten. */
 export function configureKeys(configuration: ApiKeysConfiguration): void {
   home[CONFIGURATION] = configuration;

@@ -1,8 +1,8 @@
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { readSettings } from '../lib/config.ts';
-import { createDefaults, type Defaults } from '../lib/default-client.ts';
+import { createDefaults, type Defaults, getDefaults, onDefaultClient } from '../lib/default-client.ts';
 import { ConfigError } from '../lib/errors.ts';
-import { useDefaultEnvironment } from './support/default-environment.ts';
+import { forgetDefaults, useDefaultEnvironment } from './support/default-environment.ts';
 import { contentsOf, realRedis } from './support/every-store.ts';
 
 const [OLD, NEW] = ['old:pepper-of-the-older-keys', 'new:pepper-of-the-newer-keys'];
@@ -143,5 +143,38 @@ describe('what the environment says', () => {
     createDefaults(readSettings(env));
     const lines = warn.mock.calls.map(([line]) => String(line)).filter((line) => line.includes('in each process'));
     expect(lines).toHaveLength(times);
+  });
+});
+
+describe('what a process has once on its default client', () => {
+  useDefaultEnvironment();
+
+  it('is one for all copies of the module that makes it, and made at first use', () => {
+    const make = vi.fn(({ kv }: Defaults) => ({ kv }));
+    const [first, second] = [onDefaultClient('test-thing', make), onDefaultClient('test-thing', make)];
+    expect(make).not.toHaveBeenCalled();
+    expect(first()).toBe(second());
+    expect(first().kv).toBe(getDefaults().kv);
+    expect(make).toHaveBeenCalledTimes(1);
+  });
+
+  it('is another under another name, and on another client', () => {
+    const thing = onDefaultClient('test-thing', ({ kv }) => ({ kv }));
+    const before = thing();
+    expect(onDefaultClient('test-other', () => before)()).toBe(before);
+    forgetDefaults();
+    expect(thing()).not.toBe(before);
+    expect(thing().kv).toBe(getDefaults().kv);
+  });
+
+  it('is made again when it could not be made', () => {
+    let fails = true;
+    const thing = onDefaultClient('test-failing', () => {
+      if (fails) throw new ConfigError('X', 'is missing');
+      return 1;
+    });
+    expect(thing).toThrow('X is missing');
+    fails = false;
+    expect(thing()).toBe(1);
   });
 });

@@ -7,7 +7,9 @@ export function useDefaultEnvironment(variables: Readonly<Record<string, string>
   beforeEach(() => {
     forgetDefaults();
     for (const name of Object.keys(process.env)) {
-      if (/^(KV_|UPSTASH_|REDIS_|BREAKWATER_|VERCEL|CF_PAGES|CLIENT_IP_|TRUSTED_|ENABLE_REDIS)/.test(name))
+      if (
+        /^(KV_|UPSTASH_|REDIS_|BREAKWATER_|VERCEL|CF_PAGES|CLIENT_IP_|TRUSTED_|ENABLE_REDIS|CRON_|DATABASE_)/.test(name)
+      )
         vi.stubEnv(name, undefined);
     }
     for (const [name, value] of Object.entries({ KV_STORE: 'memory', ...variables })) vi.stubEnv(name, value);

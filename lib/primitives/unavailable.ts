@@ -1,0 +1,18 @@
+import { retryAfterOf } from '../client/retry-after.ts';
+import { isUnavailable } from '../errors.ts';
+
+/** Redis could not be asked. */
+export interface Unavailable {
+  readonly status: 'unavailable';
+  /** When to ask again, in milliseconds. */
+  readonly retryAfterMs: number;
+  /** `false` only when it is certain that nothing has changed in Redis. */
+  readonly mayHaveRun: boolean;
+}
+
+/** What an error of the client is to callers. @throws `error` when it says anything else than that Redis is away. */
+export function unavailableBy(error: unknown): Unavailable {
+  if (!isUnavailable(error)) throw error;
+  const mayHaveRun = error.code !== 'CIRCUIT_OPEN' && error.mayHaveRun;
+  return { status: 'unavailable', retryAfterMs: retryAfterOf(error), mayHaveRun };
+}

@@ -1,0 +1,22 @@
+import { describe, expect, it } from 'vitest';
+import { CircuitOpenError, CommandError, DeadlineError, StoreError } from '../../lib/errors.ts';
+import { unavailableBy } from '../../lib/primitives/unavailable.ts';
+
+describe('an error of the client', () => {
+  it.each([
+    [new CircuitOpenError(2_500), { retryAfterMs: 2_500, mayHaveRun: false }],
+    [new DeadlineError(1_000, true), { retryAfterMs: 1_000, mayHaveRun: true }],
+    [new DeadlineError(1_000, false), { retryAfterMs: 1_000, mayHaveRun: false }],
+    [new StoreError('network', 'gone'), { retryAfterMs: 1_000, mayHaveRun: true }],
+    [new StoreError('network', 'never sent', { mayHaveRun: false }), { retryAfterMs: 1_000, mayHaveRun: false }],
+  ])('that says that Redis is away is that to callers: %s', (error, expected) => {
+    expect(unavailableBy(error)).toEqual({ status: 'unavailable', ...expected });
+  });
+
+  it.each([new CommandError('WRONGTYPE', 'no'), new TypeError('defect'), undefined])(
+    'that says something else is thrown on: %s',
+    (error) => {
+      expect(() => unavailableBy(error)).toThrow(error instanceof Error ? error : undefined);
+    },
+  );
+});
