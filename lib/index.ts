@@ -64,3 +64,4 @@ export {
   resetRateLimit,
   withRateLimit,
 } from './rate-limit.ts';
+export { configureUserCache, getUserCached, getUsersCached, invalidateUser } from './user-cache.ts';
