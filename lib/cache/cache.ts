@@ -1,5 +1,5 @@
+import { createBackground } from '../client/background.ts';
 import { StoreError } from '../errors.ts';
-import { createBackground } from './background.ts';
 import { createBackoff } from './backoff.ts';
 import { cacheNames } from './cache-names.ts';
 import type { Cache, CacheOptions } from './cache-options.ts';

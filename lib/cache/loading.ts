@@ -1,9 +1,9 @@
+import type { Background } from '../client/background.ts';
 import type { Clock } from '../clock.ts';
 import { DeadlineError } from '../errors.ts';
 import { createCoalescer } from '../resilience/coalescer.ts';
 import { withDeadline } from '../resilience/deadline.ts';
 import { withSignal } from '../resilience/linked-signal.ts';
-import type { Background } from './background.ts';
 import type { Backoff } from './backoff.ts';
 import type { FetchOptions, Loader } from './cache-options.ts';
 import type { CacheSettings } from './cache-settings.ts';

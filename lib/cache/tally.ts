@@ -1,8 +1,8 @@
+import type { Background } from '../client/background.ts';
 import type { KvClient } from '../client/kv-client.ts';
 import { elapsedSince, type Instant, instant } from '../clock.ts';
 import { isUnavailable } from '../errors.ts';
 import type { Command } from '../store/store.ts';
-import type { Background } from './background.ts';
 import { type CacheNames, cacheNames } from './cache-names.ts';
 import type { CacheCounts } from './cache-stats.ts';
 

@@ -1,10 +1,10 @@
+import type { Background } from '../../client/background.ts';
 import type { KvClient } from '../../client/kv-client.ts';
 import { createLru } from '../../client/lru.ts';
 import { buildKey } from '../../client/redis-keys.ts';
 import { elapsedSince, type Instant, instant } from '../../clock.ts';
 import { isUnavailable } from '../../errors.ts';
 import type { Command } from '../../store/store.ts';
-import type { Background } from '../background.ts';
 
 export type HitField = 'hits' | 'similarHits' | 'misses' | 'tokensSaved';
 

@@ -1,7 +1,7 @@
+import { createBackground } from '../../client/background.ts';
 import { RETRY_MS } from '../../client/retry-after.ts';
 import { ConfigError, DeadlineError } from '../../errors.ts';
 import { withDeadline } from '../../resilience/deadline.ts';
-import { createBackground } from '../background.ts';
 import { createCache } from '../cache.ts';
 import { cacheNames } from '../cache-names.ts';
 import type { CacheFetch, LoadContext } from '../cache-options.ts';

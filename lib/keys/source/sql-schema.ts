@@ -1,4 +1,4 @@
-import { ConfigError } from '../../errors.ts';
+import { sqlName } from '../../client/sql-names.ts';
 
 /** Names as they stand in a statement: quoted, with their schema where they were given one. */
 export interface SqlTables {
@@ -8,13 +8,10 @@ export interface SqlTables {
 
 export const DEFAULT_TABLE = 'breakwater_api_keys';
 
-/** The longest name derived from it, with `_digests_id`, stays below the 63 bytes at which PostgreSQL cuts names off. */
-const TABLE = /^(?:([a-z_][a-z0-9_]{0,62})\.)?([a-z_][a-z0-9_]{0,47})$/;
-
 /** @throws ConfigError when `table` is no plain name: it becomes part of statements. */
 export function sqlTables(table: string): SqlTables {
-  const { schema, name } = partsOf(table);
-  return { keys: `${schema}"${name}"`, digests: `${schema}"${name}_digests"` };
+  const { schema, name, quoted } = sqlName(table);
+  return { keys: quoted, digests: `${schema}"${name}_digests"` };
 }
 
 /**
@@ -26,7 +23,7 @@ export function sqlTables(table: string): SqlTables {
  */
 export function sqlSchema(table: string = DEFAULT_TABLE): string {
   const { keys, digests } = sqlTables(table);
-  const { name } = partsOf(table);
+  const { name } = sqlName(table);
   return `-- API keys on record: their digests, never the keys themselves.
 create table if not exists ${keys} (
   id text collate "C" primary key,
@@ -50,15 +47,4 @@ create table if not exists ${digests} (
 );
 create index if not exists "${name}_digests_id" on ${digests} (id);
 `;
-}
-
-function partsOf(table: string): { readonly schema: string; readonly name: string } {
-  const [, schema, name] = TABLE.exec(table) ?? [];
-  if (name === undefined) {
-    throw new ConfigError(
-      'table',
-      'must be 1 to 48 lower-case letters, digits and underscores, not first a digit, after a schema and a dot at most',
-    );
-  }
-  return { schema: schema === undefined ? '' : `"${schema}".`, name };
 }
