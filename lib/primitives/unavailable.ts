@@ -16,3 +16,12 @@ export function unavailableBy(error: unknown): Unavailable {
   const mayHaveRun = error.code !== 'CIRCUIT_OPEN' && error.mayHaveRun;
   return { status: 'unavailable', retryAfterMs: retryAfterOf(error), mayHaveRun };
 }
+
+/** What `work` answers, or that Redis is away. @throws what else goes wrong */
+export async function unlessAway<T>(work: () => Promise<T>): Promise<T | Unavailable> {
+  try {
+    return await work();
+  } catch (error) {
+    return unavailableBy(error);
+  }
+}

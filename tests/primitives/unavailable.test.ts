@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { CircuitOpenError, CommandError, DeadlineError, StoreError } from '../../lib/errors.ts';
-import { unavailableBy } from '../../lib/primitives/unavailable.ts';
+import { unavailableBy, unlessAway } from '../../lib/primitives/unavailable.ts';
 
 describe('an error of the client', () => {
   it.each([
@@ -19,4 +19,16 @@ describe('an error of the client', () => {
       expect(() => unavailableBy(error)).toThrow(error instanceof Error ? error : undefined);
     },
   );
+});
+
+describe('work that needs Redis', () => {
+  it('answers as ever, or that Redis is away', async () => {
+    expect(await unlessAway(async () => 'done')).toBe('done');
+    expect(await unlessAway(() => Promise.reject(new CircuitOpenError(2_500)))).toEqual({
+      status: 'unavailable',
+      retryAfterMs: 2_500,
+      mayHaveRun: false,
+    });
+    await expect(unlessAway(() => Promise.reject(new TypeError('defect')))).rejects.toThrow('defect');
+  });
 });
