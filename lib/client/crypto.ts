@@ -45,6 +45,18 @@ export function randomBase62(length: number): string {
   return text;
 }
 
+/** `length` decimal digits from the platform's generator, without modulo bias. */
+export function randomDigits(length: number): string {
+  let text = '';
+  while (text.length < length) {
+    for (const byte of crypto.getRandomValues(new Uint8Array(length))) {
+      // 250 is the largest multiple of 10 in a byte.
+      if (byte < 250 && text.length < length) text += byte % 10;
+    }
+  }
+  return text;
+}
+
 /** At random from 0 up to, not including, 1; for spreading work, not for secrets. */
 export function randomShare(): number {
   return Math.random();

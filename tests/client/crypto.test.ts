@@ -7,6 +7,7 @@ import {
   constantTimeEqual,
   createMac,
   randomBase62,
+  randomDigits,
   randomShare,
   sha1Hex,
   sha256,
@@ -88,6 +89,52 @@ describe('base62', () => {
     expect(base62OfUint32(value)).toBe(text);
   });
 });
+
+describe('digits at random', () => {
+  it('come each equally often: bytes that would favour some are drawn again', () => {
+    const drawn = [255, 250, 9, 0];
+    vi.spyOn(crypto, 'getRandomValues').mockImplementation((bytes) => {
+      (bytes as Uint8Array).fill(drawn.shift() ?? 1).set([249], 0);
+      return bytes;
+    });
+    // The first two draws give one digit each.
+    expect(randomDigits(4)).toBe('9999');
+    expect(drawn).toEqual([0]);
+  });
+
+  it.each([0, 1, 6, 8, 200])('are %d when asked for as many', (length) => {
+    expect(randomDigits(length)).toMatch(new RegExp(`^[0-9]{${length}}$`));
+  });
+
+  it('are distributed evenly, at each place and one after another', () => {
+    const pairs = new Array<number>(100).fill(0);
+    const places = Array.from({ length: 6 }, () => new Array<number>(10).fill(0));
+    for (let count = 0; count < 50_000; count += 1) {
+      const code = randomDigits(6);
+      places.forEach((digits, place) => {
+        digits[Number(code[place])] = (digits[Number(code[place])] ?? 0) + 1;
+      });
+      const pair = Number(code.slice(0, 2));
+      pairs[pair] = (pairs[pair] ?? 0) + 1;
+    }
+    const all = places[0]?.map((_, digit) => places.reduce((sum, digits) => sum + (digits[digit] ?? 0), 0)) ?? [];
+    // Each is exceeded once in ten million runs: chi-square with 9 and with 99 degrees of freedom.
+    for (const digits of [all, ...places]) expect(chiSquare(digits)).toBeLessThan(50);
+    expect(chiSquare(pairs)).toBeLessThan(190);
+  });
+
+  it('would not pass for even with the bias of a plain remainder, where as many are drawn', () => {
+    const digits = new Array<number>(10).fill(0);
+    for (let byte = 0; byte < 256; byte += 1) digits[byte % 10] = (digits[byte % 10] ?? 0) + 300_000 / 256;
+    expect(chiSquare(digits)).toBeGreaterThan(50);
+  });
+});
+
+/** How far counts are from equal ones. */
+function chiSquare(counts: readonly number[]): number {
+  const expected = counts.reduce((sum, count) => sum + count, 0) / counts.length;
+  return counts.reduce((sum, count) => sum + (count - expected) ** 2 / expected, 0);
+}
 
 describe('a share drawn at random', () => {
   it('is from 0 up to 1, and never the same', () => {
