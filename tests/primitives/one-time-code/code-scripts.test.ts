@@ -1,0 +1,115 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { issueScript, verifyScript } from '../../../lib/primitives/one-time-code/code-scripts.ts';
+import { memoryStore } from '../../../lib/store/memory/memory-store.ts';
+import type { Command, Reply, Store } from '../../../lib/store/store.ts';
+import { realRedis } from '../../support/every-store.ts';
+
+const KEYS = ['{a}:code', '{a}:failures', '{a}:cooldown'] as const;
+const DIGESTS = ['one', 'two', 'three'];
+/** What real time passes in Redis is not noticed: all here is hours. */
+const HOUR_MS = 3_600_000;
+
+const numbers = { tries: fc.constantFrom(1, 2, 3, 5), most: fc.constantFrom(1, 3, 7, 100) };
+const issue = fc
+  .record({ digest: fc.constantFrom(...DIGESTS), cooldownMs: fc.constantFrom(0, 0, HOUR_MS), most: numbers.most })
+  .map(
+    ({ digest, cooldownMs, most }): Command => [
+      ...(['EVAL', issueScript.lua, 3, ...KEYS] as const),
+      ...[digest, 2 * HOUR_MS, most, cooldownMs],
+    ],
+  );
+const verify = fc
+  .record({ digest: fc.constantFrom(...DIGESTS), ...numbers })
+  .map(
+    ({ digest, tries, most }): Command => [
+      ...(['EVAL', verifyScript.lua, 2, KEYS[0], KEYS[1]] as const),
+      ...[digest, tries, most, 3 * HOUR_MS],
+    ],
+  );
+/** Whatever else may be found there: another's deletion, damage. */
+const change = fc.oneof(
+  fc.constantFrom(...KEYS).map((key): Command => ['DEL', key]),
+  fc.constantFrom('0', '99', '100', 'x').map((text): Command => ['SET', KEYS[1], text, 'PX', 5 * HOUR_MS]),
+  fc.constantFrom('0', '4', '98').map((tries): Command => ['HSET', KEYS[0], 'tries', tries]),
+);
+/** Time passes: for both stores as much. */
+const wait = fc.constantFrom(1, 2, 3).map((hours) => hours * HOUR_MS);
+const step = fc.oneof(
+  { weight: 4, arbitrary: verify },
+  { weight: 3, arbitrary: issue },
+  { weight: 1, arbitrary: change },
+  { weight: 1, arbitrary: wait },
+);
+
+const within = (value: unknown) => (Number(value) > 60_000 ? Math.round(Number(value) / 60_000) * 60_000 : value);
+
+async function play(store: Store, step: Command | number): Promise<unknown> {
+  const [reply] = await (typeof step === 'number' ? pass(store, step) : store.execute([step]));
+  const answer = Array.isArray(reply) ? reply.map(within) : reply;
+  const state = await store.execute([
+    ['HGETALL', KEYS[0]],
+    ['GET', KEYS[1]],
+    ['GET', KEYS[2]],
+    ...KEYS.map((key): Command => ['PTTL', key]),
+  ]);
+  return { answer, state: state.map(within) };
+}
+
+async function pass(store: Store, ms: number): Promise<readonly Reply[]> {
+  const lefts = await store.execute(KEYS.map((key): Command => ['PTTL', key]));
+  return store.execute(
+    KEYS.map(
+      (key, index): Command => (Number(lefts[index]) > 0 ? ['PEXPIRE', key, Number(lefts[index]) - ms] : ['PING']),
+    ),
+  );
+}
+
+describe('the scripts of one-time codes', () => {
+  const redis = realRedis();
+
+  it('answer and write in Lua on a real Redis what their twins answer and write, whatever is asked in whatever order', async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.array(step, { minLength: 1, maxLength: 25 }), async (steps) => {
+        await redis.store.execute([['FLUSHALL']]);
+        const memory = memoryStore();
+        for (const one of steps) expect(await play(redis.store, one)).toEqual(await play(memory, one));
+      }),
+      { numRuns: 150 },
+    );
+  });
+
+  it('leave a key of another type alone and fail, in both', async () => {
+    const damage: readonly Command[] = [
+      ['SET', KEYS[0], 'x'],
+      ['RPUSH', KEYS[1], 'x'],
+    ];
+    const commands: readonly Command[] = [
+      ['EVAL', verifyScript.lua, 2, KEYS[0], KEYS[1], 'one', 5, 100, HOUR_MS],
+      ['EVAL', issueScript.lua, 3, ...KEYS, 'one', HOUR_MS, 100, 0],
+    ];
+    for (const [index, write] of damage.entries()) {
+      for (const store of [redis.store, memoryStore()]) {
+        await store.execute([['FLUSHALL'], write]);
+        for (const command of commands.slice(0, index + 1)) {
+          expect(await store.execute([command])).toEqual([{ error: expect.stringContaining('WRONGTYPE') }]);
+        }
+      }
+    }
+  });
+
+  it('take a count that cannot be read for a full one', async () => {
+    for (const store of [redis.store, memoryStore()]) {
+      await store.execute([
+        ['EVAL', issueScript.lua, 3, ...KEYS, 'one', HOUR_MS, 100, 0],
+        ['SET', KEYS[1], 'x'],
+      ]);
+      expect(await store.execute([['EVAL', verifyScript.lua, 2, KEYS[0], KEYS[1], 'one', 5, 100, HOUR_MS]])).toEqual([
+        ['locked', -1],
+      ]);
+      expect(await store.execute([['EVAL', issueScript.lua, 3, ...KEYS, 'one', HOUR_MS, 100, 0]])).toEqual([
+        ['locked', -1],
+      ]);
+    }
+  });
+});
