@@ -16,6 +16,7 @@ export const KV_PREFIXES = {
   LOCK: 'lock:',
   DEDUP: 'dedup:',
   CODE: 'code:',
+  LINK: 'link:',
   USAGE: 'usage:',
   ANALYTICS: 'analytics:',
 } as const;

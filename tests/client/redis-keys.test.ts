@@ -93,6 +93,7 @@ describe('the table of prefixes', () => {
       LOCK: 'lock:',
       DEDUP: 'dedup:',
       CODE: 'code:',
+      LINK: 'link:',
       USAGE: 'usage:',
       ANALYTICS: 'analytics:',
     });

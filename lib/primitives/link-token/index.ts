@@ -1,0 +1,3 @@
+export type { Unavailable } from '../unavailable.ts';
+export { createLinkTokens } from './link-tokens.ts';
+export type { LinkIssue, LinkRedemption, LinkTokens, LinkTokensOptions } from './link-tokens-options.ts';
