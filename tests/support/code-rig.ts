@@ -36,7 +36,7 @@ export async function issuedCode(
   return issuedCode(codes, account, isFit);
 }
 
-/** A code that is wrong. */
-export function otherThan(code: string): string {
-  return String((Number(code) + 1) % 10 ** code.length).padStart(code.length, '0');
+/** A code that is wrong; another one for each `index`. */
+export function otherThan(code: string, index = 0): string {
+  return String((Number(code) + 1 + index) % 10 ** code.length).padStart(code.length, '0');
 }
