@@ -1,7 +1,7 @@
 import { readAccessLists, readClientIp } from './config/client-settings.ts';
 import { type KeySettings, readKeySettings } from './config/key-settings.ts';
 import { readNamespace, readStore, type StoreSettings } from './config/store-settings.ts';
-import { readMs, readSwitch } from './config/variables.ts';
+import { type Read, readMs, readSwitch } from './config/variables.ts';
 import { ConfigError } from './errors.ts';
 import type { AccessListOptions } from './guard/access-lists.ts';
 import type { ClientIpSource } from './guard/client-ip.ts';
@@ -21,6 +21,8 @@ export interface Settings {
   readonly circuitOpenMs: number | undefined;
   readonly keys: KeySettings;
   readonly identitySecret: string | undefined;
+  /** Under which one-time codes are digested. */
+  readonly codePepper: string | undefined;
   /** `undefined`: nobody's word is taken, and all clients share one account. */
   readonly clientIp: ClientIpSource | undefined;
   readonly lists: AccessListOptions;
@@ -43,7 +45,8 @@ export function readSettings(env: Environment = environment()): Settings {
     requestTimeoutMs: readMs(read, 'KV_REQUEST_TIMEOUT_MS'),
     circuitOpenMs: readMs(read, 'KV_CIRCUIT_OPEN_MS'),
     keys: readKeySettings(read),
-    identitySecret: readIdentitySecret(read('BREAKWATER_IDENTITY_SECRET')),
+    identitySecret: readSecret(read, 'BREAKWATER_IDENTITY_SECRET'),
+    codePepper: readSecret(read, 'BREAKWATER_CODE_PEPPER'),
     clientIp: readClientIp(read),
     lists: readAccessLists(read),
     redisCache: readSwitch(read, 'ENABLE_REDIS_CACHE', true),
@@ -66,10 +69,9 @@ export function openStore(settings: StoreSettings): Store {
   throw new ConfigError(variable, 'needs the Node runtime; on the Edge set KV_REST_API_URL and KV_REST_API_TOKEN');
 }
 
-function readIdentitySecret(secret: string | undefined): string | undefined {
-  if (secret !== undefined && secret.length < 32) {
-    throw new ConfigError('BREAKWATER_IDENTITY_SECRET', 'must have at least 32 characters');
-  }
+function readSecret(read: Read, name: string): string | undefined {
+  const secret = read(name);
+  if (secret !== undefined && secret.length < 32) throw new ConfigError(name, 'must have at least 32 characters');
   return secret;
 }
 

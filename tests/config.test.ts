@@ -35,6 +35,7 @@ describe('an empty environment', () => {
       circuitOpenMs: undefined,
       keys: { prefix: undefined, env: undefined, pepper: undefined, list: undefined },
       identitySecret: undefined,
+      codePepper: undefined,
       clientIp: undefined,
       lists: { allow: [], deny: [] },
       redisCache: true,
@@ -46,7 +47,7 @@ describe('an empty environment', () => {
       ...Object.keys({ ...CLUSTER, ...SENTINELS, ...CREDENTIALS }),
       ...['BREAKWATER_IDENTITY_SECRET', 'KV_REQUEST_TIMEOUT_MS', 'KV_CIRCUIT_OPEN_MS', 'ENABLE_REDIS_CACHE'],
       ...['CLIENT_IP_SOURCE', 'TRUSTED_PROXIES', 'VERCEL', 'CF_PAGES', 'NODE_ENV'],
-      ...['BREAKWATER_ALLOW', 'BREAKWATER_DENY'],
+      ...['BREAKWATER_ALLOW', 'BREAKWATER_DENY', 'BREAKWATER_CODE_PEPPER'],
       ...['BREAKWATER_KEY_PREFIX', 'BREAKWATER_KEY_ENV', 'BREAKWATER_KEY_PEPPER_PREVIOUS'],
     ];
     for (const empty of ['', ' ', '\t\n']) {
@@ -233,9 +234,10 @@ describe('what is malformed', () => {
       // The one of them that is wrong.
       ['BREAKWATER_KEY_ENV', { BREAKWATER_KEY_PREFIX: 'acme', BREAKWATER_KEY_ENV: text }] as const,
     ]),
-    ...[SECRET, 'x'.repeat(31)].map(
-      (text) => ['BREAKWATER_IDENTITY_SECRET', { BREAKWATER_IDENTITY_SECRET: text }] as const,
-    ),
+    ...[SECRET, 'x'.repeat(31)].flatMap((text) => [
+      ['BREAKWATER_IDENTITY_SECRET', { BREAKWATER_IDENTITY_SECRET: text }] as const,
+      ['BREAKWATER_CODE_PEPPER', { BREAKWATER_CODE_PEPPER: text }] as const,
+    ]),
     ...['1', '0', 'yes', 'off', SECRET].map((text) => ['ENABLE_REDIS_CACHE', { ENABLE_REDIS_CACHE: text }] as const),
     ...['x-forwarded-for', 'VERCEL', SECRET].map((text) => ['CLIENT_IP_SOURCE', { CLIENT_IP_SOURCE: text }] as const),
     ...[SECRET, '10.0.0.0/33', '10.0.0.0/8,nonsense', '10.0.0.0/8 10.1.0.0/16', ',', ' , ,'].map(
@@ -289,6 +291,7 @@ describe('what is well-formed', () => {
     [{ BREAKWATER_KEY_PREFIX: 'x'.repeat(16) }, { keys: { prefix: 'x'.repeat(16), env: undefined } }],
     [{ BREAKWATER_KEY_ENV: 'a' }, { keys: { prefix: undefined, env: 'a' } }],
     [{ BREAKWATER_IDENTITY_SECRET: 'x'.repeat(32) }, { identitySecret: 'x'.repeat(32) }],
+    [{ BREAKWATER_CODE_PEPPER: 'x'.repeat(32) }, { codePepper: 'x'.repeat(32) }],
     [{ ENABLE_REDIS_CACHE: 'false' }, { redisCache: false }],
     [{ ENABLE_REDIS_CACHE: ' FALSE ' }, { redisCache: false }],
     [{ ENABLE_REDIS_CACHE: 'True' }, { redisCache: true }],

@@ -40,6 +40,7 @@ beforeEach(() => {
     circuitOpenMs: undefined,
     keys: { prefix: undefined, env: undefined, pepper: undefined, list: undefined },
     identitySecret: undefined,
+    codePepper: undefined,
     clientIp: undefined,
     lists: {},
     redisCache: true,
