@@ -86,7 +86,7 @@ export const TRIES_UNBOUNDED: CodeDefect = (store) =>
 
 /** A new code forgets the wrong answers to the others. */
 export const COUNTED_ANEW: CodeDefect = (store) =>
-  rewritten(store, issueScript, "redis.call('DEL', KEYS[1])", "redis.call('DEL', KEYS[1], KEYS[2])");
+  rewritten(store, issueScript, "redis.call('DEL', KEYS[1],", "redis.call('DEL', KEYS[2], KEYS[1],");
 
 /** A new code is issued whatever the account has been up to. */
 export const LOCK_UNHEEDED: CodeDefect = (store) =>
@@ -94,7 +94,7 @@ export const LOCK_UNHEEDED: CodeDefect = (store) =>
 
 /** Compares first, and counts when it knows. */
 export const COMPARED_BEFORE_COUNTED: CodeDefect = (store) => {
-  const verify = async ([, , , code = '', failures = '', answer, tries]: Command): Promise<Reply> => {
+  const verify = async ([, , , code = '', failures = '', , answer, tries]: Command): Promise<Reply> => {
     const [digest] = await store.execute([['HGET', code, 'digest']]);
     if (digest === null) return ['expired', 0];
     if (digest === answer) {

@@ -11,6 +11,7 @@ export interface CodeNames {
   readonly code: string;
   readonly failures: string;
   readonly cooldown: string;
+  readonly grant: string;
 }
 
 export interface CodeDigests {
@@ -18,6 +19,8 @@ export interface CodeDigests {
   names(account: CodeAccount): Promise<CodeNames>;
   /** What stands for a code of this account in Redis. */
   digest(account: CodeAccount, code: string): Promise<string>;
+  /** What stands for a code that is given in an attempt. */
+  grant(account: CodeAccount, code: string, attempt: string): Promise<string>;
 }
 
 /** Subjects can be guessed as codes can, so both are digested under the pepper; as JSON, where no part reaches into another. */
@@ -33,8 +36,14 @@ export function createCodeDigests(kv: KvClient, pepper: string): CodeDigests {
         purpose,
         await mac(JSON.stringify(['subject', purpose, subject])),
       );
-      return { code: `${name}:code`, failures: `${name}:failures`, cooldown: `${name}:cooldown` };
+      return {
+        code: `${name}:code`,
+        failures: `${name}:failures`,
+        cooldown: `${name}:cooldown`,
+        grant: `${name}:grant`,
+      };
     },
     digest: ({ purpose, subject }, code) => mac(JSON.stringify(['code', purpose, subject, code])),
+    grant: ({ purpose, subject }, code, attempt) => mac(JSON.stringify(['grant', purpose, subject, code, attempt])),
   };
 }

@@ -39,6 +39,11 @@ export interface CodeAccount {
 export interface CodeAnswer extends CodeAccount {
   /** As it was typed. White space in it does not matter. */
   readonly code: string;
+  /**
+   * Names this very submission, by random text in its form, say. Where the answer to the right code was lost, the same code
+   * in the same attempt is verified again, within a minute and before another code is issued. @default none
+   */
+  readonly attempt?: string | undefined;
 }
 
 export type CodeIssue =
@@ -51,9 +56,9 @@ export type CodeIssue =
   | Unavailable;
 
 export type CodeCheck =
-  /** Said once of each code. */
+  /** Said once of each code; to its own attempt again. */
   | { readonly status: 'verified' }
-  /** `triesLeft` is 0 when there has to be another code. */
+  /** `triesLeft` is 0 when it takes another code. */
   | { readonly status: 'wrong'; readonly triesLeft: number }
   /** There is no code to compare with: never issued, past its end, used, tried too often, or cancelled. Not counted. */
   | { readonly status: 'expired' }

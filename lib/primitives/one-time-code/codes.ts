@@ -26,7 +26,7 @@ export function createCodes(options: CodesOptions): Codes {
       const names = await digests.names(account);
       const code = randomDigits(digits);
       const args = [await digests.digest(account, code), ttlMs, maxFailures, resendCooldownMs];
-      const keys = [names.code, names.failures, names.cooldown];
+      const keys = [names.code, names.failures, names.cooldown, names.grant];
       return unlessAway(async (): Promise<CodeIssue> => {
         const { status, number } = readAnswer(await runScript(kv, { script: issueScript, keys, args }));
         if (status === 'issued') return { status, code, expiresInMs: ttlMs, resendAfterMs: resendCooldownMs };
@@ -34,12 +34,13 @@ export function createCodes(options: CodesOptions): Codes {
       });
     },
 
-    async verify({ code, ...account }) {
+    async verify({ code, attempt, ...account }) {
       const names = await digests.names(account);
       const typed = typedCode(code, digits);
       if (typed === undefined) return { status: 'malformed' };
-      const args = [await digests.digest(account, typed), maxTries, maxFailures, failureWindowMs];
-      const keys = [names.code, names.failures];
+      const grant = attempt ? await digests.grant(account, typed, attempt) : '';
+      const args = [await digests.digest(account, typed), maxTries, maxFailures, failureWindowMs, grant];
+      const keys = [names.code, names.failures, names.grant];
       return unlessAway(async (): Promise<CodeCheck> => {
         const { status, number } = readAnswer(await runScript(kv, { script: verifyScript, keys, args }));
         if (status === 'verified') return { status };
@@ -58,9 +59,9 @@ export function createCodes(options: CodesOptions): Codes {
     },
 
     async cancel(account) {
-      const { code, cooldown } = await digests.names(account);
+      const { code, cooldown, grant } = await digests.names(account);
       return unlessAway(async () => {
-        await kv.command(['DEL', code, cooldown]);
+        await kv.command(['DEL', code, cooldown, grant]);
         return { status: 'cancelled' };
       });
     },

@@ -37,11 +37,30 @@ describe('the digest of a code', () => {
   });
 });
 
+describe('the grant of an attempt', () => {
+  it('is that of its account, its code and its attempt alone', async () => {
+    const [a, b] = [
+      { purpose: 'login', subject: 'ann' },
+      { purpose: 'login', subject: 'bob' },
+    ];
+    const grants = [
+      digests.grant(a, '123456', 'x'),
+      digests.grant(a, '123456', 'y'),
+      digests.grant(a, '123457', 'x'),
+      digests.grant(b, '123456', 'x'),
+      digests.digest(a, '123456'),
+    ];
+    expect(new Set(await Promise.all(grants)).size).toBe(grants.length);
+    expect(await digests.grant(a, '123456', 'x')).toBe(await grants[0]);
+  });
+});
+
 describe('the names of an account', () => {
   it('say the purpose and a digest of the subject, in one hash tag', async () => {
-    const { code, failures, cooldown } = await digests.names({ purpose: 'login', subject: 'ann@example.test' });
+    const { code, failures, cooldown, grant } = await digests.names({ purpose: 'login', subject: 'ann@example.test' });
     expect(code).toMatch(/^app:code:\{login:[\w-]{43}\}:code$/);
     expect(failures).toBe(code.replace(/code$/, 'failures'));
     expect(cooldown).toBe(code.replace(/code$/, 'cooldown'));
+    expect(grant).toBe(code.replace(/code$/, 'grant'));
   });
 });

@@ -64,6 +64,13 @@ describe('in a real Redis', () => {
   it('all that is kept of an account ends by itself, and is of one slot', async () => {
     const account = { purpose: 'login', subject: 'ann@example.test' };
     const { codes } = codeRig(clientOn(redis.store));
+    await codes.verify({ ...account, code: await issuedCode(codes, account), attempt: 'a' });
+    const granted = await redis.store.execute([['KEYS', '*:grant']]);
+    const [grant] = granted.flatMap((names) => (Array.isArray(names) ? names.map(String) : []));
+    const [grantMs] = await redis.store.execute([['PTTL', grant ?? '']]);
+    expect(grantMs).toBeGreaterThan(50_000);
+    expect(grantMs).toBeLessThanOrEqual(60_000);
+    await codes.cancel(account);
     await codes.verify({ ...account, code: otherThan(await issuedCode(codes, account)) });
     const [names] = await redis.store.execute([['KEYS', '*']]);
     const keys = (names as readonly string[]).toSorted();

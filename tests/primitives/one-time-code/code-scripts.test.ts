@@ -5,9 +5,10 @@ import { memoryStore } from '../../../lib/store/memory/memory-store.ts';
 import type { Command, Reply, Store } from '../../../lib/store/store.ts';
 import { realRedis } from '../../support/every-store.ts';
 
-const KEYS = ['{a}:code', '{a}:failures', '{a}:cooldown'] as const;
+const [CODE, FAILURES, COOLDOWN, GRANT] = ['{a}:code', '{a}:failures', '{a}:cooldown', '{a}:grant'] as const;
+const KEYS = [CODE, FAILURES, COOLDOWN, GRANT] as const;
 const DIGESTS = ['one', 'two', 'three'];
-/** What real time passes in Redis is not noticed: all here is hours. */
+/** What real time passes in Redis is not noticed: all here is hours, or the minute of a grant. */
 const HOUR_MS = 3_600_000;
 
 const numbers = { tries: fc.constantFrom(1, 2, 3, 5), most: fc.constantFrom(1, 3, 7, 100) };
@@ -15,23 +16,23 @@ const issue = fc
   .record({ digest: fc.constantFrom(...DIGESTS), cooldownMs: fc.constantFrom(0, 0, HOUR_MS), most: numbers.most })
   .map(
     ({ digest, cooldownMs, most }): Command => [
-      ...(['EVAL', issueScript.lua, 3, ...KEYS] as const),
+      ...(['EVAL', issueScript.lua, 4, ...KEYS] as const),
       ...[digest, 2 * HOUR_MS, most, cooldownMs],
     ],
   );
 const verify = fc
-  .record({ digest: fc.constantFrom(...DIGESTS), ...numbers })
+  .record({ digest: fc.constantFrom(...DIGESTS), grant: fc.constantFrom('', 'x', 'y'), ...numbers })
   .map(
-    ({ digest, tries, most }): Command => [
-      ...(['EVAL', verifyScript.lua, 2, KEYS[0], KEYS[1]] as const),
-      ...[digest, tries, most, 3 * HOUR_MS],
+    ({ digest, grant, tries, most }): Command => [
+      ...(['EVAL', verifyScript.lua, 3, CODE, FAILURES, GRANT] as const),
+      ...[digest, tries, most, 3 * HOUR_MS, grant],
     ],
   );
 /** Whatever else may be found there: another's deletion, damage. */
 const change = fc.oneof(
   fc.constantFrom(...KEYS).map((key): Command => ['DEL', key]),
-  fc.constantFrom('0', '99', '100', 'x').map((text): Command => ['SET', KEYS[1], text, 'PX', 5 * HOUR_MS]),
-  fc.constantFrom('0', '4', '98').map((tries): Command => ['HSET', KEYS[0], 'tries', tries]),
+  fc.constantFrom('0', '99', '100', 'x').map((text): Command => ['SET', FAILURES, text, 'PX', 5 * HOUR_MS]),
+  fc.constantFrom('0', '4', '98').map((tries): Command => ['HSET', CODE, 'tries', tries]),
 );
 /** Time passes: for both stores as much. */
 const wait = fc.constantFrom(1, 2, 3).map((hours) => hours * HOUR_MS);
@@ -42,15 +43,17 @@ const step = fc.oneof(
   { weight: 1, arbitrary: wait },
 );
 
-const within = (value: unknown) => (Number(value) > 60_000 ? Math.round(Number(value) / 60_000) * 60_000 : value);
+/** Times to the minute, for some has passed since. */
+const within = (value: unknown) => (Number(value) > 30_000 ? Math.round(Number(value) / 60_000) * 60_000 : value);
 
 async function play(store: Store, step: Command | number): Promise<unknown> {
   const [reply] = await (typeof step === 'number' ? pass(store, step) : store.execute([step]));
   const answer = Array.isArray(reply) ? reply.map(within) : reply;
   const state = await store.execute([
-    ['HGETALL', KEYS[0]],
-    ['GET', KEYS[1]],
-    ['GET', KEYS[2]],
+    ['HGETALL', CODE],
+    ['GET', FAILURES],
+    ['GET', COOLDOWN],
+    ['GET', GRANT],
     ...KEYS.map((key): Command => ['PTTL', key]),
   ]);
   return { answer, state: state.map(within) };
@@ -81,12 +84,12 @@ describe('the scripts of one-time codes', () => {
 
   it('leave a key of another type alone and fail, in both', async () => {
     const damage: readonly Command[] = [
-      ['SET', KEYS[0], 'x'],
-      ['RPUSH', KEYS[1], 'x'],
+      ['SET', CODE, 'x'],
+      ['RPUSH', FAILURES, 'x'],
     ];
     const commands: readonly Command[] = [
-      ['EVAL', verifyScript.lua, 2, KEYS[0], KEYS[1], 'one', 5, 100, HOUR_MS],
-      ['EVAL', issueScript.lua, 3, ...KEYS, 'one', HOUR_MS, 100, 0],
+      ['EVAL', verifyScript.lua, 3, CODE, FAILURES, GRANT, 'one', 5, 100, HOUR_MS, ''],
+      ['EVAL', issueScript.lua, 4, ...KEYS, 'one', HOUR_MS, 100, 0],
     ];
     for (const [index, write] of damage.entries()) {
       for (const store of [redis.store, memoryStore()]) {
@@ -101,13 +104,13 @@ describe('the scripts of one-time codes', () => {
   it('take a count that cannot be read for a full one', async () => {
     for (const store of [redis.store, memoryStore()]) {
       await store.execute([
-        ['EVAL', issueScript.lua, 3, ...KEYS, 'one', HOUR_MS, 100, 0],
-        ['SET', KEYS[1], 'x'],
+        ['EVAL', issueScript.lua, 4, ...KEYS, 'one', HOUR_MS, 100, 0],
+        ['SET', FAILURES, 'x'],
       ]);
-      expect(await store.execute([['EVAL', verifyScript.lua, 2, KEYS[0], KEYS[1], 'one', 5, 100, HOUR_MS]])).toEqual([
-        ['locked', -1],
-      ]);
-      expect(await store.execute([['EVAL', issueScript.lua, 3, ...KEYS, 'one', HOUR_MS, 100, 0]])).toEqual([
+      expect(
+        await store.execute([['EVAL', verifyScript.lua, 3, CODE, FAILURES, GRANT, 'one', 5, 100, HOUR_MS, '']]),
+      ).toEqual([['locked', -1]]);
+      expect(await store.execute([['EVAL', issueScript.lua, 4, ...KEYS, 'one', HOUR_MS, 100, 0]])).toEqual([
         ['locked', -1],
       ]);
     }
