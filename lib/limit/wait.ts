@@ -1,4 +1,5 @@
 import { randomShare } from '../client/crypto.ts';
+import { pause } from '../client/pause.ts';
 import type { Clock } from '../clock.ts';
 import { ConfigError } from '../errors.ts';
 import type { LimitResult } from './result.ts';
@@ -39,19 +40,4 @@ export async function waitUntilReady(
     await pause(clock, pauseMs, signal);
     pausedMs += pauseMs;
   }
-}
-
-function pause(clock: Clock, ms: number, signal: AbortSignal | undefined): Promise<void> {
-  return new Promise((resolve, reject) => {
-    signal?.throwIfAborted();
-    const leave = () => {
-      cancel();
-      reject(signal?.reason);
-    };
-    const cancel = clock.after(ms, () => {
-      signal?.removeEventListener('abort', leave);
-      resolve();
-    });
-    signal?.addEventListener('abort', leave, { once: true });
-  });
 }

@@ -1,0 +1,47 @@
+import { type Clock, elapsedSince, type Instant } from '../../clock.ts';
+import type { HeldLock } from './held-lock.ts';
+import { SHORTEST_TTL_MS } from './lock-options.ts';
+
+export interface AutoExtensionOptions {
+  readonly clock: Clock;
+  /** When the lock was asked for. */
+  readonly since: Instant;
+  readonly ttlMs: number;
+  readonly maxHoldMs: number;
+}
+
+/** After so much of its life a lock is extended; and after so much more once that has failed. */
+const EXTEND_AFTER = 1 / 3;
+const RETRY_AFTER = 1 / 10;
+
+/** Extends a lock until it was held for `maxHoldMs`, or is lost, or the answer is called. The timers bound live work only. */
+export function keepExtended(lock: HeldLock, { clock, since, ttlMs, maxHoldMs }: AutoExtensionOptions): () => void {
+  /** How long after `since` Redis is to end it. */
+  let reachMs = ttlMs;
+  let isStopped = false;
+  let cancelTimer = () => {};
+
+  const extend = async (): Promise<void> => {
+    const heldMs = Math.ceil(elapsedSince(since, clock));
+    const forMs = Math.min(ttlMs, maxHoldMs - heldMs);
+    if (forMs < SHORTEST_TTL_MS) return lock.endsBy('max-hold');
+    // What goes wrong has been reported: the lock lasts as long as before.
+    const status = await lock.extend(forMs).then((extension) => extension.status, failed);
+    if (isStopped || status === 'lost') return;
+    if (status === 'extended') reachMs = Math.max(reachMs, heldMs + forMs);
+    plan(status === 'extended' ? EXTEND_AFTER : RETRY_AFTER);
+  };
+
+  const plan = (share: number): void => {
+    if (reachMs >= maxHoldMs) lock.endsBy('max-hold');
+    else cancelTimer = clock.after(share * ttlMs, () => void extend());
+  };
+
+  plan(EXTEND_AFTER);
+  return () => {
+    isStopped = true;
+    cancelTimer();
+  };
+}
+
+const failed = (): 'failed' => 'failed';

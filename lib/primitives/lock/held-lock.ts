@@ -1,0 +1,113 @@
+import { type Clock, type Instant, instant } from '../../clock.ts';
+import { reportTo } from '../../events.ts';
+import { unavailableBy } from '../unavailable.ts';
+import type { Extension, Lock, Release } from './lock.ts';
+import { LockLostError, type LossReason } from './lock-lost-error.ts';
+import { wholeTtl } from './lock-options.ts';
+import type { LockRequests } from './lock-requests.ts';
+import type { LockCounts } from './lock-stats.ts';
+import { remainingOf, type Validity } from './validity.ts';
+
+export interface HeldLockOptions {
+  readonly clock: Clock;
+  readonly requests: LockRequests;
+  readonly token: string;
+  readonly fence: number;
+  readonly since: Instant;
+  readonly ttlMs: number;
+  readonly counts: LockCounts;
+  readonly onError: ((error: unknown) => void) | undefined;
+}
+
+export interface HeldLock extends Lock {
+  /** Names the reason of its end, where nothing will extend it any more. */
+  endsBy(reason: LossReason): void;
+}
+
+type State = 'held' | 'released' | 'lost' | 'gone';
+
+const LOST = { status: 'lost' } as const;
+
+/** A lock from its grant to its end. What is lost here stays lost, whatever Redis says later. */
+export function holdLock({ clock, requests, token, fence, counts, ...options }: HeldLockOptions): HeldLock {
+  const controller = new AbortController();
+  let state: State = 'held';
+  let validity: Validity = options;
+  let reasonAtEnd: LossReason = 'expired';
+  let released: Promise<Release> | undefined;
+  let cancelTimer = () => {};
+
+  const lose = (reason: LossReason) => {
+    state = reason === 'gone' ? 'gone' : 'lost';
+    counts.lost += 1;
+    cancelTimer();
+    controller.abort(new LockLostError(reason));
+  };
+
+  const remainingMs = () => (isValid() ? remainingOf(validity, clock) : 0);
+
+  function isValid(): boolean {
+    if (state === 'held' && remainingOf(validity, clock) <= 0) lose(reasonAtEnd);
+    return state === 'held';
+  }
+
+  const watch = () => {
+    cancelTimer();
+    cancelTimer = clock.after(remainingOf(validity, clock), () => {
+      if (isValid()) watch();
+    });
+  };
+  watch();
+
+  const extend = async (ttlMs: number): Promise<Extension> => {
+    if (!isValid()) return LOST;
+    const renewed = { since: instant(clock), ttlMs };
+    try {
+      const isExtended = await requests.extend(token, ttlMs, { timeoutMs: Math.max(1, remainingMs()) });
+      if (!isValid()) return LOST;
+      if (!isExtended) {
+        lose('gone');
+        return LOST;
+      }
+    } catch (error) {
+      reportTo(options.onError, error);
+      return unavailableBy(error);
+    }
+    counts.extended += 1;
+    if (remainingOf(renewed, clock) > remainingOf(validity, clock)) validity = renewed;
+    watch();
+    return { status: 'extended' };
+  };
+
+  const giveBack = async (): Promise<Release> => {
+    const wasGone = state === 'gone';
+    if (isValid()) state = 'released';
+    cancelTimer();
+    if (wasGone) return LOST;
+    try {
+      if (!(await requests.release(token))) return LOST;
+    } catch (error) {
+      counts.releaseErrors += 1;
+      reportTo(options.onError, error);
+      return unavailableBy(error);
+    }
+    counts.released += 1;
+    return { status: 'released' };
+  };
+
+  return {
+    fence,
+    token,
+    signal: controller.signal,
+    remainingMs,
+    isValid,
+    extend: async (ttlMs = options.ttlMs) => extend(wholeTtl(ttlMs)),
+    release() {
+      released ??= giveBack();
+      return released;
+    },
+    endsBy(reason) {
+      reasonAtEnd = reason;
+    },
+  };
+}

@@ -1,0 +1,17 @@
+export type {
+  Acquisition,
+  Contended,
+  Extension,
+  Lock,
+  LockContext,
+  LockedWork,
+  LockStatus,
+  Locks,
+  Lost,
+  Release,
+  TokenAcquisition,
+} from './lock.ts';
+export { LockLostError, type LossReason } from './lock-lost-error.ts';
+export type { AcquireOptions, LocksOptions, WithLockOptions } from './lock-options.ts';
+export type { LockStats } from './lock-stats.ts';
+export { createLocks } from './locks.ts';
