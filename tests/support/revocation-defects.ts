@@ -45,7 +45,7 @@ export function defectiveClock(defect: RevocationDefect | undefined): Clock {
 }
 
 /** Under the sums of the scripts that were asked for, other ones run. */
-function rewritingScripts(store: Store, rewrite: (lua: string) => string): Store {
+export function rewritingScripts(store: Store, rewrite: (lua: string) => string): Store {
   const texts = new Map<string, string>();
   const rewritten = (command: Command): Command => {
     const [name, script, ...rest] = command;
