@@ -1,3 +1,4 @@
+export { type FencedRead, type FencedWrite, type FencedWriting, readFenced, writeFenced } from './fenced-value.ts';
 export type {
   Acquisition,
   Contended,

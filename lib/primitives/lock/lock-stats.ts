@@ -1,4 +1,4 @@
-/** What became of the locks of this process. Each acquisition is one of the first four, or was given up by its caller. */
+/** What became of the locks of this process. An acquisition is one of the first three, unless its caller left or it threw. */
 export interface LockStats {
   readonly acquired: number;
   /** Given up because another held it for all of `waitMs`. */
