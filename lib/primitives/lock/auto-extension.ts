@@ -1,6 +1,5 @@
 import { type Clock, elapsedSince, type Instant } from '../../clock.ts';
 import type { HeldLock } from './held-lock.ts';
-import { SHORTEST_TTL_MS } from './lock-options.ts';
 
 export interface AutoExtensionOptions {
   readonly clock: Clock;
@@ -24,11 +23,10 @@ export function keepExtended(lock: HeldLock, { clock, since, ttlMs, maxHoldMs }:
   const extend = async (): Promise<void> => {
     const heldMs = Math.ceil(elapsedSince(since, clock));
     const forMs = Math.min(ttlMs, maxHoldMs - heldMs);
-    if (forMs < SHORTEST_TTL_MS) return lock.endsBy('max-hold');
-    // What goes wrong has been reported: the lock lasts as long as before.
+    // What goes wrong has been reported, but for too little being left to be asked for: the lock lasts as long as before.
     const status = await lock.extend(forMs).then((extension) => extension.status, failed);
     if (isStopped || status === 'lost') return;
-    if (status === 'extended') reachMs = Math.max(reachMs, heldMs + forMs);
+    if (status === 'extended') reachMs = heldMs + forMs;
     plan(status === 'extended' ? EXTEND_AFTER : RETRY_AFTER);
   };
 

@@ -51,8 +51,8 @@ export function holdLock({ clock, requests, token, fence, counts, ...options }: 
     return state === 'held';
   }
 
+  /** Looks again at the end that it knows of: by then an extension may have moved it. */
   const watch = () => {
-    cancelTimer();
     cancelTimer = clock.after(remainingOf(validity, clock), () => {
       if (isValid()) watch();
     });
@@ -75,7 +75,6 @@ export function holdLock({ clock, requests, token, fence, counts, ...options }: 
     }
     counts.extended += 1;
     if (remainingOf(renewed, clock) > remainingOf(validity, clock)) validity = renewed;
-    watch();
     return { status: 'extended' };
   };
 

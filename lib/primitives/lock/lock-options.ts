@@ -42,7 +42,7 @@ export interface LockTerms {
 }
 
 /** Of a lock's life: with less, hardly anything is left of it once drift is allowed for. */
-export const SHORTEST_TTL_MS = 10;
+const SHORTEST_TTL_MS = 10;
 
 /** What a timer can wait. */
 const LONGEST_MS = 2 ** 31 - 1;

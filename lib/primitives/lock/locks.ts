@@ -64,7 +64,7 @@ export function createLocks(options: LocksOptions): Locks {
       try {
         const value = await withSignal(given.signal, async (controller) => {
           controller.signal.throwIfAborted();
-          passOn(lock.signal, controller);
+          lock.signal.addEventListener('abort', () => controller.abort(lock.signal.reason), { once: true });
           const { fence, remainingMs, isValid } = lock;
           return work({ signal: controller.signal, fence, remainingMs, isValid });
         });
@@ -131,12 +131,6 @@ export function createLocks(options: LocksOptions): Locks {
       return unavailableBy(error);
     }
   }
-}
-
-function passOn(signal: AbortSignal, controller: AbortController): void {
-  const abort = () => controller.abort(signal.reason);
-  if (signal.aborted) abort();
-  else signal.addEventListener('abort', abort, { once: true });
 }
 
 /** What goes wrong has been counted and reported, and the lock ends by itself. The caller's result is not its business. */

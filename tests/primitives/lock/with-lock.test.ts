@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import type { LockContext } from '../../../lib/primitives/lock/lock.ts';
 import type { WithLockOptions } from '../../../lib/primitives/lock/lock-options.ts';
 import { acquired, lockRig, outcomeOf } from '../../support/lock-rig.ts';
@@ -58,6 +58,17 @@ describe('work under a lock', () => {
     expect(await working).toEqual({ status: 'lost', value: 'done' });
   });
 
+  it('holds it for as long as its options say, or those of all locks', async () => {
+    const { locks, clock } = await lockRig({ maxHoldMs: 40_000 });
+    const outcome = outcomeOf(
+      locks.withLock('k', {}, ({ signal }) => new Promise((resolve) => signal.addEventListener('abort', resolve))),
+    );
+    await clock.run(39_697);
+    expect(outcome).toEqual({});
+    await clock.run(1);
+    expect(outcome.value?.status).toBe('lost');
+  });
+
   it('is not extended where maxHoldMs is its life', async () => {
     const { clock, asked, context, end, working } = await rigAtWork({ maxHoldMs: 30_000 });
     await clock.run(29_698);
@@ -74,6 +85,17 @@ describe('work under a lock', () => {
     expect(reasonOf(context)).toBe('max-hold');
     end();
     await working;
+  });
+
+  it('is not extended any more when it has ended, whatever becomes of an extension that is under way', async () => {
+    const { clock, held, end, working, asked } = await rigAtWork();
+    held.hold();
+    await clock.run(10_000);
+    end();
+    await clock.run(0);
+    held.lose(AWAY);
+    expect((await working).status).toBe('done');
+    expect([asked(), clock.pending()]).toEqual([['acquire', 'extend', 'release'], 0]);
   });
 
   it('tries again within its life when Redis is away for a while', async () => {
@@ -168,6 +190,21 @@ describe('work under a lock', () => {
     expect(context.isValid()).toBe(true);
     end();
     expect(await working).toEqual({ status: 'done', value: 'done' });
+  });
+
+  it('does not begin for a caller who leaves as the lock is granted, and gives it back', async () => {
+    const { locks, clock, asked } = await lockRig();
+    const controller = new AbortController();
+    const after = clock.after;
+    vi.spyOn(clock, 'after').mockImplementation((ms, run) => {
+      // The end of the lock: it has just been granted.
+      if (ms === 29_698) controller.abort('left');
+      return after(ms, run);
+    });
+    const begun = vi.fn();
+    await expect(locks.withLock('k', { signal: controller.signal }, begun)).rejects.toBe('left');
+    expect(begun).not.toHaveBeenCalled();
+    expect([asked(), clock.pending()]).toEqual([['acquire', 'release'], 0]);
   });
 
   it('does not begin for a caller who has left, nor while another holds the lock', async () => {
