@@ -4,7 +4,7 @@ import { KV_PREFIXES } from '../../client/redis-keys.ts';
 import { defineScript, runScript, type Script } from '../../client/script.ts';
 import { wholeNumber } from '../../client/whole-number.ts';
 import { entityName } from '../names.ts';
-import { type Unavailable, unavailableBy } from '../unavailable.ts';
+import { type Unavailable, unlessAway } from '../unavailable.ts';
 
 /**
  * Writes under a fence. KEYS: the value. ARGV: the fence; the text; its life in ms. Answers `[1, fence]`, or `[0, fence]` with
@@ -60,24 +60,22 @@ export async function writeFenced(
   options?: CallOptions,
 ): Promise<FencedWriting> {
   const args = [wholeNumber('fence', fence, 1, LARGEST), value, wholeNumber('ttlMs', ttlMs, 1, LARGEST)];
-  try {
-    const reply = await runScript(kv, { script: fencedWriteScript, keys: [await valueName(kv, key)], args }, options);
+  const keys = [await valueName(kv, key)];
+  return unlessAway<FencedWriting>(async () => {
+    const reply = await runScript(kv, { script: fencedWriteScript, keys, args }, options);
     const [isWritten, last] = Array.isArray(reply) ? reply.map(Number) : [];
     return isWritten === 1 ? { status: 'written' } : { status: 'stale', fence: Number(last) };
-  } catch (error) {
-    return unavailableBy(error);
-  }
+  });
 }
 
 /** What {@link writeFenced} has written. One request. Redis away: `unavailable`. */
 export async function readFenced(kv: KvClient, key: string, options?: CallOptions): Promise<FencedRead> {
-  try {
-    const reply = await kv.command(['HMGET', await valueName(kv, key), 'value', 'fence'], options);
+  const name = await valueName(kv, key);
+  return unlessAway<FencedRead>(async () => {
+    const reply = await kv.command(['HMGET', name, 'value', 'fence'], options);
     const [value, fence] = Array.isArray(reply) ? reply : [];
     return typeof value === 'string' ? { status: 'hit', value, fence: Number(fence) } : { status: 'miss' };
-  } catch (error) {
-    return unavailableBy(error);
-  }
+  });
 }
 
 const LARGEST = Number.MAX_SAFE_INTEGER;

@@ -1,6 +1,5 @@
 import { type Clock, type Instant, instant } from '../../clock.ts';
-import { reportTo } from '../../events.ts';
-import { unavailableBy } from '../unavailable.ts';
+import { unlessAway } from '../unavailable.ts';
 import type { Extension, Lock, Release } from './lock.ts';
 import { LockLostError, type LossReason } from './lock-lost-error.ts';
 import { wholeTtl } from './lock-options.ts';
@@ -16,7 +15,6 @@ export interface HeldLockOptions {
   readonly since: Instant;
   readonly ttlMs: number;
   readonly counts: LockCounts;
-  readonly onError: ((error: unknown) => void) | undefined;
 }
 
 export interface HeldLock extends Lock {
@@ -62,18 +60,9 @@ export function holdLock({ clock, requests, token, fence, counts, ...options }: 
   const extend = async (ttlMs: number): Promise<Extension> => {
     if (!isValid()) return LOST;
     const renewed = { since: instant(clock), ttlMs };
-    try {
-      const isExtended = await requests.extend(token, ttlMs, { timeoutMs: Math.max(1, remainingMs()) });
-      if (!isValid()) return LOST;
-      if (!isExtended) {
-        lose('gone');
-        return LOST;
-      }
-    } catch (error) {
-      reportTo(options.onError, error);
-      return unavailableBy(error);
-    }
-    counts.extended += 1;
+    const isExtended = await requests.extend(token, ttlMs, { timeoutMs: Math.max(1, remainingMs()) });
+    if (isValid() && !isExtended) lose('gone');
+    if (!isValid()) return LOST;
     if (remainingOf(renewed, clock) > remainingOf(validity, clock)) validity = renewed;
     return { status: 'extended' };
   };
@@ -82,16 +71,8 @@ export function holdLock({ clock, requests, token, fence, counts, ...options }: 
     const wasGone = state === 'gone';
     if (isValid()) state = 'released';
     cancelTimer();
-    if (wasGone) return LOST;
-    try {
-      if (!(await requests.release(token))) return LOST;
-    } catch (error) {
-      counts.releaseErrors += 1;
-      reportTo(options.onError, error);
-      return unavailableBy(error);
-    }
-    counts.released += 1;
-    return { status: 'released' };
+    const isReleased = !wasGone && (await requests.release(token));
+    return isReleased ? { status: 'released' } : LOST;
   };
 
   return {
@@ -100,9 +81,9 @@ export function holdLock({ clock, requests, token, fence, counts, ...options }: 
     signal: controller.signal,
     remainingMs,
     isValid,
-    extend: async (ttlMs = options.ttlMs) => extend(wholeTtl(ttlMs)),
+    extend: (ttlMs = options.ttlMs) => unlessAway(async () => extend(wholeTtl(ttlMs))),
     release() {
-      released ??= giveBack();
+      released ??= unlessAway(giveBack);
       return released;
     },
     endsBy(reason) {

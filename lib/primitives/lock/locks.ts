@@ -1,13 +1,14 @@
+import { createBackground } from '../../client/background.ts';
 import { randomShare } from '../../client/crypto.ts';
-import { reportTo } from '../../events.ts';
 import { withSignal } from '../../resilience/linked-signal.ts';
-import { unavailableBy } from '../unavailable.ts';
+import { unlessAway } from '../unavailable.ts';
 import { acquireLock, isToken } from './acquisition.ts';
 import { keepExtended } from './auto-extension.ts';
+import { countedRequests } from './counted-requests.ts';
 import { type HeldLock, holdLock } from './held-lock.ts';
-import type { Extension, Locks } from './lock.ts';
+import type { Extension, Locks, Release } from './lock.ts';
 import { type AcquireOptions, type LocksOptions, type LockTerms, lockTerms } from './lock-options.ts';
-import { type LockRequests, lockRequests } from './lock-requests.ts';
+import { lockRequests } from './lock-requests.ts';
 import { noCounts, statsOf } from './lock-stats.ts';
 import { remainingOf } from './validity.ts';
 
@@ -23,34 +24,26 @@ import { remainingOf } from './validity.ts';
  * });
  */
 export function createLocks(options: LocksOptions): Locks {
-  const { kv, waitUntil, onError, random = randomShare } = options;
+  const { kv, onError, random = randomShare } = options;
   const { clock } = kv;
   lockTerms(options);
   const counts = noCounts();
+  const background = createBackground(options.waitUntil);
 
-  const abandon = (requests: LockRequests) => (token: string) => {
-    const released = requests.release(token).catch((error: unknown) => {
-      counts.releaseErrors += 1;
-      reportTo(onError, error);
-    });
-    try {
-      waitUntil?.(released);
-    } catch {
-      // Outside a request some platforms refuse it: then nothing has to be kept awake.
-    }
-  };
+  const requestsOf = async (key: string) => countedRequests(await lockRequests(kv, key), counts, onError);
 
   const acquire = async (key: string, terms: LockTerms, { signal }: AcquireOptions) => {
-    const requests = await lockRequests(kv, key);
-    const given = { kv, requests, terms, signal, counts, random, onError, abandon: abandon(requests) };
-    return { requests, answer: await acquireLock(given) };
+    const requests = await requestsOf(key);
+    const abandon = (token: string) => background.run(() => requests.release(token));
+    const answer = await acquireLock({ kv, requests, terms, signal, counts, random, onError, abandon });
+    return { requests, answer };
   };
 
   const acquireHandle = async (key: string, terms: LockTerms, given: AcquireOptions) => {
     const { requests, answer } = await acquire(key, terms, given);
     if (answer.status !== 'acquired') return answer;
     const { token, fence, since } = answer;
-    const lock = holdLock({ clock, requests, token, fence, since, ttlMs: terms.ttlMs, counts, onError });
+    const lock = holdLock({ clock, requests, token, fence, since, ttlMs: terms.ttlMs, counts });
     return { status: answer.status, lock, since };
   };
 
@@ -90,50 +83,30 @@ export function createLocks(options: LocksOptions): Locks {
       return { status, token, fence, remainingMs: remainingOf({ since, ttlMs: terms.ttlMs }, clock) };
     },
 
-    async extendToken(key, token, ttlMs) {
-      const terms = lockTerms({ ttlMs }, options);
+    async extendToken(key, token, given) {
+      const { ttlMs } = lockTerms({ ttlMs: given }, options);
       if (!isToken(token)) return { status: 'lost' };
       return unlessAway<Extension>(async () => {
-        const isExtended = await (await lockRequests(kv, key)).extend(token, terms.ttlMs);
-        if (isExtended) counts.extended += 1;
+        const isExtended = await (await requestsOf(key)).extend(token, ttlMs);
         return { status: isExtended ? 'extended' : 'lost' };
       });
     },
 
     async releaseToken(key, token) {
       if (!isToken(token)) return { status: 'lost' };
-      return unlessAway(
-        async () => {
-          const isReleased = await (await lockRequests(kv, key)).release(token);
-          if (isReleased) counts.released += 1;
-          return { status: isReleased ? 'released' : 'lost' };
-        },
-        () => {
-          counts.releaseErrors += 1;
-        },
-      );
+      return unlessAway<Release>(async () => {
+        const isReleased = await (await requestsOf(key)).release(token);
+        return { status: isReleased ? 'released' : 'lost' };
+      });
     },
 
-    status: (key) =>
-      unlessAway(async () => {
-        return (await lockRequests(kv, key)).status();
-      }),
+    status: (key) => unlessAway(async () => (await requestsOf(key)).status()),
 
     stats: () => statsOf(counts),
   };
-
-  async function unlessAway<A>(ask: () => Promise<A>, failed?: () => void) {
-    try {
-      return await ask();
-    } catch (error) {
-      failed?.();
-      reportTo(onError, error);
-      return unavailableBy(error);
-    }
-  }
 }
 
-/** What goes wrong has been counted and reported, and the lock ends by itself. The caller's result is not its business. */
+/** What goes wrong has been counted and reported, and the lock ends by itself: the caller's result is not its business. */
 async function releaseQuietly(lock: HeldLock): Promise<void> {
   try {
     await lock.release();
