@@ -1,5 +1,5 @@
+import { sha256Sync } from '../client/sha256.ts';
 import { ConfigError } from '../errors.ts';
-import { sha256Sync } from './sha256.ts';
 
 const MAX_LENGTH = 128;
 const MAX_DEPTH = 32;

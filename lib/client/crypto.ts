@@ -95,7 +95,7 @@ const BASE64URL = encoder.encode('ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrst
 const decoder = new TextDecoder();
 
 /** By codes and by index: iterators, and characters added one by one, would make an object for each byte. */
-function base64url(buffer: ArrayBuffer | Uint8Array): string {
+export function base64url(buffer: ArrayBuffer | Uint8Array): string {
   const bytes = buffer instanceof Uint8Array ? buffer : new Uint8Array(buffer);
   const codes = new Uint8Array(Math.ceil((bytes.length * 4) / 3));
   let [bits, held, at] = [0, 0, 0];

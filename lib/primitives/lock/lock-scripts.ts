@@ -11,12 +11,12 @@ const FENCE_LIFE_MS = DAY_MS;
 /** From here on a number does not tell its neighbours apart: what stands there is damage. */
 const FENCE_BOUND = Number.MAX_SAFE_INTEGER;
 
-/** What stands under the name of a lock: the token of its holder, and the fence that this was given. */
+/** What stands under the name of a lock: the digest of its holder's token, and the fence that this was given. */
 const HOLDER_LUA = `
 local function holder()
   local held = redis.call('GET', KEYS[1])
   if not held then return nil end
-  local token, fence = string.match(held, '^(%w+):(%d+)$')
+  local token, fence = string.match(held, '^([%w_-]+):(%d+)$')
   return token or '', fence
 end
 local function prolong(ms)
@@ -101,7 +101,7 @@ interface Holder {
 function holderOf(redis: ScriptContext, key: string): Holder | undefined {
   const held = redis.call('GET', key);
   if (held === null) return undefined;
-  const [, token = '', fence = ''] = /^([0-9A-Za-z]+):(\d+)$/.exec(String(held)) ?? [];
+  const [, token = '', fence = ''] = /^([\w-]+):(\d+)$/.exec(String(held)) ?? [];
   return { token, fence };
 }
 

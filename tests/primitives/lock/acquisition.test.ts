@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { sha256Sync } from '../../../lib/client/sha256.ts';
 import { StoreError } from '../../../lib/errors.ts';
 import { acquired, lockRig, outcomeOf } from '../../support/lock-rig.ts';
 import { allowNoUnhandledRejection } from '../../support/unhandled-rejections.ts';
@@ -99,7 +100,8 @@ describe('an acquisition', () => {
     held.lose(LOST);
     await clock.run(0);
     const { token, fence } = acquired(outcome.value ?? ({ status: 'none' } as never));
-    expect([await value('k'), granted]).toEqual([`${token}:${fence}`, `${token}:${fence}`]);
+    const kept = `${sha256Sync(token)}:${fence}`;
+    expect([await value('k'), granted]).toEqual([kept, kept]);
     expect(asked()).toEqual(['acquire', 'acquire']);
     expect(locks.stats()).toMatchObject({ acquired: 1, unavailable: 0 });
   });

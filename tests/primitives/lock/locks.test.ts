@@ -30,6 +30,17 @@ onEveryKv('locks', (makeKv) => {
     await Promise.all(all.map((one) => acquired(one).lock.release()));
   });
 
+  it('leave no token in Redis: what is there ends nobody’s lock', async () => {
+    const kv = makeKv({ namespace: 'app:' });
+    const locks = createLocks({ kv });
+    const { token, fence } = acquired(await locks.acquireToken('k'));
+    const stored = String(await kv.command(['GET', 'app:lock:{k}']));
+    expect(stored).toMatch(new RegExp(`^[\\w-]{43}:${fence}$`));
+    expect(stored).not.toContain(token);
+    expect(await locks.releaseToken('k', stored.slice(0, 22))).toEqual({ status: 'lost' });
+    expect(await locks.releaseToken('k', token)).toEqual({ status: 'released' });
+  });
+
   it('are waited for', async () => {
     const [here, there] = [make(), make()];
     const { lock } = acquired(await here.acquire('k'));

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { sha256Sync } from '../../lib/cache/sha256.ts';
 import { sha256 } from '../../lib/client/crypto.ts';
+import { sha256Sync } from '../../lib/client/sha256.ts';
 
 describe('SHA-256 without a promise', () => {
   it('has the digests of FIPS 180-4', () => {

@@ -1,8 +1,8 @@
-import { base64Encode } from './payload/base64.ts';
+import { base64url } from './crypto.ts';
 
 /**
  * Base64url of SHA-256 (FIPS 180-4), 43 characters, at once: the platform's own answers with a promise, and keys are made
- * where nobody can wait. For names only, never for what is secret. Some 30 MB a second.
+ * where nobody can wait. For names, and for what is too random to be guessed. Some 30 MB a second.
  */
 export function sha256Sync(text: string): string {
   const message = padded(new TextEncoder().encode(text));
@@ -17,7 +17,7 @@ export function sha256Sync(text: string): string {
   state.forEach((word, index) => {
     digest.setUint32(4 * index, word);
   });
-  return base64Encode(new Uint8Array(digest.buffer)).replaceAll('+', '-').replaceAll('/', '_').replace('=', '');
+  return base64url(digest.buffer);
 }
 
 const BLOCK_BYTES = 64;
