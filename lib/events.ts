@@ -67,7 +67,7 @@ export type BreakwaterEvent =
   | {
       readonly type: 'unreadable';
       readonly at: number;
-      readonly feature: 'limit' | 'keys' | 'cache';
+      readonly feature: 'limit' | 'keys' | 'cache' | 'pubsub';
       readonly problem: string;
     }
   /** The store of record has no sentinel: it is new, or it has lost its data. */

@@ -66,6 +66,8 @@ export interface KvClient extends TypedCommands {
   readonly sharesPromises: boolean;
   /** See {@link Store.slotOf}. */
   readonly slotOf: Store['slotOf'];
+  /** See {@link Store.subscribe}. No request, and nothing of it concerns the circuit. Channels are whole names. */
+  readonly subscribe: Store['subscribe'];
   readonly namespace: string;
   readonly clock: Clock;
   readonly requestTimeoutMs: number;
@@ -178,6 +180,7 @@ export function createKv(options: KvOptions): KvClient {
       storeKind: store.kind,
       sharesPromises,
       slotOf: store.slotOf,
+      subscribe: store.subscribe,
       namespace,
       clock,
       requestTimeoutMs,

@@ -19,6 +19,7 @@ export const KV_PREFIXES = {
   LINK: 'link:',
   USAGE: 'usage:',
   ANALYTICS: 'analytics:',
+  PUBSUB: 'pubsub:',
 } as const;
 
 /** Longest part that is kept as it is, in UTF-16 units. */

@@ -21,6 +21,8 @@ export interface ClusterNodes {
   /** As it was learnt last, or asked for now where that is in doubt. @throws StoreError with `mayHaveRun: false` */
   topology(signal: AbortSignal | undefined): Promise<Topology>;
   link(node: NodeName): SharedLink<RedisLink>;
+  /** A connection to a node that is nobody else's. */
+  readonly open: (node: NodeName, closing: AbortSignal) => Promise<RedisLink>;
   /** A node has said where a slot is. */
   moved(slot: number, node: NodeName): void;
   /** Something went wrong: whoever needs the topology next asks for it. */
@@ -118,6 +120,7 @@ export function createClusterNodes({ seeds, open, timeoutMs, clock }: ClusterNod
 
   return {
     link,
+    open,
     topology: async (signal) => {
       if (known !== undefined && !doubtful && !refreshing.underWay()) return known;
       return refreshing.join(signal);

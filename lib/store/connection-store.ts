@@ -1,7 +1,9 @@
+import type { Clock } from '../clock.ts';
 import { abortedError } from './abort.ts';
 import { isConnectionBound, runShareable } from './connection-bound.ts';
 import { closedError } from './shared-link.ts';
 import type { Command, Reply, Store } from './store.ts';
+import { createSubscriptions, type OpenFeed } from './subscriptions.ts';
 import { discarded } from './transaction.ts';
 
 type Run = (commands: readonly Command[], signal: AbortSignal | undefined) => Promise<readonly Reply[]>;
@@ -11,7 +13,10 @@ export interface ConnectionStoreOptions {
   readonly each: Run;
   /** The same, as one transaction. */
   readonly together: Run;
+  /** Opens a connection that listens. */
+  readonly feed: OpenFeed;
   readonly close: () => Promise<void>;
+  readonly clock: Clock;
 }
 
 export interface ConnectionStore {
@@ -21,7 +26,8 @@ export interface ConnectionStore {
 }
 
 /** What all stores by TCP do alike: they send nothing for nobody, and nothing that a shared connection cannot take. */
-export function connectionStore({ each, together, close }: ConnectionStoreOptions): ConnectionStore {
+export function connectionStore({ each, together, feed, close, clock }: ConnectionStoreOptions): ConnectionStore {
+  const subscriptions = createSubscriptions(feed, clock);
   let closed: Promise<void> | undefined;
   return {
     store: {
@@ -33,8 +39,9 @@ export function connectionStore({ each, together, close }: ConnectionStoreOption
         if (!atomic) return runShareable(commands, (shareable) => each(shareable, signal));
         return commands.some(isConnectionBound) ? discarded(commands) : together(commands, signal);
       },
+      subscribe: subscriptions.subscribe,
       close: () => {
-        closed ??= close();
+        closed ??= Promise.all([subscriptions.close(), close()]).then(() => undefined);
         return closed;
       },
     },

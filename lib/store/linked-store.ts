@@ -2,6 +2,7 @@ import type { Clock } from '../clock.ts';
 import { StoreError } from '../errors.ts';
 import { abortedError } from './abort.ts';
 import { connectionStore } from './connection-store.ts';
+import { type FeedTimes, redisFeed } from './redis-feed.ts';
 import type { RedisLink } from './redis-link.ts';
 import { codeOf } from './reply-problem.ts';
 import { closedError, shareLink, withinAttempts } from './shared-link.ts';
@@ -11,16 +12,19 @@ import { transaction, transactionReplies } from './transaction.ts';
 export interface LinkedStoreOptions {
   /** Has to bound itself, and to stop when its signal fires. */
   readonly open: (closing: AbortSignal) => Promise<RedisLink>;
+  readonly feedTimes: FeedTimes;
   readonly clock: Clock;
 }
 
 /** A store on one connection at a time, to whichever Redis `open` finds. */
-export function linkedStore({ open, clock }: LinkedStoreOptions): Store {
+export function linkedStore({ open, feedTimes, clock }: LinkedStoreOptions): Store {
   const shared = shareLink(open);
   const { store, isClosed } = connectionStore({
     each: ask,
     together: async (commands, signal) => transactionReplies(await ask(transaction(commands), signal), commands.length),
+    feed: async (channels, heard, over) => redisFeed(await open(over), channels, heard, feedTimes),
     close: shared.close,
+    clock,
   });
 
   async function ask(commands: readonly Command[], signal: AbortSignal | undefined): Promise<readonly Reply[]> {

@@ -7,7 +7,6 @@ import { closedError } from './shared-link.ts';
 /** A client of the driver's that has not connected yet. */
 export interface UnconnectedClient extends RedisClient {
   connect(): Promise<unknown>;
-  on(event: 'error', heard: (error: unknown) => void): unknown;
 }
 
 export interface Connector {

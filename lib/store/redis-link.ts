@@ -2,6 +2,7 @@ import type { Clock } from '../clock.ts';
 import { ConfigError, StoreError } from '../errors.ts';
 import { abortedError, untilAborted } from './abort.ts';
 import type { RedisAddress } from './redis-url.ts';
+import { problemOf } from './reply-problem.ts';
 import type { Link } from './shared-link.ts';
 import { type Command, type ErrorReply, isErrorReply, type Reply } from './store.ts';
 import { endOnStrayReply, type ReplyReader } from './stray-replies.ts';
@@ -12,6 +13,11 @@ export interface RedisClient extends ReplyReader {
   /** `undefined` until the client connects, whatever its own type says. */
   readonly stream: RedisSocket | undefined;
   pipeline(): RedisPipeline;
+  subscribe(...channels: string[]): Promise<unknown>;
+  ping(): Promise<unknown>;
+  on(event: 'messageBuffer', heard: (channel: Uint8Array, payload: Uint8Array) => void): unknown;
+  on(event: 'end', ended: () => void): unknown;
+  on(event: 'error', heard: (error: unknown) => void): unknown;
   disconnect(): void;
   quit(): Promise<unknown>;
 }
@@ -32,6 +38,18 @@ interface RedisPipeline {
 export interface RedisLink extends Link {
   /** Writes all commands at once, before it returns. @throws StoreError `network` or `aborted`, both `mayHaveRun` */
   send(commands: readonly Command[], signal: AbortSignal | undefined): Promise<readonly Reply[]>;
+  /** Hears the channels from when it resolves. The link is good for nothing else after that. @throws StoreError */
+  listen(channels: readonly string[], heard: (channel: string, text: string) => void): Promise<Listening>;
+}
+
+/** A link that listens. */
+export interface Listening {
+  /** Counts what came in: it lives where this grows. */
+  heard(): number;
+  /** Asks Redis to say something. */
+  ping(): void;
+  /** Resolves when the connection is over. */
+  readonly ended: Promise<void>;
 }
 
 const QUIT_MS = 1000;
@@ -74,8 +92,22 @@ export function createRedisLink(client: RedisClient, clock: Clock): RedisLink {
     }
   }
 
+  async function listen(
+    channels: readonly string[],
+    told: (channel: string, text: string) => void,
+  ): Promise<Listening> {
+    const ended = new Promise<void>((resolve) => client.on('end', resolve));
+    client.on('messageBuffer', (channel, payload) => told(decoder.decode(channel), decoder.decode(payload)));
+    // In lower case, which is what turns ioredis into a subscriber.
+    await client.subscribe(...channels).catch((error: Error) => {
+      throw error.name === 'ReplyError' ? refusedToListen(error) : brokenOff(error);
+    });
+    return { heard: () => heard, ping: () => void client.ping().catch(() => undefined), ended };
+  }
+
   return {
     send,
+    listen,
     usable: () => client.status === 'ready' && client.stream?.writable === true && !suspect && !retired,
     retire: () => {
       retired = true;
@@ -149,6 +181,13 @@ function toReply(value: unknown): Reply {
   if (value instanceof Error) return { error: value.message };
   if (Array.isArray(value)) return value.map(toReply);
   return null;
+}
+
+/** Redis quotes the channel: its words are not kept. */
+function refusedToListen({ message }: Error): StoreError {
+  const isDenied = problemOf(message) === 'auth';
+  const text = isDenied ? 'Redis denies a channel' : 'Redis refuses to subscribe';
+  return new StoreError(isDenied ? 'auth' : 'unavailable', text, { mayHaveRun: false });
 }
 
 function brokenOff(error: Error): StoreError {

@@ -6,6 +6,7 @@ import { hostAndPort, nodeName } from './cluster-topology.ts';
 import { linkedStore } from './linked-store.ts';
 import { clusterStore } from './redis-cluster.ts';
 import { type Connector, openLink } from './redis-connect.ts';
+import type { FeedTimes } from './redis-feed.ts';
 import { primaryOpener } from './redis-sentinel.ts';
 import { parseRedisNodes, parseRedisUrl, type RedisAddress } from './redis-url.ts';
 import type { Store } from './store.ts';
@@ -64,6 +65,8 @@ export interface RedisSentinelOptions extends RedisConnectOptions {
 interface RedisConnectOptions {
   /** Bound of one attempt to connect, from the look-up of the name to the first answer of Redis. @default 2000 */
   readonly connectTimeoutMs?: number | undefined;
+  /** A subscription that has heard nothing for so long asks Redis whether it is still there, in milliseconds. @default 15_000 */
+  readonly subscriberPingMs?: number | undefined;
   /** Times the attempts to connect. @default the system's */
   readonly clock?: Clock | undefined;
 }
@@ -92,6 +95,9 @@ interface RedisConnectOptions {
  * FUNCTION LOAD, DELETE, FLUSH and RESTORE go to all primaries; other commands without keys to any one. SCAN and KEYS
  * want a pattern with a hash tag and ask the node of its slot, which may not know all of it while the slot moves.
  *
+ * **Subscriptions** have a connection each. On a Cluster that is one to any primary, for each message is handed to all of
+ * them; behind sentinels one to the primary of the time.
+ *
  * @example
  * ```ts
  * const store = redisStore({ url: 'redis://localhost:6379' });
@@ -103,8 +109,11 @@ interface RedisConnectOptions {
  * are no Cluster.
  */
 export function redisStore(options: RedisStoreOptions): Store {
-  const { connectTimeoutMs = 2000, clock = systemClock } = options;
-  if (!(connectTimeoutMs > 0)) throw new ConfigError('connectTimeoutMs', 'must be a positive number of milliseconds');
+  const { connectTimeoutMs = 2000, subscriberPingMs = 15_000, clock = systemClock } = options;
+  for (const [name, ms] of Object.entries({ connectTimeoutMs, subscriberPingMs })) {
+    if (!(ms > 0)) throw new ConfigError(name, 'must be a positive number of milliseconds');
+  }
+  const feedTimes = { pingAfterMs: subscriberPingMs, answerMs: connectTimeoutMs, clock };
   const given = [options.url, options.cluster, options.sentinels].filter((option) => option !== undefined);
   if (given.length !== 1) throw new ConfigError('url', 'or cluster or sentinels must be given, and one of them only');
   const connector = (tls: RedisTlsOptions = {}): Connector => ({
@@ -112,14 +121,15 @@ export function redisStore(options: RedisStoreOptions): Store {
     connectTimeoutMs,
     clock,
   });
-  if (options.cluster !== undefined) return onCluster(options.cluster, connector(options.cluster.tls));
-  if (options.sentinels !== undefined) return behindSentinels(options.sentinels, connector(options.sentinels.tls));
+  if (options.cluster !== undefined) return onCluster(options.cluster, connector(options.cluster.tls), feedTimes);
+  if (options.sentinels !== undefined)
+    return behindSentinels(options.sentinels, connector(options.sentinels.tls), feedTimes);
   const address = parseRedisUrl(options.url);
   const single = connector(options.tls);
-  return linkedStore({ open: (closing) => openLink(single, address, closing), clock });
+  return linkedStore({ open: (closing) => openLink(single, address, closing), feedTimes, clock });
 }
 
-function onCluster(cluster: RedisClusterOptions['cluster'], connector: Connector): Store {
+function onCluster(cluster: RedisClusterOptions['cluster'], connector: Connector, feedTimes: FeedTimes): Store {
   const { nodes, secure } = parseRedisNodes(cluster.nodes, 'cluster.nodes');
   const shared = {
     secure: secure || cluster.tls !== undefined,
@@ -134,11 +144,16 @@ function onCluster(cluster: RedisClusterOptions['cluster'], connector: Connector
       timeoutMs: connectTimeoutMs,
       clock,
     }),
+    feedTimes,
     clock,
   });
 }
 
-function behindSentinels(sentinels: RedisSentinelOptions['sentinels'], connector: Connector): Store {
+function behindSentinels(
+  sentinels: RedisSentinelOptions['sentinels'],
+  connector: Connector,
+  feedTimes: FeedTimes,
+): Store {
   const { name, sentinelPassword, database = 0, tls } = sentinels;
   const { nodes, secure } = parseRedisNodes(sentinels.nodes, 'sentinels.nodes', 26_379);
   if (name === '')
@@ -156,7 +171,7 @@ function behindSentinels(sentinels: RedisSentinelOptions['sentinels'], connector
     },
     connector,
   );
-  return linkedStore({ open, clock: connector.clock });
+  return linkedStore({ open, feedTimes, clock: connector.clock });
 }
 
 /** Empty means none, as in a URL. */

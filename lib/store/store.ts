@@ -21,6 +21,32 @@ export interface StoreExecuteOptions {
   readonly atomic?: boolean | undefined;
 }
 
+/** How it stands with a subscription. */
+export type SubscriptionState =
+  /** Its channels are heard from now on. `missed`: it was connected before, and messages in between are lost. */
+  | { readonly state: 'connected'; readonly missed: boolean }
+  /** Nothing is heard, because of `error`; it is tried again in so many milliseconds. */
+  | { readonly state: 'reconnecting'; readonly error: Error; readonly retryInMs: number }
+  /** For good: it was closed, or the store was; or, with an `error`, it cannot be had until somebody mends something. */
+  | { readonly state: 'closed'; readonly error: Error | undefined };
+
+/** Neither of them may throw. Nothing is told after `closed`. */
+export interface SubscriptionListener {
+  message(channel: string, text: string): void;
+  state(state: SubscriptionState): void;
+}
+
+/** A subscription under way. */
+export interface StoreSubscription {
+  /** Nothing is heard after the call. Resolves when the connection is released. */
+  close(): Promise<void>;
+}
+
+export interface StoreSubscribeOptions {
+  /** Closes the subscription. */
+  readonly signal?: AbortSignal | undefined;
+}
+
 /**
  * The narrow waist: how commands get to a Redis. Everything above it is the same on every store.
  *
@@ -37,6 +63,20 @@ export interface Store {
    * @throws StoreError when the request as a whole failed.
    */
   execute(commands: readonly Command[], options?: StoreExecuteOptions): Promise<readonly Reply[]>;
+  /**
+   * Hears what is published on `channels` until it is closed, on a connection of its own that is made anew, with a growing
+   * pause, as often as it is lost. Tells its state from the next tick on. At most once: what is published while nothing is
+   * heard is lost, and so `missed`. Absent on a store that cannot.
+   *
+   * @throws StoreError of kind `local` on a closed store.
+   */
+  readonly subscribe?:
+    | ((
+        channels: readonly string[],
+        listener: SubscriptionListener,
+        options?: StoreSubscribeOptions,
+      ) => StoreSubscription)
+    | undefined;
   /** Releases connections; later calls reject with a `StoreError` of kind `local`. */
   close(): Promise<void>;
 }

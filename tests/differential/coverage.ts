@@ -1,3 +1,4 @@
+import { createChannels, publishCommand } from '../../lib/store/memory/channels.ts';
 import { dataCommands } from '../../lib/store/memory/command-table.ts';
 import { createScriptCache } from '../../lib/store/memory/script-cache.ts';
 import { scriptCommands } from '../../lib/store/memory/scripts.ts';
@@ -20,6 +21,7 @@ export interface Coverage {
 /** All that the memory store implements, subcommands as `script|load`. */
 export const COMMANDS: readonly string[] = [
   ...dataCommands,
+  publishCommand(createChannels()),
   ...scriptCommands({ cache: createScriptCache(), lua: undefined, call: () => null }),
 ].map(({ name }) => name);
 

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { createKv } from '../../lib/client/kv-client.ts';
 import { createRedis } from '../../lib/client/redis.ts';
+import { createChannels, publishCommand } from '../../lib/store/memory/channels.ts';
 import { dataCommands } from '../../lib/store/memory/command-table.ts';
 import { memoryStore } from '../../lib/store/memory/memory-store.ts';
 import { createScriptCache } from '../../lib/store/memory/script-cache.ts';
@@ -11,6 +12,7 @@ import { projectRoot } from '../support/source-tree.ts';
 
 const implemented = [
   ...dataCommands,
+  publishCommand(createChannels()),
   ...scriptCommands({ cache: createScriptCache(), lua: undefined, call: () => null }),
 ]
   .map(({ name }) => name.replace('|', ' ').toUpperCase())

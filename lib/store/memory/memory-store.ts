@@ -1,6 +1,8 @@
 import { type Clock, systemClock } from '../../clock.ts';
 import { ConfigError, StoreError } from '../../errors.ts';
 import type { Command, Reply, Store } from '../store.ts';
+import { createSubscriptions } from '../subscriptions.ts';
+import { createChannels, publishCommand } from './channels.ts';
 import { createCommandTable, dataCommands } from './command-table.ts';
 import { createKeyspace } from './keyspace.ts';
 import type { LuaEngine } from './lua-engine.ts';
@@ -24,7 +26,7 @@ export interface MemoryStoreOptions {
 
 /**
  * A Redis inside this process: same commands, same replies, same scripts, bounded. Per process, and empty after a
- * restart.
+ * restart. Messages are heard in this process only.
  *
  * A batch runs synchronously: no other batch comes between its commands, and time stands still within it. Expired keys
  * go when they are met and a few with every write; there are no timers. A value larger than `maxBytes` is accepted and
@@ -43,9 +45,15 @@ export function memoryStore(options: MemoryStoreOptions = {}): Store {
   requirePositive('maxBytes', maxBytes);
   const keyspace = createKeyspace({ clock, maxEntries, maxBytes });
   const cache = createScriptCache();
+  const channels = createChannels();
+  const subscriptions = createSubscriptions(
+    async (names, heard) => channels.listen(names.map(wellFormed), heard),
+    clock,
+  );
   const table = createCommandTable(
     [
       ...dataCommands,
+      publishCommand(channels),
       ...scriptCommands({ cache, lua, call: (name, args) => table.runForScript([name, ...args.map(wellFormed)]) }),
     ],
     keyspace,
@@ -74,9 +82,11 @@ export function memoryStore(options: MemoryStoreOptions = {}): Store {
       if (atomic && batch.some((words) => table.check(words))) return batch.map(() => DISCARDED);
       return batch.map((words) => table.run(words));
     },
+    subscribe: subscriptions.subscribe,
     async close() {
       closed = true;
       keyspace.clear();
+      await subscriptions.close();
     },
   };
 }

@@ -18,8 +18,6 @@ export const serverCommands: readonly CommandSpec[] = [
       .map((section) => section.lines(keyspace))
       .join('\r\n'),
   ),
-  // Nobody can subscribe.
-  command('publish', 3, () => 0),
   flush('flushdb'),
   flush('flushall'),
 ];

@@ -1,0 +1,12 @@
+export { createPubSub } from './pubsub.ts';
+export type {
+  Published,
+  PublishOptions,
+  PubSub,
+  PubSubOptions,
+  PubSubStats,
+  SubscribeOptions,
+  Subscription,
+  SubscriptionState,
+  TooLarge,
+} from './pubsub-options.ts';

@@ -1,0 +1,125 @@
+import { readJson } from '../../client/json.ts';
+import type { KvClient } from '../../client/kv-client.ts';
+import { DeadlineError, StoreError } from '../../errors.ts';
+import { reportTo } from '../../events.ts';
+import { withDeadline } from '../../resilience/deadline.ts';
+import type { StoreSubscription } from '../../store/store.ts';
+import { createInbox } from './inbox.ts';
+import type { PubSubStats, SubscribeOptions, Subscription, SubscriptionState } from './pubsub-options.ts';
+
+export type PubSubCounts = { -readonly [count in keyof PubSubStats]: number };
+
+export interface SubscriptionParts<T> {
+  readonly kv: KvClient;
+  readonly subscribe: NonNullable<KvClient['subscribe']>;
+  /** What callers call each channel, by its name in Redis. */
+  readonly channels: Promise<ReadonlyMap<string, string>>;
+  readonly onMessage: (message: T, channel: string) => unknown;
+  readonly options: SubscribeOptions;
+  readonly counts: PubSubCounts;
+  readonly maxMessageBytes: number;
+  readonly maxQueued: number;
+  readonly listenerTimeoutMs: number;
+  readonly onListenerError: ((error: unknown) => void) | undefined;
+}
+
+interface Message {
+  readonly name: string;
+  readonly text: string;
+}
+
+/** Hears channels on behalf of one listener. */
+export function openSubscription<T>(parts: SubscriptionParts<T>): Subscription {
+  const { kv, counts, options } = parts;
+  let names: ReadonlyMap<string, string> = new Map();
+  let closed = false;
+  let connected = (): void => undefined;
+  let failed = (_error: Error): void => undefined;
+  const ready = new Promise<void>((resolve, reject) => {
+    connected = resolve;
+    failed = reject;
+  });
+  // Nobody has to wait for it.
+  ready.catch(() => undefined);
+
+  const inbox = createInbox<Message>({
+    maxQueued: parts.maxQueued,
+    handle,
+    missed: () => tell({ state: 'connected', missed: true }),
+  });
+
+  function handle({ name, text }: Message): Promise<void> | undefined {
+    const message = text.length > parts.maxMessageBytes ? undefined : readJson(text);
+    if (message === undefined) {
+      counts.unreadable += 1;
+      kv.notify({ type: 'unreadable', at: kv.clock.now(), feature: 'pubsub', problem: 'a message is no JSON' });
+      return undefined;
+    }
+    try {
+      // What others publish is what they say it is.
+      const answer = parts.onMessage(message as T, names.get(name) ?? name);
+      return answer instanceof Promise ? inTime(answer).catch(report) : undefined;
+    } catch (error) {
+      report(error);
+      return undefined;
+    }
+  }
+
+  async function inTime(answer: Promise<unknown>): Promise<void> {
+    const { listenerTimeoutMs: timeoutMs } = parts;
+    const expired = () => new DeadlineError(timeoutMs, true);
+    const deadline = { clock: kv.clock, timeoutMs, controller: new AbortController(), expired };
+    await withDeadline(deadline, () => answer);
+  }
+
+  function report(error: unknown): void {
+    counts.failed += 1;
+    reportTo(parts.onListenerError, error);
+  }
+
+  function tell(state: SubscriptionState): void {
+    try {
+      options.onState?.(state);
+    } catch (error) {
+      reportTo(parts.onListenerError, error);
+    }
+  }
+
+  function changed(state: SubscriptionState): void {
+    if (state.state === 'connected') {
+      connected();
+      if (state.missed) counts.reconnected += 1;
+    }
+    if (state.state === 'closed') {
+      inbox.end();
+      failed(state.error ?? new StoreError('aborted', 'The subscription was closed', { mayHaveRun: false }));
+    }
+    tell(state);
+  }
+
+  const opening = open();
+  async function open(): Promise<StoreSubscription | undefined> {
+    names = await parts.channels;
+    if (closed) {
+      changed({ state: 'closed', error: undefined });
+      return undefined;
+    }
+    const message = (name: string, text: string) => {
+      counts.received += 1;
+      if (!inbox.put({ name, text })) counts.overflowed += 1;
+    };
+    try {
+      return parts.subscribe([...names.keys()], { message, state: changed }, { signal: options.signal });
+    } catch (error) {
+      changed({ state: 'closed', error: error instanceof Error ? error : undefined });
+      return undefined;
+    }
+  }
+
+  const close = async (): Promise<void> => {
+    closed = true;
+    inbox.end();
+    await (await opening)?.close();
+  };
+  return { ready, close, [Symbol.asyncDispose]: close };
+}
