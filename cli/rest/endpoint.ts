@@ -7,6 +7,7 @@ import { ConfigError } from '../../lib/errors.ts';
 import { connectionBoundText, isConnectionBound, runShareable } from '../../lib/store/connection-bound.ts';
 import { scriptTranslationFor } from '../../lib/store/script-translation.ts';
 import { type Command, isErrorReply, type Reply, type Store } from '../../lib/store/store.ts';
+import { channelsIn, createEventStreams } from './event-streams.ts';
 import { parseRequest, queryToken, type RestMode } from './parse.ts';
 import { isPermitted, notPermittedText } from './read-only.ts';
 import { Refusal } from './refusal.ts';
@@ -33,6 +34,13 @@ export interface RestEndpoint {
   close(): Promise<void>;
 }
 
+type Role = 'owner' | 'reader';
+
+interface Answer {
+  readonly status: number;
+  readonly body: unknown;
+}
+
 const CLOSE_MS = 1000;
 const MAX_HEADER_BYTES = 16 * 1024;
 /** Upstash's wording. */
@@ -49,6 +57,7 @@ export async function startRestEndpoint(options: RestEndpointOptions): Promise<R
   if (token === '') throw new ConfigError('token', 'must not be empty');
   if (readOnlyToken === '') throw new ConfigError('readOnlyToken', 'must not be empty');
   const scripts = scriptTranslationFor(store.kind, sha1Hex);
+  const streams = createEventStreams(store);
   let requests = 0;
 
   async function run(commands: readonly Command[], mode: RestMode, signal: AbortSignal): Promise<readonly Reply[]> {
@@ -68,9 +77,7 @@ export async function startRestEndpoint(options: RestEndpointOptions): Promise<R
     }
   }
 
-  async function answer(request: IncomingMessage, signal: AbortSignal): Promise<{ status: number; body: unknown }> {
-    const role = roleOf(request, token, readOnlyToken);
-    if (role === undefined) throw new Refusal(401, UNAUTHORIZED);
+  async function answer(request: IncomingMessage, role: Role, signal: AbortSignal): Promise<Answer> {
     const { mode, commands } = await parseRequest(request);
     const forbidden = role === 'reader' ? commands.find((command) => !isPermitted(command)) : undefined;
     if (forbidden !== undefined) throw new Refusal(400, notPermittedText(forbidden));
@@ -87,7 +94,15 @@ export async function startRestEndpoint(options: RestEndpointOptions): Promise<R
     // A batch that still waits for its connection must not run for a client that left.
     response.on('close', () => gone.abort());
     try {
-      const { status, body } = await answer(request, gone.signal);
+      const role = roleOf(request, token, readOnlyToken);
+      if (role === undefined) throw new Refusal(401, UNAUTHORIZED);
+      const channels = channelsIn(request.url ?? '/');
+      if (channels !== undefined) {
+        if (role === 'reader') throw new Refusal(400, notPermittedText(['SUBSCRIBE']));
+        await streams.serve(channels, request, response);
+        return;
+      }
+      const { status, body } = await answer(request, role, gone.signal);
       response.setHeader('upstash-sync-token', Buffer.from(`local:${requests}`).toString('base64'));
       end(request, response, status, body);
     } catch (error) {
@@ -108,6 +123,7 @@ export async function startRestEndpoint(options: RestEndpointOptions): Promise<R
     port: actualPort,
     requests: () => requests,
     close: () => {
+      streams.close();
       closed ??= stop(server);
       return closed;
     },
@@ -134,7 +150,7 @@ function discardedAsWhole(replies: readonly Reply[], mode: RestMode): string | u
   return isWhole ? first.error : undefined;
 }
 
-function roleOf(request: IncomingMessage, token: string, readOnlyToken: string | undefined): string | undefined {
+function roleOf(request: IncomingMessage, token: string, readOnlyToken: string | undefined): Role | undefined {
   const bearer = /^bearer (.*)$/i.exec(request.headers.authorization ?? '')?.[1];
   const given = bearer ?? queryToken(request.url ?? '/') ?? '';
   const isOwner = isSame(given, token);

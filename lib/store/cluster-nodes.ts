@@ -21,8 +21,8 @@ export interface ClusterNodes {
   /** As it was learnt last, or asked for now where that is in doubt. @throws StoreError with `mayHaveRun: false` */
   topology(signal: AbortSignal | undefined): Promise<Topology>;
   link(node: NodeName): SharedLink<RedisLink>;
-  /** A connection to a node that is nobody else's. */
-  readonly open: (node: NodeName, closing: AbortSignal) => Promise<RedisLink>;
+  /** A further connection to a primary, whichever answers first: another one each time. @throws StoreError */
+  openAny(over: AbortSignal): Promise<RedisLink>;
   /** A node has said where a slot is. */
   moved(slot: number, node: NodeName): void;
   /** Something went wrong: whoever needs the topology next asks for it. */
@@ -38,6 +38,8 @@ export function createClusterNodes({ seeds, open, timeoutMs, clock }: ClusterNod
   let known: Topology | undefined;
   let doubtful = false;
   let refreshes = 0;
+  // Not the same node for all processes.
+  let turn = clock.now();
   let closed = false;
   const refreshing = shareAttempt<Topology>({
     begin: refresh,
@@ -112,6 +114,27 @@ export function createClusterNodes({ seeds, open, timeoutMs, clock }: ClusterNod
     }
   }
 
+  async function topology(signal: AbortSignal | undefined): Promise<Topology> {
+    if (known !== undefined && !doubtful && !refreshing.underWay()) return known;
+    return refreshing.join(signal);
+  }
+
+  async function openAny(over: AbortSignal): Promise<RedisLink> {
+    const { primaries } = await topology(over);
+    const start = turn++ % primaries.length;
+    const [first = '', ...others] = [...primaries.slice(start), ...primaries.slice(0, start)];
+    try {
+      return await firstAnswer([first, ...others], (node) => open(node, over), {
+        staggerMs: STAGGER_MS,
+        discard: (made) => made.retire(),
+        clock,
+      });
+    } catch (error) {
+      doubtful = true;
+      throw error;
+    }
+  }
+
   /** The connections to nodes that nobody needs now: to seeds, and to primaries of yesterday. */
   function releaseOthers(): void {
     const primaries = new Set(known?.primaries);
@@ -120,11 +143,8 @@ export function createClusterNodes({ seeds, open, timeoutMs, clock }: ClusterNod
 
   return {
     link,
-    open,
-    topology: async (signal) => {
-      if (known !== undefined && !doubtful && !refreshing.underWay()) return known;
-      return refreshing.join(signal);
-    },
+    topology,
+    openAny,
     moved: (slot, node) => {
       if (known !== undefined) known = withMoved(known, slot, node);
     },

@@ -1,9 +1,10 @@
-import type { Clock } from '../clock.ts';
 import { abortedError } from './abort.ts';
 import { isConnectionBound, runShareable } from './connection-bound.ts';
+import type { RedisLink } from './redis-link.ts';
 import { closedError } from './shared-link.ts';
 import type { Command, Reply, Store } from './store.ts';
-import { createSubscriptions, type OpenFeed } from './subscriptions.ts';
+import { type LineTimes, subscriberLine } from './subscriber-line.ts';
+import { createSubscriptions } from './subscriptions.ts';
 import { discarded } from './transaction.ts';
 
 type Run = (commands: readonly Command[], signal: AbortSignal | undefined) => Promise<readonly Reply[]>;
@@ -13,10 +14,10 @@ export interface ConnectionStoreOptions {
   readonly each: Run;
   /** The same, as one transaction. */
   readonly together: Run;
-  /** Opens a connection that listens. */
-  readonly feed: OpenFeed;
+  /** Opens the connection that subscriptions share. Has to bound itself, and to stop when its signal fires. */
+  readonly openLine: (over: AbortSignal) => Promise<RedisLink>;
+  readonly lineTimes: LineTimes;
   readonly close: () => Promise<void>;
-  readonly clock: Clock;
 }
 
 export interface ConnectionStore {
@@ -26,8 +27,15 @@ export interface ConnectionStore {
 }
 
 /** What all stores by TCP do alike: they send nothing for nobody, and nothing that a shared connection cannot take. */
-export function connectionStore({ each, together, feed, close, clock }: ConnectionStoreOptions): ConnectionStore {
-  const subscriptions = createSubscriptions(feed, clock);
+export function connectionStore({
+  each,
+  together,
+  openLine,
+  lineTimes,
+  close,
+}: ConnectionStoreOptions): ConnectionStore {
+  const line = subscriberLine(openLine, lineTimes);
+  const subscriptions = createSubscriptions(line.feed, lineTimes.clock);
   let closed: Promise<void> | undefined;
   return {
     store: {
@@ -41,7 +49,7 @@ export function connectionStore({ each, together, feed, close, clock }: Connecti
       },
       subscribe: subscriptions.subscribe,
       close: () => {
-        closed ??= Promise.all([subscriptions.close(), close()]).then(() => undefined);
+        closed ??= Promise.all([subscriptions.close().then(line.close), close()]).then(() => undefined);
         return closed;
       },
     },

@@ -2,29 +2,29 @@ import type { Clock } from '../clock.ts';
 import { StoreError } from '../errors.ts';
 import { abortedError } from './abort.ts';
 import { connectionStore } from './connection-store.ts';
-import { type FeedTimes, redisFeed } from './redis-feed.ts';
 import type { RedisLink } from './redis-link.ts';
 import { codeOf } from './reply-problem.ts';
 import { closedError, shareLink, withinAttempts } from './shared-link.ts';
 import { type Command, isErrorReply, type Reply, type Store } from './store.ts';
+import type { LineTimes } from './subscriber-line.ts';
 import { transaction, transactionReplies } from './transaction.ts';
 
 export interface LinkedStoreOptions {
   /** Has to bound itself, and to stop when its signal fires. */
   readonly open: (closing: AbortSignal) => Promise<RedisLink>;
-  readonly feedTimes: FeedTimes;
+  readonly lineTimes: LineTimes;
   readonly clock: Clock;
 }
 
 /** A store on one connection at a time, to whichever Redis `open` finds. */
-export function linkedStore({ open, feedTimes, clock }: LinkedStoreOptions): Store {
+export function linkedStore({ open, lineTimes, clock }: LinkedStoreOptions): Store {
   const shared = shareLink(open);
   const { store, isClosed } = connectionStore({
     each: ask,
     together: async (commands, signal) => transactionReplies(await ask(transaction(commands), signal), commands.length),
-    feed: async (channels, heard, over) => redisFeed(await open(over), channels, heard, feedTimes),
+    openLine: open,
+    lineTimes,
     close: shared.close,
-    clock,
   });
 
   async function ask(commands: readonly Command[], signal: AbortSignal | undefined): Promise<readonly Reply[]> {

@@ -1,22 +1,21 @@
 import type { Clock } from '../clock.ts';
 import { StoreError } from '../errors.ts';
 import { abortedError } from './abort.ts';
-import { clusterFeed } from './cluster-feed.ts';
 import type { ClusterNodes } from './cluster-nodes.ts';
 import { type Route, routeOf, transactionRoute } from './cluster-route.ts';
 import { keySlot } from './cluster-slots.ts';
 import { type NodeName, type Redirection, redirectionOf, type Topology } from './cluster-topology.ts';
 import { connectionStore } from './connection-store.ts';
-import type { FeedTimes } from './redis-feed.ts';
 import type { RedisLink } from './redis-link.ts';
 import { codeOf } from './reply-problem.ts';
 import { closedError, withinAttempts } from './shared-link.ts';
 import { type Command, isErrorReply, type Reply, type Store } from './store.ts';
+import type { LineTimes } from './subscriber-line.ts';
 import { transaction, transactionReplies } from './transaction.ts';
 
 export interface ClusterStoreOptions {
   readonly nodes: ClusterNodes;
-  readonly feedTimes: FeedTimes;
+  readonly lineTimes: LineTimes;
   readonly clock: Clock;
 }
 
@@ -47,13 +46,13 @@ const MAX_REDIRECTIONS = 5;
  * meanwhile. A pipeline has to stay in the slots of one node besides. Here a command is written once, and once more only
  * where a node has said that it did not run it but knows who does.
  */
-export function clusterStore({ nodes, feedTimes, clock }: ClusterStoreOptions): Store {
+export function clusterStore({ nodes, lineTimes, clock }: ClusterStoreOptions): Store {
   const { store, isClosed } = connectionStore({
     each: runEach,
     together: runTogether,
-    feed: clusterFeed(nodes, feedTimes),
+    openLine: nodes.openAny,
+    lineTimes,
     close: nodes.close,
-    clock,
   });
 
   async function runTogether(commands: readonly Command[], signal: AbortSignal | undefined): Promise<readonly Reply[]> {

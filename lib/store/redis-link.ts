@@ -14,6 +14,7 @@ export interface RedisClient extends ReplyReader {
   readonly stream: RedisSocket | undefined;
   pipeline(): RedisPipeline;
   subscribe(...channels: string[]): Promise<unknown>;
+  unsubscribe(...channels: string[]): Promise<unknown>;
   ping(): Promise<unknown>;
   on(event: 'messageBuffer', heard: (channel: Uint8Array, payload: Uint8Array) => void): unknown;
   on(event: 'end', ended: () => void): unknown;
@@ -38,16 +39,19 @@ interface RedisPipeline {
 export interface RedisLink extends Link {
   /** Writes all commands at once, before it returns. @throws StoreError `network` or `aborted`, both `mayHaveRun` */
   send(commands: readonly Command[], signal: AbortSignal | undefined): Promise<readonly Reply[]>;
-  /** Hears the channels from when it resolves. The link is good for nothing else after that. @throws StoreError */
-  listen(channels: readonly string[], heard: (channel: string, text: string) => void): Promise<Listening>;
+  /** Makes a link of it that hears channels, and is good for nothing else. */
+  listen(told: (channel: string, text: string) => void): Listening;
 }
 
 /** A link that listens. */
 export interface Listening {
-  /** Counts what came in: it lives where this grows. */
-  heard(): number;
+  /** Resolves when the channels are heard. @throws StoreError */
+  subscribe(channels: readonly string[]): Promise<void>;
+  unsubscribe(channels: readonly string[]): void;
   /** Asks Redis to say something. */
   ping(): void;
+  /** Counts what came in: it lives where this grows. */
+  heard(): number;
   /** Resolves when the connection is over. */
   readonly ended: Promise<void>;
 }
@@ -92,17 +96,20 @@ export function createRedisLink(client: RedisClient, clock: Clock): RedisLink {
     }
   }
 
-  async function listen(
-    channels: readonly string[],
-    told: (channel: string, text: string) => void,
-  ): Promise<Listening> {
-    const ended = new Promise<void>((resolve) => client.on('end', resolve));
+  function listen(told: (channel: string, text: string) => void): Listening {
     client.on('messageBuffer', (channel, payload) => told(decoder.decode(channel), decoder.decode(payload)));
-    // In lower case, which is what turns ioredis into a subscriber.
-    await client.subscribe(...channels).catch((error: Error) => {
-      throw error.name === 'ReplyError' ? refusedToListen(error) : brokenOff(error);
-    });
-    return { heard: () => heard, ping: () => void client.ping().catch(() => undefined), ended };
+    const ended = new Promise<void>((resolve) => client.on('end', resolve));
+    return {
+      subscribe: async (channels) => {
+        await client.subscribe(...channels).catch((error: Error) => {
+          throw error.name === 'ReplyError' ? refusedToListen(error) : brokenOff(error);
+        });
+      },
+      unsubscribe: (channels) => void client.unsubscribe(...channels).catch(() => undefined),
+      ping: () => void client.ping().catch(() => undefined),
+      heard: () => heard,
+      ended,
+    };
   }
 
   return {

@@ -6,10 +6,10 @@ import { hostAndPort, nodeName } from './cluster-topology.ts';
 import { linkedStore } from './linked-store.ts';
 import { clusterStore } from './redis-cluster.ts';
 import { type Connector, openLink } from './redis-connect.ts';
-import type { FeedTimes } from './redis-feed.ts';
 import { primaryOpener } from './redis-sentinel.ts';
 import { parseRedisNodes, parseRedisUrl, type RedisAddress } from './redis-url.ts';
 import type { Store } from './store.ts';
+import type { LineTimes } from './subscriber-line.ts';
 
 /** PEM texts for a Redis whose certificate the system does not know already. */
 export interface RedisTlsOptions {
@@ -95,8 +95,8 @@ interface RedisConnectOptions {
  * FUNCTION LOAD, DELETE, FLUSH and RESTORE go to all primaries; other commands without keys to any one. SCAN and KEYS
  * want a pattern with a hash tag and ask the node of its slot, which may not know all of it while the slot moves.
  *
- * **Subscriptions** have a connection each. On a Cluster that is one to any primary, for each message is handed to all of
- * them; behind sentinels one to the primary of the time.
+ * **Subscriptions** share a connection of their own, to the primary of the time behind sentinels. On a Cluster it is one to
+ * any primary, another one when that is lost, for the nodes hand each message to all others.
  *
  * @example
  * ```ts
@@ -113,7 +113,7 @@ export function redisStore(options: RedisStoreOptions): Store {
   for (const [name, ms] of Object.entries({ connectTimeoutMs, subscriberPingMs })) {
     if (!(ms > 0)) throw new ConfigError(name, 'must be a positive number of milliseconds');
   }
-  const feedTimes = { pingAfterMs: subscriberPingMs, answerMs: connectTimeoutMs, clock };
+  const lineTimes = { pingAfterMs: subscriberPingMs, answerMs: connectTimeoutMs, clock };
   const given = [options.url, options.cluster, options.sentinels].filter((option) => option !== undefined);
   if (given.length !== 1) throw new ConfigError('url', 'or cluster or sentinels must be given, and one of them only');
   const connector = (tls: RedisTlsOptions = {}): Connector => ({
@@ -121,15 +121,15 @@ export function redisStore(options: RedisStoreOptions): Store {
     connectTimeoutMs,
     clock,
   });
-  if (options.cluster !== undefined) return onCluster(options.cluster, connector(options.cluster.tls), feedTimes);
+  if (options.cluster !== undefined) return onCluster(options.cluster, connector(options.cluster.tls), lineTimes);
   if (options.sentinels !== undefined)
-    return behindSentinels(options.sentinels, connector(options.sentinels.tls), feedTimes);
+    return behindSentinels(options.sentinels, connector(options.sentinels.tls), lineTimes);
   const address = parseRedisUrl(options.url);
   const single = connector(options.tls);
-  return linkedStore({ open: (closing) => openLink(single, address, closing), feedTimes, clock });
+  return linkedStore({ open: (closing) => openLink(single, address, closing), lineTimes, clock });
 }
 
-function onCluster(cluster: RedisClusterOptions['cluster'], connector: Connector, feedTimes: FeedTimes): Store {
+function onCluster(cluster: RedisClusterOptions['cluster'], connector: Connector, lineTimes: LineTimes): Store {
   const { nodes, secure } = parseRedisNodes(cluster.nodes, 'cluster.nodes');
   const shared = {
     secure: secure || cluster.tls !== undefined,
@@ -144,7 +144,7 @@ function onCluster(cluster: RedisClusterOptions['cluster'], connector: Connector
       timeoutMs: connectTimeoutMs,
       clock,
     }),
-    feedTimes,
+    lineTimes,
     clock,
   });
 }
@@ -152,7 +152,7 @@ function onCluster(cluster: RedisClusterOptions['cluster'], connector: Connector
 function behindSentinels(
   sentinels: RedisSentinelOptions['sentinels'],
   connector: Connector,
-  feedTimes: FeedTimes,
+  lineTimes: LineTimes,
 ): Store {
   const { name, sentinelPassword, database = 0, tls } = sentinels;
   const { nodes, secure } = parseRedisNodes(sentinels.nodes, 'sentinels.nodes', 26_379);
@@ -171,7 +171,7 @@ function behindSentinels(
     },
     connector,
   );
-  return linkedStore({ open, feedTimes, clock: connector.clock });
+  return linkedStore({ open, lineTimes, clock: connector.clock });
 }
 
 /** Empty means none, as in a URL. */

@@ -64,7 +64,7 @@ export interface Store {
    */
   execute(commands: readonly Command[], options?: StoreExecuteOptions): Promise<readonly Reply[]>;
   /**
-   * Hears what is published on `channels` until it is closed, on a connection of its own that is made anew, with a growing
+   * Hears what is published on `channels` until it is closed, on a connection beside that of commands that is made anew, with a growing
    * pause, as often as it is lost. Tells its state from the next tick on. At most once: what is published while nothing is
    * heard is lost, and so `missed`. Absent on a store that cannot.
    *

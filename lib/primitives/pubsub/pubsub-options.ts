@@ -81,7 +81,8 @@ export interface PubSub<T> {
   publish(channel: string, message: T, options?: PublishOptions): Promise<Published | TooLarge | Unavailable>;
   /**
    * Hears what is published on the channels, in the order of each, one message at a time: the next is handed over when the
-   * listener is done with the one before. Takes a connection of its own, over REST one for each channel; no request.
+   * listener is done with the one before. By TCP all subscriptions of a client share one connection,
+   * beside that of commands; over REST each channel is one. No request is made.
    *
    * At most once: what is published while the connection is lost is not heard, and `onState` says so when it is back. A
    * listener that throws costs its own message.

@@ -14,8 +14,7 @@ const encoder = new TextEncoder();
  * and never the only way by which something becomes known: after each reconnection take for unknown what it told.
  *
  * `publish` is one request and goes through the client's circuit; with Redis away it answers `unavailable` and the message
- * is lost. A subscription has a connection of its own, which is made again, from 100 ms to 3 s apart, as long as Redis is
- * away; the circuit has nothing to do with it. `T` is what callers say of messages: they are read as JSON and not checked.
+ * is lost. The connection of subscriptions is made again, from 100 ms to 3 s apart, as long as Redis is away; the circuit has nothing to do with it. `T` is what callers say of messages: they are read as JSON and not checked.
  *
  * @throws ConfigError
  *
