@@ -1,6 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { deferredStore } from '../../lib/store/deferred-store.ts';
+import { memoryStore } from '../../lib/store/memory/memory-store.ts';
 import type { Store } from '../../lib/store/store.ts';
+import { eventually } from '../support/eventually.ts';
+import { heardSubscription } from '../support/heard-subscription.ts';
 
 function deferred(failures = 0) {
   const calls: string[] = [];
@@ -63,5 +66,41 @@ describe('a deferred store', () => {
     const asked = store.execute([['PING']]);
     await expect(store.close()).resolves.toBeUndefined();
     await expect(asked).rejects.toThrow('no such module yet');
+  });
+
+  it('subscribes on what it loads, and closes that', async () => {
+    const real = memoryStore();
+    const store = deferredStore('memory', async () => real);
+    const subscription = heardSubscription(store);
+    await subscription.connected();
+    await subscription.hears(real);
+    await subscription.close();
+    expect(subscription.states.at(-1)).toEqual({ state: 'closed', error: undefined });
+    const withStore = heardSubscription(store);
+    await withStore.connected();
+    await store.close();
+    expect(withStore.states.at(-1)).toEqual({ state: 'closed', error: undefined });
+    expect(() => heardSubscription(store)).toThrow(expect.objectContaining({ kind: 'local' }));
+  });
+
+  it('opens no subscription that is closed while it loads', async () => {
+    let loaded = (_store: Store): void => undefined;
+    const store = deferredStore('memory', () => new Promise((resolve) => (loaded = resolve)));
+    const subscription = heardSubscription(store);
+    const closing = subscription.close();
+    const real = memoryStore();
+    loaded(real);
+    await closing;
+    expect(subscription.states).toEqual([{ state: 'closed', error: undefined }]);
+    expect(await real.execute([['PUBLISH', 'news', 'unheard']])).toEqual([0]);
+  });
+
+  it('tells a subscription that it cannot be had', async () => {
+    const notLoaded = heardSubscription(deferred(1).store);
+    await eventually(() => notLoaded.states.length > 0);
+    expect(notLoaded.states).toEqual([{ state: 'closed', error: new Error('no such module yet') }]);
+    const unable = heardSubscription(deferred().store);
+    await eventually(() => unable.states.length > 0);
+    expect(unable.states).toMatchObject([{ state: 'closed', error: { code: 'CONFIG' } }]);
   });
 });
