@@ -1,6 +1,12 @@
 import { readAccessLists, readClientIp } from './config/client-settings.ts';
 import { type KeySettings, readKeySettings } from './config/key-settings.ts';
-import { readNamespace, readStore, type StoreSettings } from './config/store-settings.ts';
+import {
+  type RedisSettings,
+  readNamespace,
+  readRedis,
+  readStore,
+  type StoreSettings,
+} from './config/store-settings.ts';
 import { type Read, readMs, readSwitch } from './config/variables.ts';
 import { ConfigError } from './errors.ts';
 import type { AccessListOptions } from './guard/access-lists.ts';
@@ -52,6 +58,20 @@ export function readSettings(env: Environment = environment()): Settings {
     redisCache: readSwitch(read, 'ENABLE_REDIS_CACHE', true),
     production: read('NODE_ENV') === 'production',
   };
+}
+
+/**
+ * Where a Redis by TCP is, also where the store is another, and the namespace.
+ *
+ * @throws ConfigError naming the variable, never its value, also when none is set.
+ */
+export function readQueueSettings(env: Environment = environment()): { redis: RedisSettings; namespace: string } {
+  const read = (name: string) => env[name]?.trim() || undefined;
+  const redis = readRedis(read);
+  if (redis === undefined) {
+    throw new ConfigError('REDIS_URL', 'or REDIS_CLUSTER_NODES or REDIS_SENTINELS must be set: job queues need TCP');
+  }
+  return { redis, namespace: readNamespace(read('BREAKWATER_NAMESPACE'), 'cluster' in redis) };
 }
 
 /** Opens the store that the settings name. Connects with the first request. @throws ConfigError on the Edge, for TCP */

@@ -9,7 +9,7 @@ export type StoreSettings =
   | { readonly kind: 'upstash'; readonly url: string; readonly token: string }
   | ({ readonly kind: 'redis' } & RedisSettings);
 
-type RedisSettings =
+export type RedisSettings =
   | { readonly url: string }
   | { readonly cluster: NodesSettings }
   | { readonly sentinels: NodesSettings & { readonly name: string } };
@@ -47,7 +47,7 @@ export function readStore(read: Read): StoreSettings {
 }
 
 /** All that is set is checked, also what is not used. */
-function readRedis(read: Read): RedisSettings | undefined {
+export function readRedis(read: Read): RedisSettings | undefined {
   const [url, nodes, sentinels] = [read('REDIS_URL'), read('REDIS_CLUSTER_NODES'), read('REDIS_SENTINELS')];
   const [name, username, password] = [read('REDIS_SENTINEL_NAME'), read('REDIS_USERNAME'), read('REDIS_PASSWORD')];
   if (username !== undefined && password === undefined) {

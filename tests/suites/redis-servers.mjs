@@ -51,20 +51,31 @@ export async function startRedisSentinel() {
 
 async function startServer(port, argumentsIn) {
   const dir = await mkdtemp(join(tmpdir(), 'breakwater-suites-'));
-  const child = spawn('redis-server', (await argumentsIn(dir)).map(String), { stdio: 'ignore' });
+  const args = (await argumentsIn(dir)).map(String);
+  const url = `redis://127.0.0.1:${port}`;
+  let child;
   const killAtExit = () => child.kill('SIGKILL');
   process.once('exit', killAtExit);
-  const url = `redis://127.0.0.1:${port}`;
-  const answers = () => ask(url, 'PING').then(Boolean, () => false);
-  await eventually(answers);
+  const start = async () => {
+    child = spawn('redis-server', args, { stdio: 'ignore' });
+    await eventually(() => ask(url, 'PING').then(Boolean, () => false));
+  };
+  const kill = async () => {
+    const ended = once(child, 'exit');
+    child.kill('SIGKILL');
+    await ended;
+  };
+  await start();
   return {
     port,
     url,
+    async restart() {
+      await kill();
+      await start();
+    },
     async stop() {
       process.off('exit', killAtExit);
-      const ended = once(child, 'exit');
-      child.kill('SIGKILL');
-      await ended;
+      await kill();
       await rm(dir, { recursive: true, force: true });
     },
   };
