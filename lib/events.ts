@@ -70,6 +70,9 @@ export type BreakwaterEvent =
       readonly feature: 'limit' | 'keys' | 'cache' | 'pubsub';
       readonly problem: string;
     }
+  /** A subscription hears nothing: its connection is lost. Or it hears again, and has missed what was published meanwhile. */
+  | { readonly type: 'subscription'; readonly at: number; readonly state: 'lost'; readonly reason: string }
+  | { readonly type: 'subscription'; readonly at: number; readonly state: 'restored' }
   /** The store of record has no sentinel: it is new, or it has lost its data. */
   | { readonly type: 'keys-lost'; readonly at: number }
   /** A request carried no client address that the configured source can vouch for. */

@@ -24,6 +24,10 @@ export function logLine(event: BreakwaterEvent): string | undefined {
       return '[Rate Limit] KV is back, counting there again';
     case 'unreadable':
       return `[KV] Failed to read a record (${event.feature}): ${event.problem}`;
+    case 'subscription':
+      return event.state === 'lost'
+        ? `[PubSub] A subscription hears nothing (${event.reason}), connecting again`
+        : '[PubSub] A subscription hears again, and has missed what was published meanwhile';
     case 'keys-lost':
       return '[KV] Failed to verify an API key: the store holds no keys at all. It is new, or it has lost its data';
     case 'client-unknown':
@@ -64,11 +68,16 @@ export function createEventLog(write: (line: string) => void = warn): (event: Br
   const isDue = createQuiet();
   return (event) => {
     const changes = CHANGES.has(event.type);
-    const sort = 'feature' in event ? `${event.type} ${event.feature}` : event.type;
+    const sort = sortOfEvent(event);
     if (!changes && !isDue(sort, event.at)) return;
     const line = logLine(event);
     if (line !== undefined) write(line);
   };
+}
+
+function sortOfEvent(event: BreakwaterEvent): string {
+  if ('feature' in event) return `${event.type} ${event.feature}`;
+  return event.type === 'subscription' ? `${event.type} ${event.state}` : event.type;
 }
 
 /** One line about an operation that failed: the error's own text, which carries no key, value or argument. */

@@ -68,8 +68,10 @@ describe('the line of an event', () => {
   it.each<BreakwaterEvent>([
     { type: 'keys-lost', at: 0 },
     { type: 'client-unknown', at: 0 },
+    { type: 'subscription', at: 0, state: 'lost', reason: 'network' },
+    { type: 'subscription', at: 0, state: 'restored' },
   ])('is there for %j', (event) => {
-    expect(logLine(event)).toMatch(/^\[(KV|Rate Limit)\] \w/);
+    expect(logLine(event)).toMatch(/^\[(KV|Rate Limit|PubSub)\] \w/);
   });
 });
 

@@ -34,11 +34,12 @@ export function subscriberLine(open: (over: AbortSignal) => Promise<RedisLink>, 
 
 function createLine(link: RedisLink, { pingAfterMs, answerMs, clock }: LineTimes): Line {
   const hearing = new Map<string, Set<Heard>>();
-  let feeds = 0;
+  /** Called with what ended the connection. A feed takes its own with it: what is over is not kept as long as the line. */
+  const feeds = new Set<(error: Error) => void>();
   let cancel = (): void => undefined;
   // Whoever wanted it may have left while it was opened.
   const stopIdle = clock.after(answerMs, () => {
-    if (feeds === 0) end();
+    if (feeds.size === 0) end();
   });
   let isOver = false;
   const listening = link.listen((channel, text) => {
@@ -61,8 +62,10 @@ function createLine(link: RedisLink, { pingAfterMs, answerMs, clock }: LineTimes
     };
     wait();
   });
-  const lost = Promise.race([silent, listening.ended.then(cutOff)]);
-  lost.then(end);
+  Promise.race([silent, listening.ended.then(cutOff)]).then((error) => {
+    end();
+    for (const lose of feeds) lose(error);
+  });
 
   function end(): void {
     isOver = true;
@@ -74,15 +77,16 @@ function createLine(link: RedisLink, { pingAfterMs, answerMs, clock }: LineTimes
   async function hear(channels: readonly string[], heard: Heard): Promise<Feed> {
     // A function of its own: nobody else's feed ends with this one.
     const own: Heard = (channel, text) => heard(channel, text);
-    feeds += 1;
+    let lose = (_error: Error): void => undefined;
+    const lost = new Promise<Error>((resolve) => {
+      lose = resolve;
+    });
+    feeds.add(lose);
     for (const channel of channels) hearing.set(channel, (hearing.get(channel) ?? new Set()).add(own));
-    let closed = false;
     const close = (): void => {
-      if (closed) return;
-      closed = true;
-      feeds -= 1;
+      if (!feeds.delete(lose)) return;
       const unheard = channels.filter((channel) => leave(channel, own));
-      if (feeds === 0) end();
+      if (feeds.size === 0) end();
       else if (unheard.length > 0 && !isOver) listening.unsubscribe(unheard);
     };
     const stopClock = clock.after(answerMs, end);

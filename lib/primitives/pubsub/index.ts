@@ -1,3 +1,4 @@
+export type { Unavailable } from '../unavailable.ts';
 export { createPubSub } from './pubsub.ts';
 export type {
   Published,

@@ -1,6 +1,6 @@
 import { readJson } from '../../client/json.ts';
 import type { KvClient } from '../../client/kv-client.ts';
-import { DeadlineError, StoreError } from '../../errors.ts';
+import { DeadlineError, isKvError, StoreError } from '../../errors.ts';
 import { reportTo } from '../../events.ts';
 import { withDeadline } from '../../resilience/deadline.ts';
 import type { StoreSubscription } from '../../store/store.ts';
@@ -85,14 +85,23 @@ export function openSubscription<T>(parts: SubscriptionParts<T>): Subscription {
     }
   }
 
+  let isLost = false;
   function changed(state: SubscriptionState): void {
+    const at = kv.clock.now();
     if (state.state === 'connected') {
       connected();
       if (state.missed) counts.reconnected += 1;
-    }
-    if (state.state === 'closed') {
+      if (isLost) kv.notify({ type: 'subscription', at, state: 'restored' });
+      isLost = false;
+    } else if (state.state === 'reconnecting') {
+      if (!isLost) kv.notify({ type: 'subscription', at, state: 'lost', reason: reasonOf(state.error) });
+      isLost = true;
+    } else {
       inbox.end();
       failed(state.error ?? new StoreError('aborted', 'The subscription was closed', { mayHaveRun: false }));
+      if (state.error && reasonOf(state.error) === 'auth') {
+        kv.notify({ type: 'config', at, problem: state.error.message });
+      }
     }
     tell(state);
   }
@@ -122,4 +131,8 @@ export function openSubscription<T>(parts: SubscriptionParts<T>): Subscription {
     await (await opening)?.close();
   };
   return { ready, close, [Symbol.asyncDispose]: close };
+}
+
+function reasonOf(error: Error): string {
+  return isKvError(error) && error.code === 'STORE' ? error.kind : 'unknown';
 }

@@ -261,7 +261,8 @@ describe('a subscription', () => {
     const server = await startRedis();
     const proxy = await startFaultProxy(server.port);
     const store: Store = redisStore({ url: `redis://127.0.0.1:${proxy.port}` });
-    const kv = createKv({ store });
+    const events: BreakwaterEvent[] = [];
+    const kv = createKv({ store, onEvent: (event) => events.push(event) });
     const pubsub = createPubSub<string>({ kv });
     const heard: string[] = [];
     const states: SubscriptionState[] = [];
@@ -280,8 +281,25 @@ describe('a subscription', () => {
     await pubsub.publish('news', 'again');
     await eventually(() => heard.length === 1);
     expect(pubsub.stats()).toMatchObject({ reconnected: 1 });
+    // Once each, however many attempts it took.
+    expect(events.filter(({ type }) => type === 'subscription')).toEqual([
+      { type: 'subscription', at: expect.any(Number), state: 'lost', reason: 'network' },
+      { type: 'subscription', at: expect.any(Number), state: 'restored' },
+    ]);
     await kv.close();
     await proxy.close();
+    await server.stop();
+  });
+
+  it('that Redis denies is over, and an event says what there is to mend', async () => {
+    const server = await startRedis({ args: ['--requirepass', 'right'] });
+    const events: BreakwaterEvent[] = [];
+    const store = redisStore({ url: `redis://:wrong@127.0.0.1:${server.port}` });
+    const kv = createKv({ store, onEvent: (event) => events.push(event) });
+    const subscription = createPubSub({ kv }).subscribe('news', () => undefined);
+    await expect(subscription.ready).rejects.toMatchObject({ code: 'STORE', kind: 'auth' });
+    expect(events).toEqual([{ type: 'config', at: expect.any(Number), problem: 'Redis refuses the credentials' }]);
+    await kv.close();
     await server.stop();
   });
 });
