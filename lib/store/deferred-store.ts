@@ -34,24 +34,17 @@ function lateSubscription(
   listener: SubscriptionListener,
   options: StoreSubscribeOptions | undefined,
 ): StoreSubscription {
-  let closed = false;
-  const opening = loading.then(
-    (store) => {
-      if (closed) return end();
-      if (store.subscribe === undefined) return end(new ConfigError('store', 'cannot subscribe'));
-      return store.subscribe(channels, listener, options);
-    },
-    (error: unknown) => end(error instanceof Error ? error : new StoreError('local', 'The store cannot be loaded')),
-  );
-
-  function end(error?: Error): undefined {
-    listener.state({ state: 'closed', error });
+  async function open(): Promise<StoreSubscription | undefined> {
+    try {
+      const { subscribe } = await loading;
+      if (subscribe === undefined) throw new ConfigError('store', 'cannot subscribe');
+      return subscribe(channels, listener, options);
+    } catch (error) {
+      listener.state({ state: 'closed', error: error instanceof Error ? error : undefined });
+      return undefined;
+    }
   }
 
-  return {
-    close: async () => {
-      closed = true;
-      await (await opening)?.close();
-    },
-  };
+  const opening = open();
+  return { close: async () => (await opening)?.close() };
 }

@@ -29,11 +29,7 @@ export function upstashFeed(options: UpstashFeedOptions): OpenFeed {
       ended.abort();
     };
     over.addEventListener('abort', close);
-    // A fetch of somebody else's may not heed the signal.
-    const hear: Heard = (channel, text) => {
-      if (!ended.signal.aborted) heard(channel, text);
-    };
-    const streams = channels.map((channel) => openStream(options, channel, hear, ended.signal));
+    const streams = channels.map((channel) => openStream(options, channel, heard, ended.signal));
     const lost = Promise.race(streams.map(({ over }) => over));
     try {
       const begun = Promise.all(streams.map(({ begun }) => begun));

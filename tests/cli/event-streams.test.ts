@@ -34,7 +34,7 @@ afterEach(() => {
 interface Stream {
   readonly response: Response;
   text(): string;
-  /** Whether the other side has ended it. */
+  /** Whether the other side has ended it, as it should be ended. */
   ended(): boolean;
   leave(): void;
 }
@@ -49,11 +49,12 @@ async function listen(path: string, { url, token = TOKEN }: { url?: string; toke
   const read = async () => {
     for await (const chunk of response.body ?? []) text += new TextDecoder().decode(chunk);
   };
-  read()
-    .catch(() => undefined)
-    .finally(() => {
+  read().then(
+    () => {
       ended = true;
-    });
+    },
+    () => undefined,
+  );
   return { response, text: () => text, ended: () => ended, leave: () => caller.abort() };
 }
 

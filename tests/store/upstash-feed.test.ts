@@ -122,7 +122,7 @@ describe('a subscription over REST', () => {
   });
 
   it.each(['application/json', 'text/html', 'text/event-streams', ''])(
-    'takes no answer of type "%s" for events',
+    'takes no answer of type %j for events',
     async (type) => {
       const state = await firstState((_, response) => {
         response.writeHead(200, type === '' ? {} : { 'content-type': type }).end('data: subscribe,news,1\n\n');

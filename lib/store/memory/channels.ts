@@ -14,9 +14,7 @@ export function createChannels(): Channels {
     publish(channel, text) {
       const listening = [...(listeners.get(channel) ?? [])];
       for (const heard of listening) {
-        Promise.resolve().then(() => {
-          if (listeners.get(channel)?.has(heard)) heard(channel, text);
-        });
+        Promise.resolve().then(() => heard(channel, text));
       }
       return listening.length;
     },
