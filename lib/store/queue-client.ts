@@ -10,7 +10,7 @@ const MAX_PAUSE_MS = 3000;
  * store here may do. Connects with the first command.
  */
 export async function createQueueClient(target: RedisTarget, connectTimeoutMs: number): Promise<QueueDriver> {
-  const { Redis, Cluster } = await loadDriver();
+  const { Redis, Cluster } = await loadDriver('queueConnection');
   const shared = {
     // Until Redis is back: a worker that gives up has to be started again by somebody.
     maxRetriesPerRequest: null,

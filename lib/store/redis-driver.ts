@@ -7,7 +7,7 @@ export type QueueDriver = Redis | Cluster;
 
 /** One connection for the stores here, which do themselves what they need of an ioredis. */
 export async function createClient(address: RedisAddress, tls: RedisTlsOptions): Promise<Redis> {
-  const { Redis: Client } = await loadDriver();
+  const { Redis: Client } = await loadDriver('redisStore');
   return new Client({
     host: address.host,
     port: address.port,
@@ -30,10 +30,12 @@ export async function createClient(address: RedisAddress, tls: RedisTlsOptions):
 }
 
 /** In a `try`, not with `.catch`: so bundlers take the package for the optional one that it is. */
-export async function loadDriver(): Promise<{ readonly Redis: typeof Redis; readonly Cluster: typeof Cluster }> {
+export async function loadDriver(
+  user: string,
+): Promise<{ readonly Redis: typeof Redis; readonly Cluster: typeof Cluster }> {
   try {
     return await import('ioredis');
   } catch {
-    throw new ConfigError('redisStore', 'needs the package ioredis: npm install ioredis');
+    throw new ConfigError(user, 'needs the package ioredis: npm install ioredis');
   }
 }

@@ -16,7 +16,7 @@ beforeEach(async () => {
   server = await startRedis();
   proxy = await startFaultProxy(server.port);
   direct = redisStore({ url: server.url });
-  store = redisStore({ url: `redis://127.0.0.1:${proxy.port}`, subscriberPingMs: 100, connectTimeoutMs: 400 });
+  store = redisStore({ url: `redis://127.0.0.1:${proxy.port}`, subscriberPingMs: 100, connectTimeoutMs: 1_000 });
 });
 afterEach(async () => {
   await Promise.all([store.close(), direct.close()]);
@@ -168,7 +168,8 @@ describe('a subscriber by TCP', () => {
   });
 
   it('that hears nothing for long stays connected', async () => {
-    const subscription = heardSubscription(store);
+    const patient = redisStore({ url: server.url, subscriberPingMs: 100, connectTimeoutMs: 10_000 });
+    const subscription = heardSubscription(patient);
     await subscription.connected();
     const pings = async () => {
       const [stats] = await direct.execute([['INFO', 'commandstats']]);
@@ -178,6 +179,7 @@ describe('a subscriber by TCP', () => {
     await eventually(async () => (await pings()) >= before + 4);
     await subscription.hears(direct);
     expect(subscription.states).toEqual([{ state: 'connected', missed: false }]);
+    await patient.close();
   });
 
   it('waits for a Redis that is not there yet', async () => {

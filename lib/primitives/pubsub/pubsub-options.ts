@@ -1,3 +1,5 @@
+/// <reference lib="esnext.disposable" preserve="true" />
+
 import type { CallOptions } from '../../client/call.ts';
 import type { KvClient } from '../../client/kv-client.ts';
 import type { SubscriptionState } from '../../store/store.ts';

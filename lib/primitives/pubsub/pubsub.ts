@@ -1,8 +1,8 @@
 import { boundPart, buildKey, KV_PREFIXES } from '../../client/redis-keys.ts';
 import { wholeNumber } from '../../client/whole-number.ts';
 import { ConfigError } from '../../errors.ts';
-import { unavailableBy } from '../unavailable.ts';
-import type { PubSub, PubSubOptions } from './pubsub-options.ts';
+import { unlessAway } from '../unavailable.ts';
+import type { Published, PubSub, PubSubOptions } from './pubsub-options.ts';
 import { openSubscription, type PubSubCounts } from './subscription.ts';
 
 const MAX_CHANNELS = 100;
@@ -52,15 +52,12 @@ export function createPubSub<T = unknown>(options: PubSubOptions): PubSub<T> {
         counts.tooLarge += 1;
         return { status: 'too-large', bytes, maxBytes: maxMessageBytes };
       }
-      try {
-        const receivers = Number(await kv.command(['PUBLISH', await nameOf(channel), text], callOptions));
-        counts.published += 1;
-        return { status: 'published', receivers };
-      } catch (error) {
-        const unavailable = unavailableBy(error);
-        counts.dropped += 1;
-        return unavailable;
-      }
+      const answer = await unlessAway(async (): Promise<Published> => {
+        const receivers = await kv.command(['PUBLISH', await nameOf(channel), text], callOptions);
+        return { status: 'published', receivers: Number(receivers) };
+      });
+      counts[answer.status === 'published' ? 'published' : 'dropped'] += 1;
+      return answer;
     },
 
     subscribe(channels, onMessage, subscribeOptions = {}) {
