@@ -33,6 +33,7 @@ export function openSubscription<T>(parts: SubscriptionParts<T>): Subscription {
   const { kv, counts, options } = parts;
   let names: ReadonlyMap<string, string> = new Map();
   let closed = false;
+  let isLost = false;
   let connected = (): void => undefined;
   let failed = (_error: Error): void => undefined;
   const ready = new Promise<void>((resolve, reject) => {
@@ -45,7 +46,10 @@ export function openSubscription<T>(parts: SubscriptionParts<T>): Subscription {
   const inbox = createInbox<Message>({
     maxQueued: parts.maxQueued,
     handle,
-    missed: () => tell({ state: 'connected', missed: true }),
+    missed: () => {
+      // While nothing is heard that would be untrue, and is said anyway as soon as it is true again.
+      if (!isLost) tell({ state: 'connected', missed: true });
+    },
   });
 
   function handle({ name, text }: Message): Promise<void> | undefined {
@@ -85,7 +89,6 @@ export function openSubscription<T>(parts: SubscriptionParts<T>): Subscription {
     }
   }
 
-  let isLost = false;
   function changed(state: SubscriptionState): void {
     const at = kv.clock.now();
     if (state.state === 'connected') {

@@ -6,7 +6,7 @@ import { createPubSub } from '../../../lib/primitives/pubsub/pubsub.ts';
 import type { PubSubOptions, SubscriptionState } from '../../../lib/primitives/pubsub/pubsub-options.ts';
 import { memoryStore } from '../../../lib/store/memory/memory-store.ts';
 import { redisStore } from '../../../lib/store/redis.ts';
-import type { Store } from '../../../lib/store/store.ts';
+import type { Store, SubscriptionListener } from '../../../lib/store/store.ts';
 import { manualClock } from '../../../lib/testing/manual-clock.ts';
 import { scriptedStore } from '../../../lib/testing/scripted-store.ts';
 import { eventually } from '../../support/eventually.ts';
@@ -165,6 +165,36 @@ describe('a listener', () => {
     await pubsub.publish('news', 7);
     await eventually(() => heard.length === 4);
     expect(heard).toEqual([1, 2, 3, 7]);
+  });
+
+  it('that has lost messages is not told that it is connected while it is not', async () => {
+    let listener: SubscriptionListener | undefined;
+    const store: Store = {
+      ...memoryStore(),
+      subscribe: (_channels, given) => {
+        listener = given;
+        return { close: async () => undefined };
+      },
+    };
+    const states: SubscriptionState[] = [];
+    let done = (): void => undefined;
+    const pubsub = createPubSub<number>({ kv: createKv({ store }), maxQueued: 1 });
+    const listen = () =>
+      new Promise<void>((resolve) => {
+        done = resolve;
+      });
+    pubsub.subscribe('news', listen, { onState: (state) => states.push(state) });
+    await eventually(() => listener !== undefined);
+    listener?.state({ state: 'connected', missed: false });
+    for (const text of ['1', '2', '3']) listener?.message('pubsub:news', text);
+    const lost: SubscriptionState = { state: 'reconnecting', error: new Error('away'), retryInMs: 100 };
+    listener?.state(lost);
+    for (let turn = 0; turn < 3; turn += 1) {
+      done();
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    expect(states).toEqual([{ state: 'connected', missed: false }, lost]);
+    expect(pubsub.stats()).toMatchObject({ overflowed: 1 });
   });
 
   it('that is never done is waited for so long, and no longer', async () => {
