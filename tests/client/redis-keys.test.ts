@@ -96,6 +96,7 @@ describe('the table of prefixes', () => {
       LINK: 'link:',
       USAGE: 'usage:',
       ANALYTICS: 'analytics:',
+      PUBSUB: 'pubsub:',
     });
   });
 });
