@@ -1,0 +1,100 @@
+import { randomBase62 } from '../../client/crypto.ts';
+import type { KvClient } from '../../client/kv-client.ts';
+import { createLru } from '../../client/lru.ts';
+import { boundPart, KV_PREFIXES } from '../../client/redis-keys.ts';
+import { runScript, type ScriptCall } from '../../client/script.ts';
+import { ConfigError, isUnavailable, StoreError } from '../../errors.ts';
+import { entityName } from '../names.ts';
+import { unavailableBy } from '../unavailable.ts';
+import { claimScript, extendScript, failScript, finishScript } from './claim-scripts.ts';
+import { type Claim, type Claimed, type ClaimOptions, type Settlement, spanMs } from './dedup-options.ts';
+
+interface ClaimsOptions {
+  readonly kv: KvClient;
+  readonly name: string;
+  readonly maxResultBytes: number;
+}
+
+/** 22 characters of base62 are a little more than 128 bits. */
+const TOKEN_LENGTH = 22;
+/** Claims of this process whose answers were lost, and that it may still have. */
+const MAX_UNHEARD = 1_000;
+
+const encoder = new TextEncoder();
+
+/** Work that is to be done once. */
+export function createClaims({ kv, name, maxResultBytes }: ClaimsOptions) {
+  const unheard = createLru<string>(MAX_UNHEARD);
+
+  /** The token of a claim that nobody heard of, for one caller; else a new one. */
+  const tokenFor = (key: string): string => {
+    const token = unheard.get(key) ?? randomBase62(TOKEN_LENGTH);
+    unheard.delete(key);
+    return token;
+  };
+
+  return async (subject: string, options: ClaimOptions = {}): Promise<Claim> => {
+    const { processingMs = 60_000, retentionMs = 86_400_000, fingerprint = '', signal, timeoutMs } = options;
+    spanMs('processingMs', processingMs);
+    spanMs('retentionMs', retentionMs);
+    const key = await entityName(kv, KV_PREFIXES.DEDUP, 'work', name, subject);
+    const work = await boundPart(fingerprint);
+    const token = tokenFor(key);
+    const call = (script: ScriptCall['script'], ...args: readonly (string | number)[]): ScriptCall => {
+      return { script, keys: [key], args: [token, ...args] };
+    };
+
+    let reply: unknown;
+    try {
+      reply = await runScript(kv, call(claimScript, processingMs, work), { signal, timeoutMs });
+    } catch (error) {
+      // Also where only the caller has given up.
+      const mayHaveRun = !isUnavailable(error) || (error.code !== 'CIRCUIT_OPEN' && error.mayHaveRun);
+      if (mayHaveRun) unheard.set(key, token);
+      return unavailableBy(error);
+    }
+
+    const settle = async <Status extends string>(
+      toSettle: ScriptCall,
+      status: Status,
+      callOptions: ClaimOptions = {},
+    ): Promise<Settlement<Status>> => {
+      try {
+        const answer = await runScript(kv, toSettle, callOptions);
+        return answer === status ? { status } : { status: 'lost' };
+      } catch (error) {
+        return unavailableBy(error);
+      }
+    };
+    const claimed: Claimed = {
+      status: 'claimed',
+      token,
+      async finish(result, callOptions) {
+        if (result !== undefined && encoder.encode(result).byteLength > maxResultBytes) {
+          throw new ConfigError('result', `must have at most ${maxResultBytes} bytes`);
+        }
+        const rest = result === undefined ? [] : [result];
+        return settle(call(finishScript, retentionMs, work, ...rest), 'finished', callOptions);
+      },
+      fail: (callOptions) => settle(call(failScript), 'freed', callOptions),
+      extend: (callOptions) => settle(call(extendScript, processingMs), 'extended', callOptions),
+    };
+    return claimFrom(reply, claimed);
+  };
+}
+
+function claimFrom(reply: unknown, claimed: Claimed): Claim {
+  const [status, detail]: readonly unknown[] = Array.isArray(reply) ? reply : [];
+  switch (status) {
+    case 'claimed':
+      return claimed;
+    case 'mismatch':
+      return { status };
+    case 'duplicate':
+      return { status, result: typeof detail === 'string' ? detail : undefined };
+    case 'in-progress':
+      return { status, retryAfterMs: Math.max(1, Number(detail)) };
+    default:
+      throw new StoreError('protocol', 'A claim was answered with something else');
+  }
+}

@@ -1,0 +1,32 @@
+import { createLru } from '../../client/lru.ts';
+import { type Clock, elapsedSince, type Instant } from '../../clock.ts';
+
+/** The events that this process has met, so far as they fit. */
+export interface RecentEvents {
+  /** Whether a repeat of it would be a duplicate. `untold`: Redis has not heard of it, as far as is known. */
+  known(name: string): 'told' | 'untold' | undefined;
+  /** @param since when it was asked about: no entry here outlives the one in Redis */
+  note(name: string, since: Instant, ttlMs: number, isTold: boolean): void;
+}
+
+interface Event {
+  readonly since: Instant;
+  readonly ttlMs: number;
+  readonly isTold: boolean;
+}
+
+export function createRecentEvents(maxKeys: number, clock: Clock): RecentEvents {
+  const events = createLru<Event>(maxKeys);
+  return {
+    known(name) {
+      const event = events.get(name);
+      if (event === undefined) return undefined;
+      if (elapsedSince(event.since, clock) < event.ttlMs) return event.isTold ? 'told' : 'untold';
+      events.delete(name);
+      return undefined;
+    },
+    note(name, since, ttlMs, isTold) {
+      events.set(name, { since, ttlMs, isTold });
+    },
+  };
+}
