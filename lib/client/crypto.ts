@@ -7,8 +7,9 @@ export async function sha1Hex(text: string): Promise<string> {
 }
 
 /** Base64url of SHA-256, 43 characters. */
-export async function sha256(text: string): Promise<string> {
-  return base64url(await crypto.subtle.digest('SHA-256', encoder.encode(text)));
+export async function sha256(content: string | Uint8Array<ArrayBuffer>): Promise<string> {
+  const bytes = typeof content === 'string' ? encoder.encode(content) : content;
+  return base64url(await crypto.subtle.digest('SHA-256', bytes));
 }
 
 export type Mac = (text: string) => Promise<string>;
