@@ -71,7 +71,7 @@ export const member = fc.oneof(
   text,
 );
 
-export const POOL = ['str', 'num', 'hash', 'set', 'set2', 'zset', 'list', '', 'ключ'];
+export const POOL = ['str', 'num', 'hash', 'set', 'set2', 'zset', 'list', 'stream', '', 'ключ'];
 export const named = (name: fc.Arbitrary<string>) => name.map((key): KeyName => ({ key }));
 export const anyKey = named(fc.constantFrom(...POOL));
 export const key = (...own: readonly string[]) =>

@@ -57,7 +57,9 @@ function comparable([name]: Command, reply: Reply): unknown {
     if (name === 'SCAN' || name === 'SSCAN') return [reply[0], (reply[1] as string[]).toSorted()];
     if (name === 'HSCAN' || name === 'ZSCAN') return [reply[0], pairsOf(reply[1] as string[]).toSorted()];
     if (name === 'TIME') return isTheTime(reply) ? 'the time' : reply;
+    if (name === 'XRANGE' || name === 'XREVRANGE') return reply.map(withoutTheTime);
   }
+  if (name === 'XADD') return withoutTheTime(reply);
   if (!isErrorReply(reply)) return name === 'SPOP' ? withoutChance([reply]) : reply;
   // Names leave in upper case by TCP, and Redis quotes them as it got them.
   if (reply.error.startsWith('ERR unknown command')) return reply.error.toUpperCase();
@@ -69,6 +71,13 @@ function comparable([name]: Command, reply: Reply): unknown {
 function withoutChance(replies: readonly Reply[]): readonly Reply[] {
   if (new Set(replies).size < replies.length) return replies;
   return replies.map((reply) => (typeof reply === 'string' ? reply.replace(/^any\d$/, 'any') : reply));
+}
+
+/** An id by the clock, in an entry of a stream or alone. */
+function withoutTheTime(reply: Reply): unknown {
+  if (Array.isArray(reply)) return [withoutTheTime(reply[0] ?? null), ...reply.slice(1)];
+  const [millis = '', sequence] = typeof reply === 'string' ? reply.split('-') : [];
+  return sequence !== undefined && Math.abs(Number(millis) - Date.now()) < 60_000 ? 'the time' : reply;
 }
 
 /** Both run on this machine. */

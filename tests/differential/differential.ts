@@ -118,7 +118,7 @@ function namesIn(reply: Reply): readonly string[] {
   return Array.isArray(reply) ? reply.map(String).toSorted() : [];
 }
 
-/** Of five values one is there, and four answers are errors. */
+/** Of six values one is there, and five answers are errors. */
 function lookAt(key: string): readonly Command[] {
   return [
     ['TYPE', key],
@@ -129,6 +129,7 @@ function lookAt(key: string): readonly Command[] {
     ['SMEMBERS', key],
     ['ZRANGE', key, 0, -1, 'WITHSCORES'],
     ['LRANGE', key, 0, -1],
+    ['XRANGE', key, '-', '+'],
   ];
 }
 

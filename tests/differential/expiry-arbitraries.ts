@@ -31,6 +31,7 @@ const made = fc.oneof(
   words('SADD', key('set', 'set2'), some(member)),
   words('ZADD', key('zset'), '1', element),
   words('RPUSH', key('list'), some(member)),
+  words('XADD', key('stream'), fc.constantFrom('0-*', '1-*'), element, text),
 );
 /** Of any type, and soon gone. */
 const shortLived = made.map((make): readonly Draft[] => [make, ['PEXPIRE', make[1] ?? '', SHORT]]);
@@ -71,6 +72,7 @@ const meeting = [
   words('HINCRBY', anyKey, element, '1'),
   words('ZADD', anyKey, fc.constantFrom([], ['XX'], ['NX']), '1', element),
   words('ZINCRBY', anyKey, '1', element),
+  words('XADD', anyKey, fc.constantFrom([], ['NOMKSTREAM']), '1-*', element, text),
   words('SUNION', some(anyKey, 2)),
   words('SINTERSTORE', some(anyKey, 2)),
   ...['RENAME', 'RENAMENX'].map((name) => words(name, anyKey, anyKey)),

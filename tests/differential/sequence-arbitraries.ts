@@ -5,6 +5,7 @@ import { hashes, lists, popSome, sets } from './collection-arbitraries.ts';
 import { keyspace, lifetime, setRange, strings } from './key-arbitraries.ts';
 import { connection, evalTwice, forAllNodes, forOneNode, scripts, size } from './server-arbitraries.ts';
 import { sortedSets } from './sorted-set-arbitraries.ts';
+import { longStream, streamOfNow, streams } from './stream-arbitraries.ts';
 
 /** What leaves together. */
 export interface Phase {
@@ -42,9 +43,12 @@ const TAGS = ['{a}', '{b}', '{c}', '{d}', '{f}', '{g}'];
 const MIN_STEPS = 20;
 const MAX_STEPS = 25;
 
-const several = fc.oneof(...[setRange, lifetime, popSome, evalTwice].map(together));
+const several = fc.oneof(...[setRange, lifetime, popSome, evalTwice, streamOfNow, longStream].map(together));
 const inOneSlot = [
-  ...[strings, keyspace, hashes, sets, sortedSets, lists].map((kinds) => ({ weight: 10, arbitrary: oneOf(kinds) })),
+  ...[strings, keyspace, hashes, sets, sortedSets, lists, streams].map((kinds) => ({
+    weight: 10,
+    arbitrary: oneOf(kinds),
+  })),
   ...[scripts, connection].map((kinds) => ({ weight: 3, arbitrary: oneOf(kinds) })),
   { weight: 2, arbitrary: several },
 ];

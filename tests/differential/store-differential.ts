@@ -10,9 +10,9 @@ const RUNS = Number(process.env.DIFF_RUNS ?? 2_000);
 const EXPIRING_RUNS = Math.ceil(RUNS * 0.15);
 const SEED = Number(process.env.DIFF_SEED ?? Math.trunc(Math.random() * 2 ** 31));
 
-const TYPES = ['string', 'hash', 'set', 'zset', 'list'];
+const TYPES = ['string', 'hash', 'set', 'zset', 'list', 'stream'];
 const MEETING =
-  'get ttl incr hset zadd lpush sadd set getex persist rename expire eval exists type scan keys dbsize sunion mget';
+  'get ttl incr hset zadd lpush sadd set getex persist rename expire eval exists type scan keys dbsize sunion mget xadd';
 
 export interface Differential {
   readonly where?: Where;

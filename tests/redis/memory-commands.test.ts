@@ -35,7 +35,7 @@ it('every one of them is known to a client on memory, and no other', async () =>
     const [word = '', ...rest] = name.split(' ');
     expect(await refusalOf(word, ...rest), name).not.toMatch(/unknown/);
   }
-  for (const name of ['BLPOP', 'XADD', 'GEOADD', 'PFADD', 'JSON.SET', 'EVAL_RO', 'SORT', 'NOPE']) {
+  for (const name of ['BLPOP', 'XREAD', 'GEOADD', 'PFADD', 'JSON.SET', 'EVAL_RO', 'SORT', 'NOPE']) {
     expect(await refusalOf(name, 'k'), name).toBe('Redis refused the command: ERR (unknown command)');
   }
 });

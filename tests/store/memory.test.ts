@@ -56,6 +56,7 @@ describe('the bounds of the memory store', () => {
     ['set', [['SADD', 'big', 'a'.repeat(300), 'b'.repeat(300)]]],
     ['sorted set', [['ZADD', 'big', 1, 'a'.repeat(300), 2, 'b'.repeat(300)]]],
     ['list', [['RPUSH', 'big', 'a'.repeat(300), 'b'.repeat(300)]]],
+    ['stream', [['XADD', 'big', '*', 'a'.repeat(300), 'b'.repeat(300)]]],
   ])('count a %s that grows, and what is taken from it again', async (_type, commands) => {
     const { store } = setUp({ maxBytes: 3_000 });
     const shrink: Command[] = [
@@ -73,6 +74,7 @@ describe('the bounds of the memory store', () => {
     ['set', ['SADD', 'k', 'x'.repeat(900)], ['SREM', 'k', 'x'.repeat(900)]],
     ['sorted set', ['ZADD', 'k', 1, 'x'.repeat(900)], ['ZREM', 'k', 'x'.repeat(900)]],
     ['list', ['RPUSH', 'k', 'x'.repeat(900)], ['LPOP', 'k']],
+    ['stream', ['XADD', 'k', '*', 'f', 'x'.repeat(900)], ['XTRIM', 'k', 'MAXLEN', '0']],
   ])('free what leaves a %s that lives on', async (type, add, remove) => {
     const { store } = setUp({ maxBytes: 3_000 });
     const stays: Readonly<Record<string, Command>> = {
@@ -80,6 +82,7 @@ describe('the bounds of the memory store', () => {
       set: ['SADD', 'k', 'stays'],
       'sorted set': ['ZADD', 'k', 0, 'stays'],
       list: ['RPUSH', 'k', 'stays'],
+      stream: ['XLEN', 'k'],
     };
     await many(store, ['SET', 'witness', 'v'], stays[type] ?? ['PING']);
     for (let round = 0; round < 20; round += 1) await many(store, add, remove, add, remove);

@@ -13,6 +13,7 @@ import { setAlgebraCommands } from './set-algebra.ts';
 import { setCommands } from './sets.ts';
 import { sortedSetRangeCommands } from './sorted-set-ranges.ts';
 import { sortedSetCommands } from './sorted-sets.ts';
+import { streamCommands } from './streams.ts';
 import { stringRangeCommands } from './string-ranges.ts';
 import { stringCommands } from './strings.ts';
 import { byteLength, clipText } from './text-bytes.ts';
@@ -31,6 +32,7 @@ export const dataCommands: readonly CommandSpec[] = [
   ...sortedSetCommands,
   ...sortedSetRangeCommands,
   ...listCommands,
+  ...streamCommands,
   ...serverCommands,
 ];
 

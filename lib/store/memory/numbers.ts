@@ -28,7 +28,7 @@ export function fitsInteger(value: bigint): boolean {
 }
 
 /** A signed 64-bit integer as Redis stores them. */
-function parseInteger(text: string): bigint | undefined {
+export function parseInteger(text: string): bigint | undefined {
   if (!INTEGER.test(text)) return undefined;
   const value = BigInt(text);
   return fitsInteger(value) ? value : undefined;

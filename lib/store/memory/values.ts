@@ -1,3 +1,4 @@
+import type { StreamId } from './stream-ids.ts';
 import { byteLength } from './text-bytes.ts';
 
 export interface StringValue {
@@ -39,7 +40,36 @@ export interface ListValue {
   bytes: number;
 }
 
-export type Value = StringValue | HashValue | SetValue | SortedSetValue | ListValue;
+export interface StreamEntry {
+  readonly id: StreamId;
+  /** Names and values in turn. */
+  readonly fields: readonly string[];
+}
+
+/** So many entries as Redis keeps in one listpack. */
+export interface StreamNode {
+  readonly firstId: StreamId;
+  /** Of the last entry that it got, which may have been deleted. */
+  lastId: StreamId;
+  /** The names of the fields of its first entry. */
+  readonly names: readonly string[];
+  /** Those that are left. */
+  readonly entries: StreamEntry[];
+  deleted: number;
+  /** What Redis would need for it. */
+  packedBytes: number;
+}
+
+export interface StreamValue {
+  readonly type: 'stream';
+  readonly nodes: StreamNode[];
+  length: number;
+  /** The greatest that was ever given: ids never come again, whatever is deleted. */
+  lastId: StreamId;
+  bytes: number;
+}
+
+export type Value = StringValue | HashValue | SetValue | SortedSetValue | ListValue | StreamValue;
 export type ValueType = Value['type'];
 export type ValueOf<T extends ValueType> = Extract<Value, { readonly type: T }>;
 export type Aggregate = Exclude<Value, StringValue>;
@@ -57,16 +87,18 @@ export const emptyValue: { readonly [T in AggregateType]: () => ValueOf<T> } = {
   set: () => ({ type: 'set', members: new Set(), bytes: 0 }),
   zset: () => ({ type: 'zset', scores: new Map(), ranked: [], isLarge: false, bytes: 0 }),
   list: () => ({ type: 'list', items: [], bytes: 0 }),
+  stream: () => ({ type: 'stream', nodes: [], length: 0, lastId: 0n, bytes: 0 }),
 };
 
 export function isType<T extends ValueType>(value: Value, type: T): value is ValueOf<T> {
   return value.type === type;
 }
 
-/** Redis keeps no empty hash, set or list; an empty string is a value. */
+/** Redis keeps no empty hash, set or list; an empty string is a value, and an empty stream remembers its last id. */
 export function isEmpty(value: Value): boolean {
   switch (value.type) {
     case 'string':
+    case 'stream':
       return false;
     case 'hash':
       return value.fields.size === 0;
