@@ -20,6 +20,8 @@ export const KV_PREFIXES = {
   USAGE: 'usage:',
   ANALYTICS: 'analytics:',
   PUBSUB: 'pubsub:',
+  EVENTS: 'events:',
+  LEADERBOARD: 'leaderboard:',
 } as const;
 
 /** Longest part that is kept as it is, in UTF-16 units. */

@@ -13,8 +13,12 @@ export interface Unavailable {
 /** What an error of the client is to callers. @throws `error` when it says anything else than that Redis is away. */
 export function unavailableBy(error: unknown): Unavailable {
   if (!isUnavailable(error)) throw error;
-  const mayHaveRun = error.code !== 'CIRCUIT_OPEN' && error.mayHaveRun;
-  return { status: 'unavailable', retryAfterMs: retryAfterOf(error), mayHaveRun };
+  return { status: 'unavailable', retryAfterMs: retryAfterOf(error), mayHaveRun: mayHaveRun(error) };
+}
+
+/** Whether what was asked may have taken effect, as far as an error says: also where only the caller has given up. */
+export function mayHaveRun(error: unknown): boolean {
+  return !isUnavailable(error) || (error.code !== 'CIRCUIT_OPEN' && error.mayHaveRun);
 }
 
 /** What `work` answers, or that Redis is away. @throws what else goes wrong */

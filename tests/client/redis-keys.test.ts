@@ -97,6 +97,8 @@ describe('the table of prefixes', () => {
       USAGE: 'usage:',
       ANALYTICS: 'analytics:',
       PUBSUB: 'pubsub:',
+      EVENTS: 'events:',
+      LEADERBOARD: 'leaderboard:',
     });
   });
 });

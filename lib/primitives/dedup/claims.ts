@@ -3,9 +3,9 @@ import type { KvClient } from '../../client/kv-client.ts';
 import { createLru } from '../../client/lru.ts';
 import { boundPart, KV_PREFIXES } from '../../client/redis-keys.ts';
 import { runScript, type ScriptCall } from '../../client/script.ts';
-import { ConfigError, isUnavailable, StoreError } from '../../errors.ts';
+import { ConfigError, StoreError } from '../../errors.ts';
 import { entityName } from '../names.ts';
-import { unavailableBy } from '../unavailable.ts';
+import { mayHaveRun, unavailableBy } from '../unavailable.ts';
 import { claimScript, extendScript, failScript, finishScript } from './claim-scripts.ts';
 import { type Claim, type Claimed, type ClaimOptions, type Settlement, spanMs } from './dedup-options.ts';
 
@@ -48,9 +48,7 @@ export function createClaims({ kv, name, maxResultBytes }: ClaimsOptions) {
     try {
       reply = await runScript(kv, call(claimScript, processingMs, work), { signal, timeoutMs });
     } catch (error) {
-      // Also where only the caller has given up.
-      const mayHaveRun = !isUnavailable(error) || (error.code !== 'CIRCUIT_OPEN' && error.mayHaveRun);
-      if (mayHaveRun) unheard.set(key, token);
+      if (mayHaveRun(error)) unheard.set(key, token);
       return unavailableBy(error);
     }
 

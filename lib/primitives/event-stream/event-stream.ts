@@ -1,0 +1,109 @@
+import type { CallOptions } from '../../client/call.ts';
+import { randomBase62 } from '../../client/crypto.ts';
+import { KV_PREFIXES } from '../../client/redis-keys.ts';
+import { runScript } from '../../client/script.ts';
+import { wholeNumber } from '../../client/whole-number.ts';
+import { ConfigError } from '../../errors.ts';
+import { entityName } from '../names.ts';
+import { mayHaveRun, unavailableBy } from '../unavailable.ts';
+import { drainStream } from './drain.ts';
+import { eventAppend } from './event-append.ts';
+import {
+  type Appended,
+  type EventStream,
+  type EventStreamOptions,
+  MAX_BATCH,
+  resolveEventStreamOptions,
+} from './event-stream-options.ts';
+import { type EventText, eventText } from './event-text.ts';
+import { readEntries, STREAM_ID } from './stream-entry.ts';
+import { createWaitingEvents } from './waiting-events.ts';
+
+/** Of 11 characters of base62 are 65 bits. */
+const BATCH_LENGTH = 11;
+/** Of a request, so that no store refuses it. */
+const MAX_REQUEST_BYTES = 4_194_304;
+
+/**
+ * A stream of events in Redis that processes append to, and that others drain into a database.
+ *
+ * @throws ConfigError naming the option
+ * @example
+ * const events = createEventStream<PageView>({ kv, name: 'page-views' });
+ * await events.append([{ path: '/', at: Date.now() }]);
+ * await events.drain(sqlEventSink({ query })); // in a cron job
+ */
+export function createEventStream<T>(options: EventStreamOptions): EventStream<T> {
+  const { kv, name, maxLength, ttlMs, maxEventBytes, maxBufferedBytes } = resolveEventStreamOptions(options);
+  const waiting = createWaitingEvents(maxBufferedBytes);
+  const counts = { appended: 0, dropped: 0, uncertain: 0 };
+  const keyOf = () => entityName(kv, KV_PREFIXES.EVENTS, name);
+
+  const send = async (events: readonly EventText[], callOptions: CallOptions): Promise<Appended> => {
+    const batch = randomBase62(BATCH_LENGTH);
+    const args = [batch, maxLength, ttlMs, ...events.map(({ text }) => text)];
+    const reply = await runScript(kv, { script: eventAppend, keys: [await keyOf()], args }, callOptions);
+    const [lastId, length]: readonly unknown[] = Array.isArray(reply) ? reply : [];
+    counts.appended += events.length;
+    return { status: 'appended', lastId: String(lastId), length: Number(length) };
+  };
+
+  /** What `unsent` begins with may have been appended, and is not sent again then; the rest waits. */
+  const giveUp = (unsent: readonly EventText[], tried: number, error: unknown): Appended => {
+    const lost = mayHaveRun(error) ? tried : 0;
+    counts.uncertain += lost;
+    counts.dropped += waiting.putBack(unsent.slice(lost));
+    return { ...unavailableBy(error), buffered: waiting.count };
+  };
+
+  const appendTexts = async (events: readonly EventText[], callOptions: CallOptions = {}): Promise<Appended> => {
+    let left = [...waiting.take(), ...events];
+    let answer: Appended = { status: 'empty' };
+    while (left.length > 0) {
+      const count = batchSize(left);
+      try {
+        answer = await send(left.slice(0, count), callOptions);
+      } catch (error) {
+        return giveUp(left, count, error);
+      }
+      left = left.slice(count);
+    }
+    return answer;
+  };
+
+  return {
+    append: async (events, callOptions) => {
+      return appendTexts(
+        events.map((event) => eventText(event, maxEventBytes)),
+        callOptions,
+      );
+    },
+    flush: (callOptions) => appendTexts([], callOptions),
+    async read({ after, count = 100, ...callOptions } = {}) {
+      wholeNumber('count', count, 1, MAX_BATCH);
+      if (after !== undefined && !STREAM_ID.test(after)) throw new ConfigError('after', 'must be the id of an event');
+      const start = after === undefined ? '-' : `(${after}`;
+      try {
+        const reply = await kv.command(['XRANGE', await keyOf(), start, '+', 'COUNT', count], callOptions);
+        const entries = readEntries<T>(reply);
+        const events = entries.flatMap(({ event }) => event ?? []);
+        const next = entries.length < count ? undefined : entries.at(-1)?.id;
+        return { status: 'read', events, unreadable: entries.length - events.length, next };
+      } catch (error) {
+        return unavailableBy(error);
+      }
+    },
+    drain: async (sink, drainOptions) => drainStream(kv, { name, key: await keyOf(), sink }, drainOptions),
+    stats: () => ({ ...counts, buffered: waiting.count }),
+  };
+}
+
+/** How many of them one request takes: at least one. */
+function batchSize(events: readonly EventText[]): number {
+  let bytes = 0;
+  const end = events.slice(0, MAX_BATCH).findIndex((event) => {
+    bytes += event.bytes;
+    return bytes > MAX_REQUEST_BYTES;
+  });
+  return end < 0 ? Math.min(events.length, MAX_BATCH) : Math.max(1, end);
+}

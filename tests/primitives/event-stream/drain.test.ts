@@ -1,0 +1,217 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { createKv, type KvClient } from '../../../lib/client/kv-client.ts';
+import { StoreError } from '../../../lib/errors.ts';
+import { createEventStream } from '../../../lib/primitives/event-stream/event-stream.ts';
+import type { EventSink, StreamEvent } from '../../../lib/primitives/event-stream/event-stream-options.ts';
+import { memoryStore } from '../../../lib/store/memory/memory-store.ts';
+import type { Store } from '../../../lib/store/store.ts';
+import { manualClock } from '../../../lib/testing/manual-clock.ts';
+import { onEveryKv } from '../../support/every-kv.ts';
+import { watchedStore } from '../../support/watched-store.ts';
+
+/** A sink that keeps its word, and every call. */
+function keeping<T>() {
+  const rows = new Map<string, T>();
+  const calls: number[] = [];
+  const sink: EventSink<T> = async (stream, events) => {
+    calls.push(events.length);
+    for (const { id, batch, event } of events) rows.set(`${stream} ${id} ${batch}`, event);
+  };
+  return { rows, calls, sink, stored: () => [...rows.values()] };
+}
+
+const numbers = (count: number) => Array.from({ length: count }, (_, index) => index);
+
+onEveryKv('a drain', (makeKv) => {
+  it('hands all events to the sink in order, page by page, and leaves none in the stream', async () => {
+    const stream = createEventStream<number>({ kv: makeKv(), name: 's' });
+    const kept = keeping<number>();
+    await stream.append(numbers(25));
+    expect(await stream.drain(kept.sink, { count: 10 })).toEqual({
+      ...{ status: 'drained', events: 25, unreadable: 0, complete: true },
+    });
+    expect([kept.calls, kept.stored()]).toEqual([[10, 10, 5], numbers(25)]);
+    expect(await stream.read()).toMatchObject({ events: [] });
+    expect(await stream.drain(kept.sink)).toMatchObject({ events: 0, complete: true });
+  });
+
+  it('may run in several processes at once', async () => {
+    const kv = makeKv();
+    const kept = keeping<number>();
+    const processes = [kv, makeKv(), makeKv()].map((one) => createEventStream<number>({ kv: one, name: 's' }));
+    for (const stream of processes) await stream.append(numbers(100));
+    await Promise.all(processes.map((stream) => stream.drain(kept.sink, { count: 7 })));
+    expect(kept.stored()).toHaveLength(300);
+    expect(await kv.command(['XLEN', 'events:{s}'])).toBe(0);
+  });
+});
+
+describe('a drain', () => {
+  const rig = () => {
+    const store = watchedStore(memoryStore());
+    const kv = createKv({ store });
+    return { store, kv, stream: createEventStream<number>({ kv, name: 's' }), ...keeping<number>() };
+  };
+
+  it('takes one request for each page and one more', async () => {
+    const { stream, store, sink } = rig();
+    await stream.append(numbers(20));
+    const before = store.requests.length;
+    await stream.drain(sink, { count: 10 });
+    expect(store.requests.slice(before).map((commands) => commands.map(([name]) => name))).toEqual([
+      ['XRANGE'],
+      ['XDEL', 'XRANGE'],
+      ['XDEL', 'XRANGE'],
+    ]);
+  });
+
+  it('stops after as many events as it is told, and says that there may be more', async () => {
+    const { stream, sink, stored } = rig();
+    await stream.append(numbers(20));
+    expect(await stream.drain(sink, { count: 10, maxEvents: 15 })).toMatchObject({ events: 15, complete: false });
+    expect(stored()).toEqual(numbers(15));
+    expect(await stream.read()).toMatchObject({ events: Array.from({ length: 5 }, () => expect.anything()) });
+  });
+
+  it('leaves in the stream what the sink did not store, and throws what it threw', async () => {
+    const { stream, sink, stored } = rig();
+    await stream.append(numbers(20));
+    let calls = 0;
+    const failing: EventSink<number> = async (name, events) => {
+      calls += 1;
+      if (calls === 2) throw new StoreError('network', 'gone');
+      await sink(name, events);
+    };
+    await expect(stream.drain(failing, { count: 8 })).rejects.toThrow('gone');
+    await stream.drain(sink);
+    expect(stored()).toEqual(numbers(20));
+  });
+
+  it('leaves what it cannot read where it is, and goes on behind it', async () => {
+    const { stream, kv, sink, stored } = rig();
+    await stream.append([1]);
+    for (let index = 0; index < 30; index += 1) await kv.command(['XADD', 'events:{s}', '*', 'foreign', 'x']);
+    await stream.append([2]);
+    expect(await stream.drain(sink, { count: 10 })).toEqual({
+      ...{ status: 'drained', events: 2, unreadable: 30, complete: true },
+    });
+    expect([stored(), await kv.command(['XLEN', 'events:{s}'])]).toEqual([[1, 2], 30]);
+  });
+
+  it.each([
+    ['count', { count: 0 }],
+    ['count', { count: 1_001 }],
+    ['maxEvents', { maxEvents: 0 }],
+  ])('is not begun with a wrong %s', async (setting, wrong) => {
+    const { stream, sink } = rig();
+    await expect(stream.drain(sink, wrong)).rejects.toMatchObject({ code: 'CONFIG', setting });
+  });
+});
+
+/** A crash: what was asked for has happened, or not, and nobody goes on. */
+class Crash extends Error {}
+
+type Where = 'none' | 'before the sink' | 'behind the sink' | 'before XDEL' | 'behind XDEL';
+
+/** A client that crashes at the n-th deletion. */
+function crashing(store: Store, clock: ReturnType<typeof manualClock>, where: Where, turn: number): KvClient {
+  let deletions = 0;
+  const crashes: Store = {
+    ...store,
+    async execute(commands, options) {
+      const deletes = commands.some(([name]) => name === 'XDEL');
+      if (deletes) deletions += 1;
+      const isIt = deletes && deletions === turn;
+      if (isIt && where === 'before XDEL') throw new Crash();
+      const replies = await store.execute(commands, options);
+      if (isIt && where === 'behind XDEL') throw new Crash();
+      return replies;
+    },
+  };
+  return createKv({ store: crashes, clock });
+}
+
+describe('drains that crash anywhere, of a stream that is lost now and then', () => {
+  const step = fc.oneof(
+    {
+      weight: 4,
+      arbitrary: fc.record({ kind: fc.constant('append' as const), count: fc.integer({ min: 1, max: 30 }) }),
+    },
+    {
+      weight: 4,
+      arbitrary: fc.record({
+        kind: fc.constant('drain' as const),
+        where: fc.constantFrom<Where>('none', 'before the sink', 'behind the sink', 'before XDEL', 'behind XDEL'),
+        turn: fc.integer({ min: 1, max: 4 }),
+        count: fc.integer({ min: 1, max: 12 }),
+        drainers: fc.integer({ min: 1, max: 3 }),
+      }),
+    },
+    { weight: 1, arbitrary: fc.record({ kind: fc.constant('lose' as const) }) },
+    { weight: 1, arbitrary: fc.record({ kind: fc.constant('wait' as const) }) },
+  );
+
+  it('store everything that was in it, and nothing twice', async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.array(step, { minLength: 1, maxLength: 25 }), async (steps) => {
+        // Time stands still unless it is told to move: ids come again after a loss.
+        const clock = manualClock();
+        const store = memoryStore({ clock });
+        const stream = createEventStream<number>({ kv: createKv({ store, clock }), name: 's' });
+        const rows = new Map<string, number>();
+        let [next, insertions] = [0, 0];
+        const appended = new Set<number>();
+        const lost = new Set<number>();
+        const insert = (name: string, events: readonly StreamEvent<number>[]) => {
+          for (const { id, batch, event } of events) {
+            const key = JSON.stringify([name, id, batch]);
+            if (rows.has(key)) continue;
+            rows.set(key, event);
+            insertions += 1;
+          }
+        };
+        const drain = async (where: Where, turn: number, count: number) => {
+          const kv = crashing(store, clock, where, turn);
+          let calls = 0;
+          const sink: EventSink<number> = async (name, events) => {
+            calls += 1;
+            if (calls === turn && where === 'before the sink') throw new Crash();
+            insert(name, events);
+            if (calls === turn && where === 'behind the sink') throw new Crash();
+          };
+          await createEventStream<number>({ kv, name: 's' })
+            .drain(sink, { count })
+            .catch((error: unknown) => {
+              if (!(error instanceof Crash)) throw error;
+            });
+        };
+        for (const one of steps) {
+          if (one.kind === 'append') {
+            const events = Array.from({ length: one.count }, (_, index) => next + index);
+            next += one.count;
+            for (const event of events) appended.add(event);
+            await stream.append(events);
+          } else if (one.kind === 'drain') {
+            await Promise.all(
+              Array.from({ length: one.drainers }, (_, index) =>
+                drain(index === 0 ? one.where : 'none', one.turn, one.count),
+              ),
+            );
+          } else if (one.kind === 'lose') {
+            const left = await stream.read({ count: 1_000 });
+            for (const { event } of left.status === 'read' ? left.events : []) lost.add(event);
+            await store.execute([['FLUSHALL']]);
+          } else clock.advance(1);
+        }
+        await drain('none', 1, 100);
+        const stored = [...rows.values()];
+        // Each event is a number of its own: twice would be two rows of one number.
+        expect(stored.length).toBe(new Set(stored).size);
+        expect(insertions).toBe(stored.length);
+        for (const event of appended) if (!lost.has(event)) expect(rows.size && stored.includes(event)).toBe(true);
+      }),
+      { numRuns: 150 },
+    );
+  });
+});
