@@ -55,6 +55,16 @@ export function isoDay(at: number): string {
   return new Date(at).toISOString().slice(0, 10);
 }
 
+/** The week of an instant, by ISO 8601 and the calendar of UTC: `2026-W47`. It belongs to the year that its Thursday is in. @param at Unix milliseconds */
+export function isoWeek(at: number): string {
+  const day = Math.floor(at / DAY_MS);
+  // 1970 began on a Thursday.
+  const thursday = day - ((day + 3) % 7) + 3;
+  const year = isoDay(thursday * DAY_MS).slice(0, 4);
+  const week = 1 + Math.floor((thursday - Date.parse(`${year}-01-01`) / DAY_MS) / 7);
+  return `${year}-W${String(week).padStart(2, '0')}`;
+}
+
 /** An instant as HTTP writes it (RFC 9110, section 5.6.7): `Sun, 06 Nov 1994 08:49:37 GMT`. @param at Unix milliseconds */
 export function httpDate(at: number): string {
   return new Date(at).toUTCString();
