@@ -1,6 +1,9 @@
+import { readdirSync } from 'node:fs';
+import { join } from 'node:path';
 import { EdgeVM } from '@edge-runtime/vm';
 import { describe, expect, it } from 'vitest';
 import { edgeBundle, edgeLeaks } from '../bench/edge-bundle.mjs';
+import { projectRoot } from './support/source-tree.ts';
 
 /** The names that a module exports once it has run in the Edge sandbox, which has no Node globals but those given. */
 const exportsAtTheEdge = async (source: string, globals: object = {}): Promise<readonly string[]> => {
@@ -54,6 +57,28 @@ describe('the bundle of lib/opentelemetry', () => {
   it('is its own code only, and loads in an Edge sandbox', async () => {
     expect(await edgeBundle("export * from './lib/opentelemetry.ts';")).not.toContain('@opentelemetry');
     expect(await exportsAtTheEdge("export * from './lib/opentelemetry.ts';")).toEqual(['openTelemetry']);
+  });
+});
+
+describe('the bundle of each primitive', () => {
+  const folders = readdirSync(join(projectRoot, 'lib/primitives'), { withFileTypes: true }).filter((entry) =>
+    entry.isDirectory(),
+  );
+  it.each(folders.map(({ name }) => name))(
+    'has nothing in it that does not work at the edge, and loads: %s',
+    async (name) => {
+      const source = `export * from './lib/primitives/${name}/index.ts';`;
+      expect(edgeLeaks(await edgeBundle(source))).toEqual([]);
+      expect((await exportsAtTheEdge(source)).some((exported) => /^create|^with/.test(exported))).toBe(true);
+    },
+  );
+});
+
+describe('the bundle of lib/idempotent', () => {
+  it('has nothing in it that does not work at the edge, and loads', async () => {
+    const source = "export * from './lib/idempotent.ts';";
+    expect(edgeLeaks(await edgeBundle(source))).toEqual([]);
+    expect(await exportsAtTheEdge(source)).toContain('idempotent');
   });
 });
 

@@ -31,8 +31,10 @@ export function createDedup(options: DedupOptions): Dedup {
       const since = instant(kv.clock);
       try {
         const isFirst = await isNew(key, ttlMs, callOptions);
-        const passedHere = isFirst && recent.known(key) === 'untold';
-        if (isFirst && !passedHere) recent.note(key, since, ttlMs, true);
+        const known = recent.known(key);
+        const passedHere = isFirst && known === 'untold';
+        // Duplicates of what is known here do not push its end back.
+        if (known === undefined || (isFirst && !passedHere)) recent.note(key, since, ttlMs, true);
         return { status: isFirst && !passedHere ? 'first' : 'duplicate', approximate: passedHere };
       } catch (error) {
         const unavailable = unavailableBy(error);

@@ -2,8 +2,9 @@ import type { KvClient } from '../../client/kv-client.ts';
 import { wholeNumber } from '../../client/whole-number.ts';
 import type { Command } from '../../store/store.ts';
 import { unavailableBy } from '../unavailable.ts';
-import { type Drained, type DrainOptions, type EventSink, MAX_BATCH } from './event-stream-options.ts';
+import type { Drained, DrainOptions, EventSink } from './event-stream-options.ts';
 import { type ReadEntry, readEntries } from './stream-entry.ts';
+import { MAX_BATCH } from './waiting-events.ts';
 
 interface DrainedStream<T> {
   readonly name: string;

@@ -126,9 +126,6 @@ type ResolvedEventStreamOptions = {
   readonly [Option in keyof EventStreamOptions]-?: Exclude<EventStreamOptions[Option], undefined>;
 };
 
-/** Events of one request. */
-export const MAX_BATCH = 1_000;
-
 /** Defaults filled in; an explicit `undefined` is unset. @throws ConfigError naming the option */
 export function resolveEventStreamOptions(options: EventStreamOptions): ResolvedEventStreamOptions {
   const { kv, name, maxLength = 100_000, ttlMs = 30 * 86_400_000 } = options;

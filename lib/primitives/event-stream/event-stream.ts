@@ -12,18 +12,14 @@ import {
   type Appended,
   type EventStream,
   type EventStreamOptions,
-  MAX_BATCH,
   resolveEventStreamOptions,
 } from './event-stream-options.ts';
 import { type EventText, eventText } from './event-text.ts';
 import { readEntries, STREAM_ID } from './stream-entry.ts';
-import { createWaitingEvents } from './waiting-events.ts';
+import { batchSize, createWaitingEvents, MAX_BATCH } from './waiting-events.ts';
 
 /** Of 11 characters of base62 are 65 bits. */
 const BATCH_LENGTH = 11;
-/** Of a request, so that no store refuses it. */
-const MAX_REQUEST_BYTES = 4_194_304;
-
 /**
  * A stream of events in Redis that processes append to, and that others drain into a database.
  *
@@ -48,25 +44,23 @@ export function createEventStream<T>(options: EventStreamOptions): EventStream<T
     return { status: 'appended', lastId: String(lastId), length: Number(length) };
   };
 
-  /** What `unsent` begins with may have been appended, and is not sent again then; the rest waits. */
-  const giveUp = (unsent: readonly EventText[], tried: number, error: unknown): Appended => {
-    const lost = mayHaveRun(error) ? tried : 0;
-    counts.uncertain += lost;
-    counts.dropped += waiting.putBack(unsent.slice(lost));
-    return { ...unavailableBy(error), buffered: waiting.count };
-  };
-
   const appendTexts = async (events: readonly EventText[], callOptions: CallOptions = {}): Promise<Appended> => {
-    let left = [...waiting.take(), ...events];
+    let left = events;
     let answer: Appended = { status: 'empty' };
-    while (left.length > 0) {
-      const count = batchSize(left);
+    while (waiting.count > 0 || left.length > 0) {
+      const earlier = waiting.take();
+      const own = left.slice(0, batchSize(left, earlier));
       try {
-        answer = await send(left.slice(0, count), callOptions);
+        answer = await send([...earlier, ...own], callOptions);
       } catch (error) {
-        return giveUp(left, count, error);
+        // What may have been appended is not sent again; all else waits, as far as there is room.
+        const isLost = mayHaveRun(error);
+        if (isLost) counts.uncertain += earlier.length + own.length;
+        else counts.dropped += waiting.putBack(earlier);
+        counts.dropped += waiting.add(isLost ? left.slice(own.length) : left);
+        return { ...unavailableBy(error), buffered: waiting.count };
       }
-      left = left.slice(count);
+      left = left.slice(own.length);
     }
     return answer;
   };
@@ -96,14 +90,4 @@ export function createEventStream<T>(options: EventStreamOptions): EventStream<T
     drain: async (sink, drainOptions) => drainStream(kv, { name, key: await keyOf(), sink }, drainOptions),
     stats: () => ({ ...counts, buffered: waiting.count }),
   };
-}
-
-/** How many of them one request takes: at least one. */
-function batchSize(events: readonly EventText[]): number {
-  let bytes = 0;
-  const end = events.slice(0, MAX_BATCH).findIndex((event) => {
-    bytes += event.bytes;
-    return bytes > MAX_REQUEST_BYTES;
-  });
-  return end < 0 ? Math.min(events.length, MAX_BATCH) : Math.max(1, end);
 }

@@ -88,6 +88,19 @@ describe('an event while Redis is away', () => {
     expect(await dedup.seen('before', { ttlMs })).toEqual(KNOWN_HERE);
   });
 
+  it('is known here where this process has met it as a duplicate, from the first time on', async () => {
+    const { clock, store, kv, dedup, away } = rig();
+    await createDedup({ kv: createKv({ store, clock }) }).seen('elsewhere', { ttlMs: 2 * ttlMs });
+    await dedup.seen('elsewhere', { ttlMs });
+    clock.advance(ttlMs - 1);
+    await dedup.seen('elsewhere', { ttlMs });
+    away();
+    expect(await dedup.seen('elsewhere', { ttlMs })).toEqual(KNOWN_HERE);
+    clock.advance(1);
+    kv.circuit.reset();
+    expect(await dedup.seen('elsewhere', { ttlMs })).toEqual(FIRST_HERE);
+  });
+
   it('is forgotten when its time to live has passed', async () => {
     const { clock, dedup, away } = rig();
     away();

@@ -192,6 +192,29 @@ describe('an event stream while Redis is away', () => {
     expect(await stream.flush()).toEqual({ status: 'empty' });
   });
 
+  it('sends more than one request takes in several, in order, and keeps what is left where one of them fails', async () => {
+    const { stream, store, back } = rig({ maxBufferedBytes: 20_000 });
+    store.takeAway(AWAY);
+    const numbers = Array.from({ length: 2_600 }, (_, index) => index);
+    expect(await stream.append(numbers.slice(0, 2_500))).toMatchObject({ buffered: 2_500 });
+    back();
+    await stream.flush();
+    expect(stream.stats()).toMatchObject({ appended: 2_500, buffered: 0 });
+    store.takeAway(AWAY);
+    await stream.append(numbers.slice(2_500));
+    back();
+    await store.execute([['DEL', 'events:{s}']]);
+    await stream.append(numbers.slice(0, 1_500));
+    const read = [];
+    for (let after: string | undefined, more = true; more; ) {
+      const page = await stream.read({ after, count: 1_000 });
+      read.push(...eventsOf(page));
+      after = page.status === 'read' ? page.next : undefined;
+      more = after !== undefined;
+    }
+    expect(read).toEqual([...numbers.slice(2_500), ...numbers.slice(0, 1_500)]);
+  });
+
   it('never sends again what may have been appended', async () => {
     const { stream, store, back } = rig();
     store.takeAway(new DeadlineError(1_000, true));
@@ -200,6 +223,10 @@ describe('an event stream while Redis is away', () => {
     await stream.append([2]);
     expect(eventsOf(await stream.read())).toEqual([2]);
     expect(stream.stats()).toEqual({ appended: 1, buffered: 0, dropped: 0, uncertain: 1 });
+    // Of several requests only the one that was sent.
+    store.takeAway(new DeadlineError(1_000, true));
+    expect(await stream.append(Array.from({ length: 1_007 }, () => 3))).toMatchObject({ buffered: 7 });
+    expect(stream.stats()).toEqual({ appended: 1, buffered: 7, dropped: 0, uncertain: 1_001 });
   });
 
   it('drops and counts what finds no room, and everything where there is none', async () => {
