@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { CircuitOpenError, CommandError, DeadlineError, StoreError } from '../../lib/errors.ts';
-import { unavailableBy, unlessAway } from '../../lib/primitives/unavailable.ts';
+import { mayHaveRun, unavailableBy, unlessAway } from '../../lib/primitives/unavailable.ts';
 
 describe('an error of the client', () => {
   it.each([
@@ -30,5 +30,15 @@ describe('work that needs Redis', () => {
       mayHaveRun: false,
     });
     await expect(unlessAway(() => Promise.reject(new TypeError('defect')))).rejects.toThrow('defect');
+  });
+
+  it.each([
+    [new CircuitOpenError(1), false],
+    [new StoreError('network', 'never sent', { mayHaveRun: false }), false],
+    [new DeadlineError(1_000, true), true],
+    [new CommandError('OOM', 'refused in the middle of a script'), true],
+    [new DOMException('the caller has given up', 'AbortError'), true],
+  ])('says whether what was asked may have taken effect: %s', (error, expected) => {
+    expect(mayHaveRun(error)).toBe(expected);
   });
 });

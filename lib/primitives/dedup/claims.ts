@@ -1,3 +1,4 @@
+import type { CallOptions } from '../../client/call.ts';
 import { randomBase62 } from '../../client/crypto.ts';
 import type { KvClient } from '../../client/kv-client.ts';
 import { createLru } from '../../client/lru.ts';
@@ -5,7 +6,7 @@ import { boundPart, KV_PREFIXES } from '../../client/redis-keys.ts';
 import { runScript, type ScriptCall } from '../../client/script.ts';
 import { ConfigError, StoreError } from '../../errors.ts';
 import { entityName } from '../names.ts';
-import { mayHaveRun, unavailableBy } from '../unavailable.ts';
+import { mayHaveRun, unavailableBy, unlessAway } from '../unavailable.ts';
 import { claimScript, extendScript, failScript, finishScript } from './claim-scripts.ts';
 import { type Claim, type Claimed, type ClaimOptions, type Settlement, spanMs } from './dedup-options.ts';
 
@@ -52,18 +53,15 @@ export function createClaims({ kv, name, maxResultBytes }: ClaimsOptions) {
       return unavailableBy(error);
     }
 
-    const settle = async <Status extends string>(
+    const settle = <Status extends string>(
       toSettle: ScriptCall,
       status: Status,
-      callOptions: ClaimOptions = {},
-    ): Promise<Settlement<Status>> => {
-      try {
+      callOptions?: CallOptions,
+    ): Promise<Settlement<Status>> =>
+      unlessAway(async () => {
         const answer = await runScript(kv, toSettle, callOptions);
         return answer === status ? { status } : { status: 'lost' };
-      } catch (error) {
-        return unavailableBy(error);
-      }
-    };
+      });
     const claimed: Claimed = {
       status: 'claimed',
       token,

@@ -5,7 +5,7 @@ import { runScript } from '../../client/script.ts';
 import { wholeNumber } from '../../client/whole-number.ts';
 import { ConfigError } from '../../errors.ts';
 import { entityName } from '../names.ts';
-import { mayHaveRun, unavailableBy } from '../unavailable.ts';
+import { mayHaveRun, unavailableBy, unlessAway } from '../unavailable.ts';
 import { drainStream } from './drain.ts';
 import { eventAppend } from './event-append.ts';
 import {
@@ -77,15 +77,13 @@ export function createEventStream<T>(options: EventStreamOptions): EventStream<T
       wholeNumber('count', count, 1, MAX_BATCH);
       if (after !== undefined && !STREAM_ID.test(after)) throw new ConfigError('after', 'must be the id of an event');
       const start = after === undefined ? '-' : `(${after}`;
-      try {
+      return unlessAway(async () => {
         const reply = await kv.command(['XRANGE', await keyOf(), start, '+', 'COUNT', count], callOptions);
         const entries = readEntries<T>(reply);
         const events = entries.flatMap(({ event }) => event ?? []);
         const next = entries.length < count ? undefined : entries.at(-1)?.id;
-        return { status: 'read', events, unreadable: entries.length - events.length, next };
-      } catch (error) {
-        return unavailableBy(error);
-      }
+        return { status: 'read' as const, events, unreadable: entries.length - events.length, next };
+      });
     },
     drain: async (sink, drainOptions) => drainStream(kv, { name, key: await keyOf(), sink }, drainOptions),
     stats: () => ({ ...counts, buffered: waiting.count }),

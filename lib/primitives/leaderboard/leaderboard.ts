@@ -5,7 +5,7 @@ import { wholeNumber } from '../../client/whole-number.ts';
 import { ConfigError } from '../../errors.ts';
 import type { Command } from '../../store/store.ts';
 import { entityName } from '../names.ts';
-import { unavailableBy } from '../unavailable.ts';
+import { unlessAway } from '../unavailable.ts';
 import { aroundScript } from './around.ts';
 import {
   type Leaderboard,
@@ -71,35 +71,25 @@ export function createLeaderboard(options: LeaderboardOptions): Leaderboard {
         checkMember(member);
         checkScore('score', score);
         const condition = ifBetter ? [highest ? 'GT' : 'LT'] : [];
-        try {
+        return unlessAway(async () => {
           const changed = await write((key) => ['ZADD', key, ...condition, 'CH', score, member], callOptions);
-          return { status: 'set', changed: changed === 1 };
-        } catch (error) {
-          return unavailableBy(error);
-        }
+          return { status: 'set' as const, changed: changed === 1 };
+        });
       },
       async increment(member, by = 1, callOptions) {
         checkMember(member);
         checkScore('by', by);
-        try {
-          return {
-            status: 'incremented',
-            score: scoreOf(await write((key) => ['ZINCRBY', key, by, member], callOptions)),
-          };
-        } catch (error) {
-          return unavailableBy(error);
-        }
+        return unlessAway(async () => {
+          const reply = await write((key) => ['ZINCRBY', key, by, member], callOptions);
+          return { status: 'incremented' as const, score: scoreOf(reply) };
+        });
       },
       async remove(member, callOptions) {
         checkMember(member);
-        try {
-          return {
-            status: 'removed',
-            existed: (await kv.command(['ZREM', await keyOf(), member], callOptions)) === 1,
-          };
-        } catch (error) {
-          return unavailableBy(error);
-        }
+        return unlessAway(async () => {
+          const removed = await kv.command(['ZREM', await keyOf(), member], callOptions);
+          return { status: 'removed' as const, existed: removed === 1 };
+        });
       },
       async top(count = 10, callOptions) {
         wholeNumber('count', count, 1, MAX_TOP);
