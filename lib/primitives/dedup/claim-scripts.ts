@@ -1,12 +1,12 @@
 import { defineScript, type Script } from '../../client/script.ts';
 
 /**
- * A claim is a hash: `owner` the token of who has it, `work` the fingerprint of what it is for, `done` once it is finished,
- * `result` what came of it, if anything. All scripts have it as their one key, and answer words.
+ * A claim is a hash: `owner` the digest of its owner's token, `work` the fingerprint of what it is for, `done` once it is
+ * finished, `result` what came of it, if anything. All scripts have it as their one key, and answer words.
  */
 
 /**
- * Takes a claim, or says why not. ARGV: token, processingMs, fingerprint. Who has it already gets it again, so that a lost
+ * Takes a claim, or says why not. ARGV: owner, processingMs, fingerprint. Who has it already gets it again, so that a lost
  * answer costs nothing.
  */
 export const claimScript: Script = defineScript({
@@ -29,16 +29,16 @@ if held[1] == ARGV[1] then
 end
 return {'in-progress', redis.call('PTTL', KEYS[1])}
 `,
-  memory(redis, [key = ''], [token = '', processingMs = '', fingerprint = '']) {
+  memory(redis, [key = ''], [claimer = '', processingMs = '', fingerprint = '']) {
     const [owner, work, done, result] = fieldsOf(redis.call('HMGET', key, 'owner', 'work', 'done', 'result'));
     if (owner === null) {
-      redis.call('HSET', key, 'owner', token, 'work', fingerprint);
+      redis.call('HSET', key, 'owner', claimer, 'work', fingerprint);
       redis.call('PEXPIRE', key, processingMs);
       return ['claimed'];
     }
     if (work !== fingerprint) return ['mismatch'];
     if (done !== null) return typeof result === 'string' ? ['duplicate', result] : ['duplicate'];
-    if (owner === token) {
+    if (owner === claimer) {
       redis.call('PEXPIRE', key, processingMs);
       return ['claimed'];
     }
@@ -46,7 +46,7 @@ return {'in-progress', redis.call('PTTL', KEYS[1])}
   },
 });
 
-/** Stores what came of a claim, unless it is somebody else's by now. ARGV: token, retentionMs, fingerprint, the result if any. */
+/** Stores what came of a claim, unless it is somebody else's by now. ARGV: owner, retentionMs, fingerprint, the result if any. */
 export const finishScript: Script = defineScript({
   name: 'dedup-finish',
   lua: `
@@ -57,17 +57,17 @@ if ARGV[4] then redis.call('HSET', KEYS[1], 'result', ARGV[4]) end
 redis.call('PEXPIRE', KEYS[1], ARGV[2])
 return 'finished'
 `,
-  memory(redis, [key = ''], [token = '', retentionMs = '', fingerprint = '', result]) {
+  memory(redis, [key = ''], [claimer = '', retentionMs = '', fingerprint = '', result]) {
     const owner = redis.call('HGET', key, 'owner');
-    if (owner !== null && owner !== token) return 'lost';
-    redis.call('HSET', key, 'owner', token, 'work', fingerprint, 'done', '1');
+    if (owner !== null && owner !== claimer) return 'lost';
+    redis.call('HSET', key, 'owner', claimer, 'work', fingerprint, 'done', '1');
     if (result !== undefined) redis.call('HSET', key, 'result', result);
     redis.call('PEXPIRE', key, retentionMs);
     return 'finished';
   },
 });
 
-/** Gives up a claim that is not finished. ARGV: token. */
+/** Gives up a claim that is not finished. ARGV: owner. */
 export const failScript: Script = defineScript({
   name: 'dedup-fail',
   lua: `
@@ -76,15 +76,15 @@ if held[1] ~= ARGV[1] or held[2] then return 'lost' end
 redis.call('DEL', KEYS[1])
 return 'freed'
 `,
-  memory(redis, [key = ''], [token = '']) {
+  memory(redis, [key = ''], [claimer = '']) {
     const [owner, done] = fieldsOf(redis.call('HMGET', key, 'owner', 'done'));
-    if (owner !== token || done !== null) return 'lost';
+    if (owner !== claimer || done !== null) return 'lost';
     redis.call('DEL', key);
     return 'freed';
   },
 });
 
-/** Keeps a claim that is not finished. ARGV: token, processingMs. */
+/** Keeps a claim that is not finished. ARGV: owner, processingMs. */
 export const extendScript: Script = defineScript({
   name: 'dedup-extend',
   lua: `
@@ -93,9 +93,9 @@ if held[1] ~= ARGV[1] or held[2] then return 'lost' end
 redis.call('PEXPIRE', KEYS[1], ARGV[2])
 return 'extended'
 `,
-  memory(redis, [key = ''], [token = '', processingMs = '']) {
+  memory(redis, [key = ''], [claimer = '', processingMs = '']) {
     const [owner, done] = fieldsOf(redis.call('HMGET', key, 'owner', 'done'));
-    if (owner !== token || done !== null) return 'lost';
+    if (owner !== claimer || done !== null) return 'lost';
     redis.call('PEXPIRE', key, processingMs);
     return 'extended';
   },

@@ -1,5 +1,5 @@
 import type { CallOptions } from '../../client/call.ts';
-import { randomBase62 } from '../../client/crypto.ts';
+import { randomBase62, sha256 } from '../../client/crypto.ts';
 import type { KvClient } from '../../client/kv-client.ts';
 import { createLru } from '../../client/lru.ts';
 import { boundPart, KV_PREFIXES } from '../../client/redis-keys.ts';
@@ -41,8 +41,10 @@ export function createClaims({ kv, name, maxResultBytes }: ClaimsOptions) {
     const key = await entityName(kv, KV_PREFIXES.DEDUP, 'work', name, subject);
     const work = await boundPart(fingerprint);
     const token = tokenFor(key);
+    // Who reads Redis cannot settle what is not theirs.
+    const owner = await sha256(token);
     const call = (script: ScriptCall['script'], ...args: readonly (string | number)[]): ScriptCall => {
-      return { script, keys: [key], args: [token, ...args] };
+      return { script, keys: [key], args: [owner, ...args] };
     };
 
     let reply: unknown;

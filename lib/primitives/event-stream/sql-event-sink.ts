@@ -1,7 +1,8 @@
+import { sqlName } from '../../client/sql-names.ts';
 import { createSqlAsk, type SqlQuery } from '../../client/sql-query.ts';
 import { ConfigError } from '../../errors.ts';
 import type { EventSink, StreamEvent } from './event-stream-options.ts';
-import { DEFAULT_EVENT_TABLE, sqlEventTable } from './sql-event-schema.ts';
+import { DEFAULT_EVENT_TABLE } from './sql-event-schema.ts';
 
 export interface SqlEventSinkOptions {
   /** Sends a statement to a PostgreSQL, to the primary. It bounds its own waiting, as by `statement_timeout`. */
@@ -26,7 +27,7 @@ export interface SqlEventSinkOptions {
 export function sqlEventSink<T>({ query, table = DEFAULT_EVENT_TABLE }: SqlEventSinkOptions): EventSink<T> {
   if (typeof query !== 'function') throw new ConfigError('query', 'must be a function');
   const ask = createSqlAsk(query, 'events');
-  const statement = insertInto(sqlEventTable(table).table);
+  const statement = insertInto(sqlName(table).quoted);
   return async (stream, events) => {
     const column = (textOf: (event: StreamEvent<T>) => string) => arrayText(events.map(textOf));
     const ids = column(({ id }) => id);

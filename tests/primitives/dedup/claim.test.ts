@@ -67,7 +67,7 @@ onEveryKv('work', (makeKv) => {
     expect(await dedup.claim('job')).toEqual({ status: 'duplicate', result: 'its own' });
   });
 
-  it('leaves nothing in Redis without a time to live', async () => {
+  it('leaves nothing in Redis without a time to live, and no token', async () => {
     const kv = makeKv();
     const dedup = createDedup({ kv, name: 'n' });
     const claim = owned(await dedup.claim('job', { processingMs: 5_000, retentionMs: 100_000 }));
@@ -77,6 +77,7 @@ onEveryKv('work', (makeKv) => {
     await claim.finish();
     expect(await pttl()).toBeGreaterThan(90_000);
     expect(await pttl()).toBeLessThanOrEqual(100_000);
+    expect(JSON.stringify(await kv.command(['HGETALL', 'dedup:{work:n:job}']))).not.toContain(claim.token);
   });
 });
 
