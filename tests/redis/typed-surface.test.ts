@@ -222,6 +222,20 @@ const SEQUENCES: Readonly<Record<string, readonly Step[]>> = {
     (redis) => redis.exec(['NOPE', 'k']),
     (redis) => redis.exec(['BLPOP', 'l', 0]),
   ],
+  streams: [
+    (redis) => redis.xadd('x', '1-1', { a: 1, b: { c: 2 } }),
+    (redis) =>
+      redis.xadd('x', '2-*', { a: 'é' }, { nomkStream: true, trim: { type: 'MAXLEN', threshold: 9, comparison: '~' } }),
+    (redis) => redis.xadd('x', '1-1', { a: 1 }),
+    (redis) => redis.xadd('none', '*', { a: 1 }, { nomkStream: true }),
+    (redis) => redis.xrange('x', '-', '+'),
+    (redis) => redis.xrevrange('x', '+', '-', 1),
+    (redis) => redis.xlen('x'),
+    (redis) => redis.xdel('x', ['2-0', '9-9']),
+    (redis) => redis.xtrim('x', { strategy: 'MINID', exactness: '=', threshold: '2-0' }),
+    (redis) => redis.xrange('x', '-', '+', 5),
+    (redis) => redis.type('x'),
+  ],
 };
 
 /** What Redis has and the memory store has not. */
@@ -233,9 +247,7 @@ const BEYOND_MEMORY: readonly Step[] = [
   (redis) => redis.geopos('g', 'Palermo', 'none'),
   (redis) => redis.pfadd('pf', 'a', 'b'),
   (redis) => redis.pfcount('pf'),
-  (redis) => redis.xadd('x', '1-1', { a: 1, b: { c: 2 } }),
-  (redis) => redis.xrange('x', '-', '+'),
-  (redis) => redis.xlen('x'),
+  (redis) => redis.xread('x', '0'),
   (redis) => redis.linsert('l', 'before', 'a', 'b'),
   (redis) => redis.lmove('l', 'm', 'left', 'right'),
   (redis) => redis.lpos('l', 'a'),
