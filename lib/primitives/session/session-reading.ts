@@ -1,0 +1,109 @@
+import { readJson } from '../../client/json.ts';
+import { createLru } from '../../client/lru.ts';
+import { runScript } from '../../client/script.ts';
+import type { Command } from '../../store/store.ts';
+import { touchScript } from './move-scripts.ts';
+import { readMember } from './save-script.ts';
+import { accepted, MAX_HOPS, type SessionBase, sessionFrom, tellUnreadable, unlessAway } from './session-base.ts';
+import type { SessionEnding } from './session-ending.ts';
+import { type Address, publicId } from './session-names.ts';
+import type { Session, SessionList, SessionRead } from './session-options.ts';
+import { readOwner } from './session-payload.ts';
+import { judge, type Live, told } from './session-state.ts';
+
+export interface SessionReading<T> {
+  read(address: Address): Promise<SessionRead<T>>;
+  list(group: string): Promise<SessionList<T>>;
+}
+
+const NONE = { status: 'none' } as const;
+const LISTED_AT_ONCE = 200;
+const MAX_TOUCHED = 10_000;
+
+export function createSessionReading<T>(base: SessionBase, { pending, catchUp }: SessionEnding): SessionReading<T> {
+  const { kv, names, settings, background } = base;
+  /** Of sessions that were touched here, when: near its absolute end a session has little left whatever is done. */
+  const touchedAt = createLru<number>(MAX_TOUCHED);
+
+  const sessionOf = (address: Address, found: Live): Session<T> | undefined => {
+    const data = readJson(found.data);
+    if (data !== undefined && readOwner(found.owner)) return sessionFrom(address, told('', found), data as T);
+    tellUnreadable(kv, 'the data of a session');
+    return undefined;
+  };
+
+  const touchWhereDue = (address: Address, { left, idle }: Live): void => {
+    if (!settings.touchOnRead || left >= idle / 2) return;
+    const id = publicId(address);
+    const now = kv.clock.monotonic();
+    if (now - (touchedAt.get(id) ?? Number.NEGATIVE_INFINITY) < idle / 4) return;
+    touchedAt.set(id, now);
+    background.run(async () => {
+      const keys = await names.keysOf(address);
+      const args = [address.hash, ''];
+      await runScript(kv, { script: touchScript, keys: [keys.session, keys.group, keys.index], args });
+    });
+  };
+
+  const ask = async (address: Address, hops = MAX_HOPS): Promise<SessionRead<T>> => {
+    const { session, group } = await names.keysOf(address);
+    const results = await kv.execute([
+      ['MGET', session, group],
+      ['PTTL', session],
+    ]);
+    const texts = accepted(results[0]);
+    const [text, groupText] = Array.isArray(texts) ? texts : [];
+    const found = judge(text, groupText, Number(accepted(results[1])));
+    if (found.is === 'moved' && found.leads && hops > 0) return ask({ ...address, hash: found.hash }, hops - 1);
+    if (found.is === 'unreadable') tellUnreadable(kv, 'a session');
+    // It may have been ended here while it was read.
+    if (found.is !== 'active' || pending.has(address)) return NONE;
+    const active = sessionOf(address, found);
+    if (!active) return NONE;
+    touchWhereDue(address, found);
+    return { status: 'active', session: active };
+  };
+
+  const listed = async (group: string, hashes: readonly string[]): Promise<readonly Session<T>[]> => {
+    const keys = await Promise.all(hashes.map((hash) => names.keysOf({ group, hash })));
+    const [first] = keys;
+    if (!first) return [];
+    const results = await kv.execute([
+      ['MGET', first.group, ...keys.map(({ session }) => session)],
+      ...keys.map(({ session }): Command => ['PTTL', session]),
+    ]);
+    const texts = accepted(results[0]);
+    const [groupText, ...sessions] = Array.isArray(texts) ? texts : [];
+    return hashes.flatMap((hash, place) => {
+      const found = judge(sessions[place], groupText, Number(accepted(results[place + 1])));
+      const address = { group, hash };
+      const session = found.is === 'active' && !pending.has(address) ? sessionOf(address, found) : undefined;
+      return session ? [session] : [];
+    });
+  };
+
+  return {
+    async read(address) {
+      if (pending.has(address)) {
+        catchUp();
+        return NONE;
+      }
+      const answer = await unlessAway(() => ask(address));
+      catchUp();
+      return answer;
+    },
+    list: (group) =>
+      unlessAway(async () => {
+        const { index } = await names.groupKeys(group);
+        const members = accepted(await kv.command(['ZRANGE', index, 0, -1]));
+        const known = (Array.isArray(members) ? members : []).map((member) => readMember(String(member)));
+        const hashes = known.sort((a, b) => a.issued - b.issued).map(({ hash }) => hash);
+        const sessions: Session<T>[] = [];
+        for (let from = 0; from < hashes.length; from += LISTED_AT_ONCE) {
+          sessions.push(...(await listed(group, hashes.slice(from, from + LISTED_AT_ONCE))));
+        }
+        catchUp();
+        return { status: 'listed', sessions };
+      }),
+  };
+}
