@@ -28,6 +28,15 @@ export async function unlessAway<T>(work: () => Promise<T>): Promise<T | Unavail
   }
 }
 
+/** As {@link unlessAway}, for what changes nothing. */
+export async function unlessUnread<T>(work: () => Promise<T>): Promise<T | Unavailable> {
+  try {
+    return await work();
+  } catch (error) {
+    return { ...unavailableBy(error), mayHaveRun: false };
+  }
+}
+
 /** @throws the error that stands in the place of a result */
 export function accepted(result: Result | undefined): Value {
   if (result instanceof Error) throw result;

@@ -4,7 +4,7 @@ import { runScript } from '../../client/script.ts';
 import type { Command } from '../../store/store.ts';
 import { touchScript } from './move-scripts.ts';
 import { readMember } from './save-script.ts';
-import { accepted, MAX_HOPS, type SessionBase, sessionFrom, tellUnreadable, unlessAway } from './session-base.ts';
+import { accepted, MAX_HOPS, type SessionBase, sessionFrom, tellUnreadable, unlessUnread } from './session-base.ts';
 import type { SessionEnding } from './session-ending.ts';
 import { type Address, publicId } from './session-names.ts';
 import type { Session, SessionList, SessionRead } from './session-options.ts';
@@ -88,12 +88,12 @@ export function createSessionReading<T>(base: SessionBase, { pending, catchUp }:
         catchUp();
         return NONE;
       }
-      const answer = await unlessAway(() => ask(address));
+      const answer = await unlessUnread(() => ask(address));
       catchUp();
       return answer;
     },
     list: (group) =>
-      unlessAway(async () => {
+      unlessUnread(async () => {
         const { index } = await names.groupKeys(group);
         const members = accepted(await kv.command(['ZRANGE', index, 0, -1]));
         const known = (Array.isArray(members) ? members : []).map((member) => readMember(String(member)));
