@@ -2,7 +2,7 @@ import { readJson } from '../../client/json.ts';
 import type { ArchivedSession } from './session-archive.ts';
 import { readOwner } from './session-payload.ts';
 
-const REASONS: readonly ArchivedSession['reason'][] = ['destroyed', 'expired', 'revoked', 'rotated'];
+export const REASONS: readonly ArchivedSession['reason'][] = ['destroyed', 'expired', 'revoked', 'rotated'];
 
 /** What Redis keeps of a session for the archive; `undefined` for what cannot be read. */
 export function archivedFrom(id: string, text: string): ArchivedSession | undefined {
