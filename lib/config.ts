@@ -29,6 +29,8 @@ export interface Settings {
   readonly identitySecret: string | undefined;
   /** Under which one-time codes are digested. */
   readonly codePepper: string | undefined;
+  /** Under what ids of sessions are digested; without it, under plain SHA-256. */
+  readonly sessionPepper: string | undefined;
   /** `undefined`: nobody's word is taken, and all clients share one account. */
   readonly clientIp: ClientIpSource | undefined;
   readonly lists: AccessListOptions;
@@ -53,6 +55,7 @@ export function readSettings(env: Environment = environment()): Settings {
     keys: readKeySettings(read),
     identitySecret: readSecret(read, 'BREAKWATER_IDENTITY_SECRET'),
     codePepper: readSecret(read, 'BREAKWATER_CODE_PEPPER'),
+    sessionPepper: readSecret(read, 'BREAKWATER_SESSION_PEPPER'),
     clientIp: readClientIp(read),
     lists: readAccessLists(read),
     redisCache: readSwitch(read, 'ENABLE_REDIS_CACHE', true),

@@ -36,6 +36,7 @@ describe('an empty environment', () => {
       keys: { prefix: undefined, env: undefined, pepper: undefined, list: undefined },
       identitySecret: undefined,
       codePepper: undefined,
+      sessionPepper: undefined,
       clientIp: undefined,
       lists: { allow: [], deny: [] },
       redisCache: true,
@@ -47,7 +48,7 @@ describe('an empty environment', () => {
       ...Object.keys({ ...CLUSTER, ...SENTINELS, ...CREDENTIALS }),
       ...['BREAKWATER_IDENTITY_SECRET', 'KV_REQUEST_TIMEOUT_MS', 'KV_CIRCUIT_OPEN_MS', 'ENABLE_REDIS_CACHE'],
       ...['CLIENT_IP_SOURCE', 'TRUSTED_PROXIES', 'VERCEL', 'CF_PAGES', 'NODE_ENV'],
-      ...['BREAKWATER_ALLOW', 'BREAKWATER_DENY', 'BREAKWATER_CODE_PEPPER'],
+      ...['BREAKWATER_ALLOW', 'BREAKWATER_DENY', 'BREAKWATER_CODE_PEPPER', 'BREAKWATER_SESSION_PEPPER'],
       ...['BREAKWATER_KEY_PREFIX', 'BREAKWATER_KEY_ENV', 'BREAKWATER_KEY_PEPPER_PREVIOUS'],
     ];
     for (const empty of ['', ' ', '\t\n']) {
@@ -237,6 +238,7 @@ describe('what is malformed', () => {
     ...[SECRET, 'x'.repeat(31)].flatMap((text) => [
       ['BREAKWATER_IDENTITY_SECRET', { BREAKWATER_IDENTITY_SECRET: text }] as const,
       ['BREAKWATER_CODE_PEPPER', { BREAKWATER_CODE_PEPPER: text }] as const,
+      ['BREAKWATER_SESSION_PEPPER', { BREAKWATER_SESSION_PEPPER: text }] as const,
     ]),
     ...['1', '0', 'yes', 'off', SECRET].map((text) => ['ENABLE_REDIS_CACHE', { ENABLE_REDIS_CACHE: text }] as const),
     ...['x-forwarded-for', 'VERCEL', SECRET].map((text) => ['CLIENT_IP_SOURCE', { CLIENT_IP_SOURCE: text }] as const),
@@ -292,6 +294,7 @@ describe('what is well-formed', () => {
     [{ BREAKWATER_KEY_ENV: 'a' }, { keys: { prefix: undefined, env: 'a' } }],
     [{ BREAKWATER_IDENTITY_SECRET: 'x'.repeat(32) }, { identitySecret: 'x'.repeat(32) }],
     [{ BREAKWATER_CODE_PEPPER: 'x'.repeat(32) }, { codePepper: 'x'.repeat(32) }],
+    [{ BREAKWATER_SESSION_PEPPER: 'x'.repeat(32) }, { sessionPepper: 'x'.repeat(32) }],
     [{ ENABLE_REDIS_CACHE: 'false' }, { redisCache: false }],
     [{ ENABLE_REDIS_CACHE: ' FALSE ' }, { redisCache: false }],
     [{ ENABLE_REDIS_CACHE: 'True' }, { redisCache: true }],

@@ -41,6 +41,7 @@ beforeEach(() => {
     keys: { prefix: undefined, env: undefined, pepper: undefined, list: undefined },
     identitySecret: undefined,
     codePepper: undefined,
+    sessionPepper: undefined,
     clientIp: undefined,
     lists: {},
     redisCache: true,

@@ -1,4 +1,6 @@
 export type { SqlAnswer, SqlQuery } from '../../client/sql-query.ts';
+export type { ExpressSession, ExpressSessionMethods, ExpressSessionStoreOptions } from './express-session-store.ts';
+export { expressSessionStore } from './express-session-store.ts';
 export type { ArchivedSession, SessionArchive } from './session-archive.ts';
 export type { SessionCookie, SessionCookieOptions } from './session-cookie.ts';
 export { sessionCookie } from './session-cookie.ts';
@@ -7,6 +9,7 @@ export type {
   RotateOptions,
   SaveOptions,
   Session,
+  SessionCount,
   SessionEnd,
   SessionList,
   SessionRead,

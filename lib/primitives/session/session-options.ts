@@ -97,6 +97,9 @@ export type SessionRevocation = { readonly status: 'revoked' } | Unavailable;
 
 export type SessionList<T> = { readonly status: 'listed'; readonly sessions: readonly Session<T>[] } | Unavailable;
 
+/** By the clock of this process: one that has just expired may still be counted. */
+export type SessionCount = { readonly status: 'counted'; readonly count: number } | Unavailable;
+
 export type SessionSweep =
   | {
       readonly status: 'swept';
@@ -153,11 +156,15 @@ export interface Sessions<T> {
   revokeUser(userId: string): Promise<SessionRevocation>;
   /** The sessions of a user that are on, the oldest first. Two requests, and one more for each 200 sessions. */
   list(userId: string): Promise<SessionList<T>>;
+  /** How many sessions of a user are on. One request. */
+  count(userId: string): Promise<SessionCount>;
   /**
    * Brings to the archive what has ended or expired, at most `limit`. Run it from a cron job. Three requests, and one of the
    * archive. @default limit 100 @throws what the archive throws: then nothing is lost, and the next sweep does it again.
    */
   sweep(options?: { readonly limit?: number | undefined }): Promise<SessionSweep>;
+  /** An id for `put`, in the shape of a token, by which that session ends when its user's do. No request. */
+  newId(userId: string): Promise<string>;
   /**
    * Begins a session under an id of your own making, or saves it. One that has ended is not begun anew for `tombstoneMs`.
    * The id is a secret: who has it is let in. One request. @throws ConfigError as `create`

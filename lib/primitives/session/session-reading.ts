@@ -7,13 +7,14 @@ import { readMember } from './save-script.ts';
 import { accepted, MAX_HOPS, type SessionBase, sessionFrom, tellUnreadable, unlessUnread } from './session-base.ts';
 import type { SessionEnding } from './session-ending.ts';
 import { type Address, publicId } from './session-names.ts';
-import type { Session, SessionList, SessionRead } from './session-options.ts';
+import type { Session, SessionCount, SessionList, SessionRead } from './session-options.ts';
 import { readOwner } from './session-payload.ts';
 import { judge, type Live, told } from './session-state.ts';
 
 export interface SessionReading<T> {
   read(address: Address): Promise<SessionRead<T>>;
   list(group: string): Promise<SessionList<T>>;
+  count(group: string): Promise<SessionCount>;
 }
 
 const NONE = { status: 'none' } as const;
@@ -92,6 +93,11 @@ export function createSessionReading<T>(base: SessionBase, { pending, catchUp }:
       catchUp();
       return answer;
     },
+    count: (group) =>
+      unlessUnread(async () => {
+        const { index } = await names.groupKeys(group);
+        return { status: 'counted', count: Number(await kv.command(['ZCOUNT', index, `(${kv.clock.now()}`, '+inf'])) };
+      }),
     list: (group) =>
       unlessUnread(async () => {
         const { index } = await names.groupKeys(group);

@@ -12,7 +12,7 @@ import type {
   SessionTarget,
 } from './session-options.ts';
 import { createSessionReading } from './session-reading.ts';
-import { sessionSettings } from './session-settings.ts';
+import { LONGEST_MS, sessionSettings } from './session-settings.ts';
 import { createSessionWriting } from './session-writing.ts';
 import { sweepSessions } from './sweeping.ts';
 
@@ -98,12 +98,17 @@ export function createSessions<T>(options: SessionsOptions): Sessions<T> {
     },
     revokeUser: async (userId) => ending.revoke(await names.groupOf(userId)),
     list: async (userId) => reading.list(await names.groupOf(userId)),
+    count: async (userId) => reading.count(await names.groupOf(userId)),
+    newId: async (userId) => names.newToken(await names.groupOf(userId)),
     async sweep({ limit = 100 } = {}) {
       wholeNumber('limit', limit, 1, MAX_SWEPT);
       if (!archive) throw new ConfigError('archive', 'must be given for a sweep');
       return sweepSessions(base, ending, archive, limit);
     },
-    put: async (id, data, { idleMs } = {}) => writing.save(await names.ofId(id), data, { idleMs, mayBegin: true }),
+    async put(id, data, { idleMs = settings.idleMs } = {}) {
+      wholeNumber('idleMs', idleMs, 1, LONGEST_MS);
+      return writing.save(await names.ofId(id), data, { idleMs, mayBegin: true });
+    },
     get: async (id) => reading.read(await names.ofId(id)),
     remove: async (id) => ending.destroy(await names.ofId(id), { always: true }),
     settled: background.settled,

@@ -223,6 +223,7 @@ describe('what cannot be a session', () => {
       await expect(sessions.put(id, 1)).rejects.toMatchObject({ code: 'CONFIG', setting: 'id' });
     }
     expect(await sessions.put('x'.repeat(1_024), 1)).toMatchObject({ status: 'saved' });
+    await expect(sessions.put('id', 1, { idleMs: 0 })).rejects.toMatchObject({ code: 'CONFIG', setting: 'idleMs' });
     await expect(sessions.read({ id: 'x' })).rejects.toMatchObject({ code: 'CONFIG', setting: 'session' });
   });
 
