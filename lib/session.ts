@@ -1,5 +1,5 @@
 import { wholeNumber } from './client/whole-number.ts';
-import { onDefaultClient } from './default-client.ts';
+import { getDefaults, onDefaultClient } from './default-client.ts';
 import { StoreError } from './errors.ts';
 import type { Sessions } from './primitives/session/session-options.ts';
 import { LONGEST_MS } from './primitives/session/session-settings.ts';
@@ -41,7 +41,7 @@ export function newSessionId(userId: string): Promise<string> {
  */
 export async function saveSession(id: string, data: unknown, ttl: number = DAY_SECONDS): Promise<boolean> {
   const idleMs = wholeNumber('ttl', ttl, 1, LONGEST_MS / SECOND_MS) * SECOND_MS;
-  return (await sessions().put(id, data, { idleMs })).status === 'saved';
+  return heard('save a session', await sessions().put(id, data, { idleMs })) === 'saved';
 }
 
 /**
@@ -62,7 +62,7 @@ export async function getSession<T = unknown>(id: string): Promise<T | null> {
  * at once, and for others when Redis has been told, with its next answer to this process.
  */
 export async function destroySession(id: string): Promise<boolean> {
-  return (await sessions().remove(id)).status === 'ended';
+  return heard('end a session', await sessions().remove(id)) === 'ended';
 }
 
 /**
@@ -73,6 +73,12 @@ export async function destroySession(id: string): Promise<boolean> {
 export async function revokeSessions(userId: string): Promise<void> {
   const revoked = await sessions().revokeUser(userId);
   if (revoked.status === 'unavailable') throw away(revoked);
+}
+
+/** What has come of it; that Redis is away is in the log, as `false` does not say it. */
+function heard<Status extends string>(operation: string, answer: { readonly status: Status } | Unavailable): string {
+  if ('retryAfterMs' in answer) getDefaults().logFailure(operation, away(answer));
+  return answer.status;
 }
 
 function away({ retryAfterMs, mayHaveRun }: Unavailable): StoreError {

@@ -1,4 +1,4 @@
-import { beforeEach, describe, expect, it, vi } from 'vitest';
+import { beforeEach, describe, expect, it, type MockInstance, vi } from 'vitest';
 import { createKv } from '../lib/client/kv-client.ts';
 import { type Defaults, getDefaults } from '../lib/default-client.ts';
 import { StoreError } from '../lib/errors.ts';
@@ -48,13 +48,17 @@ onEveryKv('the faces of sessions', (makeKv) => {
 describe('the faces of sessions', () => {
   let clock: ManualClock;
   let store: WatchedStore;
+  let log: MockInstance<typeof console.warn>;
 
   const open = (around: (store: Store) => Store = (inner) => inner) => {
     clock = manualClock();
     store = watchedStore(around(memoryStore({ clock })));
     use(createKv({ store, clock }));
   };
-  beforeEach(() => open());
+  beforeEach(() => {
+    log = vi.spyOn(console, 'warn').mockImplementation(() => undefined);
+    open();
+  });
 
   it('keep a session for a day, or as long as is said, from its last save; reading is none', async () => {
     await saveSession('day', 1);
@@ -83,6 +87,8 @@ describe('the faces of sessions', () => {
     await expect(getSession(id)).rejects.toMatchObject(error);
     await expect(revokeSessions('ada')).rejects.toMatchObject(error);
     expect(await saveSession(id, 2)).toBe(false);
+    // The log tells what the answer does not, without the id.
+    expect(log.mock.calls).toEqual([['[KV] Failed to save a session: STORE (Sessions cannot be reached)']]);
     store.giveBack();
     expect(await getSession(id)).toBe(1);
     store.takeAway(new StoreError('network', 'lost'));

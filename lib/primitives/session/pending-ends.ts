@@ -19,7 +19,6 @@ const EVERY_MS = 1_000;
 export function createPendingEnds(kv: KvClient, tell: (addresses: readonly Address[]) => Promise<void>): PendingEnds {
   const pending = createLru<Address>(MAX_PENDING);
   let triedAt: Instant | undefined;
-  let replaying: Promise<void> | undefined;
 
   const tellAll = async (): Promise<void> => {
     for (let left = pending.size; left > 0; left -= TOLD_AT_ONCE) {
@@ -38,13 +37,11 @@ export function createPendingEnds(kv: KvClient, tell: (addresses: readonly Addre
     },
     has: (address) => pending.size > 0 && pending.get(publicId(address)) !== undefined,
     replay() {
-      if (pending.size === 0 || replaying || kv.circuit.state().state === 'OPEN') return undefined;
+      if (pending.size === 0 || kv.circuit.state().state === 'OPEN') return undefined;
       if (triedAt && elapsedSince(triedAt, kv.clock) < EVERY_MS) return undefined;
+      // Two at once do no harm; a guard on one that never ends, because its request has, would.
       triedAt = instant(kv.clock);
-      replaying = tellAll().finally(() => {
-        replaying = undefined;
-      });
-      return replaying;
+      return tellAll();
     },
   };
 }

@@ -1,6 +1,6 @@
 import { createBackground } from '../../client/background.ts';
 import { wholeNumber } from '../../client/whole-number.ts';
-import { ConfigError } from '../../errors.ts';
+import { ConfigError, StoreError } from '../../errors.ts';
 import { createSessionEnding } from './session-ending.ts';
 import { type Address, addressOf, createSessionNames } from './session-names.ts';
 import type {
@@ -77,7 +77,7 @@ export function createSessions<T>(options: SessionsOptions): Sessions<T> {
       const { token, saved } = await begin(userId, data);
       if (saved.status === 'saved') return { status: 'created', token, session: saved.session };
       if (saved.status === 'unavailable') return saved;
-      throw new ConfigError('kv', 'must be a Redis that keeps sessions apart');
+      throw new StoreError('protocol', 'A session that is new was there already');
     },
     async read(target) {
       const address = await locate(target);

@@ -10,7 +10,9 @@ describe('a session', () => {
     const { token, session } = await begun(sessions);
     clock.advance(HOUR_MS - 1);
     expect(await sessions.read(token)).toMatchObject({ status: 'active', session: { leftMs: 1 } });
+    expect(await sessions.count('ada')).toEqual({ status: 'counted', count: 1 });
     clock.advance(1);
+    expect(await sessions.count('ada')).toEqual({ status: 'counted', count: 0 });
     expect(await dataOf(sessions, token)).toBe('none');
     expect(await sessions.save(session, CART)).toEqual({ status: 'ended' });
     expect(await sessions.list('ada')).toEqual({ status: 'listed', sessions: [] });

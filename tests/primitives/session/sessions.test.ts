@@ -156,10 +156,12 @@ onEveryKv('sessions', (makeKv) => {
     const list = await sessions.list('ada');
     if (list.status !== 'listed') throw new Error(list.status);
     expect(list.sessions.map(({ data }) => data.items)).toEqual([['saved'], ['b'], ['d']]);
+    expect(await sessions.count('ada')).toEqual({ status: 'counted', count: 3 });
     // A place in the list is enough to end one, on another device.
     expect(await sessions.destroy(list.sessions[1] ?? '')).toMatchObject({ status: 'ended' });
     expect(await dataOf(sessions, second)).toBe('none');
     expect(await sessions.list('nobody')).toEqual({ status: 'listed', sessions: [] });
+    expect(await sessions.count('nobody')).toEqual({ status: 'counted', count: 0 });
   });
 
   it('beyond maxPerUser end the oldest of them', async () => {
@@ -191,6 +193,22 @@ onEveryKv('sessions', (makeKv) => {
     expect(await sessions.get('id')).toEqual({ status: 'none' });
     expect(await sessions.remove('never')).toEqual({ status: 'none' });
     expect(await sessions.put('never', CART)).toEqual({ status: 'ended' });
+  });
+
+  it('that are destroyed, or whose users are revoked, while many save them stay over', async () => {
+    const [here, elsewhere] = [open(), open({}, makeKv())];
+    for (let round = 0; round < 10; round += 1) {
+      const { token, session } = await begun(here);
+      const own = `own ${round}`;
+      await here.put(own, CART);
+      const saves = () => [1, 2, 3].flatMap(() => [elsewhere.save(session, CART), here.put(own, CART)]);
+      const end = round % 2 === 0 ? () => here.destroy(token) : () => here.revokeUser('ada');
+      await Promise.all([...saves(), end(), elsewhere.remove(own), elsewhere.rotate(session), ...saves()]);
+      const list = await here.list('ada');
+      // A rotation that came before a revocation is over with it, and so it is after the end of its old id.
+      expect(list).toEqual({ status: 'listed', sessions: [] });
+      expect([await dataOf(here, token), (await here.get(own)).status]).toEqual(['none', 'none']);
+    }
   });
 
   it('carry whatever has a JSON form', async () => {
