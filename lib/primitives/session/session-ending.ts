@@ -48,11 +48,16 @@ export function createSessionEnding(base: SessionBase, archive: SessionArchive |
     return { script: closeScript, keys: [session, group, index], args };
   };
 
-  const close = async (address: Address, { reason = 'destroyed', always = false }: EndOptions): Promise<Closed> => {
+  const close = async (
+    address: Address,
+    { reason = 'destroyed', always = false }: EndOptions,
+  ): Promise<Closed & { readonly at: Address }> => {
     const words = wordsOf(await runScript(kv, await closing(address, reason, always)));
     const [was, hash] = words;
     // The old id of a rotation with grace: whoever logs out with it means the session.
-    return was === 'moved' && hash !== undefined ? close({ ...address, hash }, { reason, always }) : closedFrom(words);
+    return was === 'moved' && hash !== undefined
+      ? close({ ...address, hash }, { reason, always })
+      : { ...closedFrom(words), at: address };
   };
 
   const tell = async (addresses: readonly Address[]): Promise<void> => {
@@ -110,7 +115,7 @@ export function createSessionEnding(base: SessionBase, archive: SessionArchive |
       const closed = await closeOrKeep(address, {});
       catchUp();
       if ('status' in closed) return closed;
-      const archived = closed.text !== undefined && (await archiveNow(address, closed.text));
+      const archived = closed.text !== undefined && (await archiveNow(closed.at, closed.text));
       return closed.was === 'live' || archived ? { status: 'ended', archived } : { status: 'none' };
     },
     revoke: (group) =>

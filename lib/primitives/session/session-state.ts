@@ -27,10 +27,11 @@ export type State =
   | { readonly is: 'kept'; readonly text: string }
   /** `leads`: the old id is good for it still. To end it is always. */
   | { readonly is: 'moved'; readonly hash: string; readonly leads: boolean }
-  | (Fields & { readonly is: 'active' })
-  | (Fields & { readonly is: 'over'; readonly reason: 'expired' | 'revoked' });
+  | (Live & { readonly is: 'active' })
+  | (Live & { readonly is: 'over'; readonly reason: 'expired' | 'revoked' });
 
-interface Fields {
+/** A session that is on, or was: what stands there of it, and how long it has left. */
+export interface Live {
   readonly version: number;
   readonly issued: number;
   readonly started: number;
@@ -103,9 +104,6 @@ local function told(status, session)
     text_of(session.left) }
 end
 `;
-
-/** A session that is on, or is to be. */
-export type Live = Fields;
 
 export function extend(redis: ScriptContext, key: string, life: number): void {
   if (Number(redis.call('PTTL', key)) < life) redis.call('PEXPIRE', key, life);

@@ -69,6 +69,15 @@ onEveryKv('an archive', (makeKv) => {
     expect(await dataOf(sessions, token)).toBe('none');
   });
 
+  it('has a session that is ended by an old token under the id that it has by then, once', async () => {
+    const { sessions, rows } = open();
+    const { token, session } = await begun(sessions);
+    const rotated = started(await sessions.rotate(session, { graceMs: 30_000 }));
+    expect(await sessions.end(token)).toEqual({ status: 'ended', archived: true });
+    expect([...rows.keys()]).toEqual([rotated.session.id]);
+    expect(await sessions.end(rotated.token)).toEqual({ status: 'none' });
+  });
+
   it('has what expired with the next sweep, and what is on is left alone', async () => {
     const { sessions, rows } = open({ idleMs: 50, touchOnRead: false });
     const short = await begun(sessions);

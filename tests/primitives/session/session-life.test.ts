@@ -44,6 +44,18 @@ describe('a session', () => {
     expect(await dataOf(sessions, token)).toEqual(CART);
   });
 
+  it('tells the platform of a touch, and has it done before it is settled', async () => {
+    const told: Promise<unknown>[] = [];
+    const { sessions, clock } = sessionRig({ idleMs: HOUR_MS, waitUntil: (promise) => told.push(promise) });
+    const { token } = await begun(sessions);
+    expect(told).toEqual([]);
+    clock.advance(HOUR_MS - 1);
+    await sessions.read(token);
+    expect(told).toHaveLength(1);
+    await Promise.all(told);
+    expect(await sessions.read(token)).toMatchObject({ session: { leftMs: HOUR_MS } });
+  });
+
   it('ends absoluteMs after its beginning however much it is used or rotated, and not a millisecond earlier', async () => {
     const { sessions, clock } = sessionRig({ idleMs: HOUR_MS, absoluteMs: 2 * HOUR_MS });
     let { token, session } = await begun(sessions);
