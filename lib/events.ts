@@ -67,7 +67,7 @@ export type BreakwaterEvent =
   | {
       readonly type: 'unreadable';
       readonly at: number;
-      readonly feature: 'limit' | 'keys' | 'cache' | 'pubsub' | 'sessions';
+      readonly feature: 'limit' | 'keys' | 'cache' | 'pubsub' | 'usage' | 'analytics' | 'sessions';
       readonly problem: string;
     }
   /** A subscription hears nothing: its connection is lost. Or it hears again, and has missed what was published meanwhile. */

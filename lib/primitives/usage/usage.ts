@@ -1,0 +1,118 @@
+import { createBackground } from '../../client/background.ts';
+import { RETRY_MS } from '../../client/retry-after.ts';
+import { wholeNumber } from '../../client/whole-number.ts';
+import { DAY_MS, isoDay } from '../../clock.ts';
+import { isUnavailable } from '../../errors.ts';
+import { type Unavailable, unavailableBy } from '../unavailable.ts';
+import { drainUsage } from './usage-drain.ts';
+import { lastDays, usageNames } from './usage-names.ts';
+import { checkKeyId, resolveUsageOptions, type Usage, type UsageOptions } from './usage-options.ts';
+import { readUsage, readUsageDrained } from './usage-read.ts';
+import { createUseBuffer, type Uses } from './use-buffer.ts';
+import { MAX_OF_REQUEST, sendUses } from './use-sender.ts';
+
+/** Further than its flush is due, a timer is one that the platform has let go of. */
+const LOST_TIMER_MS = 1_000;
+const MAX_USES = 1_000_000_000;
+
+/**
+ * Counts uses by key and day in Redis, and drains them into PostgreSQL. See docs/usage.md.
+ *
+ * @throws ConfigError naming the option.
+ *
+ * @example
+ * const usage = createUsage({ kv });
+ * usage.record(key.id);
+ * const check = await usage.checkLimit(key.id, 10_000, { days: 30 });
+ */
+export function createUsage(options: UsageOptions): Usage {
+  const { kv, name, shards, retentionMs, flushMs, flushKeys, maxBuffered } = resolveUsageOptions(options);
+  const { clock } = kv;
+  const names = usageNames(kv, name, shards);
+  const buffer = createUseBuffer(maxBuffered);
+  const background = createBackground(options.waitUntil);
+  const counts = { recorded: 0, sent: 0, unknownOutcome: 0, dropped: 0 };
+  let pauseMs = 0;
+  let timer: { readonly dueAt: number; readonly fire: () => void } | undefined;
+
+  const keep = (uses: Uses): boolean => {
+    const kept = buffer.add(uses);
+    if (!kept) counts.dropped += uses.count;
+    return kept;
+  };
+
+  const flush = async (): Promise<{ readonly status: 'flushed' } | Unavailable> => {
+    const taken = buffer.takeAll();
+    let failure: unknown;
+    for (let at = 0; at < taken.length; at += MAX_OF_REQUEST) {
+      const some = taken.slice(at, at + MAX_OF_REQUEST);
+      const { told, unknown, refused, kept, error } = await sendUses(kv, names, retentionMs, some);
+      counts.sent += told;
+      counts.unknownOutcome += unknown;
+      counts.dropped += refused;
+      for (const uses of kept) keep(uses);
+      failure ??= error;
+      if (isUnavailable(error)) {
+        for (const uses of taken.slice(at + MAX_OF_REQUEST)) keep(uses);
+        break;
+      }
+    }
+    if (failure === undefined) {
+      pauseMs = 0;
+      return { status: 'flushed' };
+    }
+    pauseMs = RETRY_MS;
+    const away = unavailableBy(failure);
+    pauseMs = away.retryAfterMs;
+    return away;
+  };
+
+  /** Has Redis told in a while: by a timer, unless one is waiting. Only a use begins one, so an idle process may end. */
+  const schedule = (): void => {
+    if (timer && clock.monotonic() <= timer.dueAt + LOST_TIMER_MS) {
+      if (pauseMs === 0 && buffer.size >= flushKeys) timer.fire();
+      return;
+    }
+    const waitMs = Math.max(pauseMs, buffer.size >= flushKeys ? 0 : flushMs);
+    background.run(async () => {
+      await new Promise<void>((resolve) => {
+        const cancel = clock.after(waitMs, resolve);
+        const fire = () => {
+          cancel();
+          resolve();
+        };
+        timer = { dueAt: clock.monotonic() + waitMs, fire };
+      });
+      timer = undefined;
+      await flush();
+    });
+  };
+
+  const reader = { kv, names, maxDays: Math.floor(retentionMs / DAY_MS) };
+
+  return {
+    record(keyId, n = 1) {
+      const uses = { keyId: checkKeyId(keyId), count: wholeNumber('n', n, 1, MAX_USES), day: isoDay(clock.now()) };
+      counts.recorded += uses.count;
+      const kept = keep(uses);
+      schedule();
+      return kept;
+    },
+    flush,
+    read: (keyId, days = 30) => readUsage(reader, buffer, checkKeyId(keyId), days),
+    async checkLimit(keyId, limit, { days = 30 } = {}) {
+      wholeNumber('limit', limit, 0, Number.MAX_SAFE_INTEGER);
+      const read = await readUsage(reader, buffer, checkKeyId(keyId), days);
+      if (read.status === 'unavailable') return read;
+      const used = read.total;
+      return used < limit
+        ? { status: 'within', used, limit, remaining: limit - used }
+        : { status: 'exceeded', used, limit };
+    },
+    drain: (drainOptions) => drainUsage({ kv, names, retentionMs }, drainOptions),
+    readDrained: (keyId, days, database) =>
+      readUsageDrained(kv, database, checkKeyId(keyId), lastDays(clock.now(), wholeNumber('days', days, 1, 3_660))),
+    stats: () => ({ ...counts, buffered: buffer.total }),
+    settled: background.settled,
+  };
+}
