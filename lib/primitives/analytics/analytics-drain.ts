@@ -19,8 +19,8 @@ export interface AnalyticsDrain {
 
 interface Batch {
   readonly id: string;
-  /** Counters of it, also those that cannot be read. */
-  readonly size: number;
+  /** Whether more may be left in the shard: it was full, or was made earlier, and counts have come since. */
+  readonly hasMore: boolean;
   readonly rows: readonly (EventRow & { readonly n: string })[];
 }
 
@@ -46,7 +46,7 @@ export function drainAnalytics(
   return runDrain(createDatabase(kv, options, 'analytics'), async (tools) => {
     let left = await Promise.all(Array.from({ length: shards }, (_, shard) => names(shard)));
     for (let round = 0; left.length > 0 && round < MAX_ROUNDS; round += 1) {
-      const full: ShardNames[] = [];
+      const unfinished: ShardNames[] = [];
       const ends: ScriptCall[] = [];
       const batches = await grab(left);
       try {
@@ -55,29 +55,31 @@ export function drainAnalytics(
           if (!batch) continue;
           await save(batch, tools);
           ends.push({ script: acknowledgeScript, keys: [shard.batch], args: [batch.id] });
-          if (batch.size >= batchFields) full.push(shard);
+          if (batch.hasMore) unfinished.push(shard);
         }
       } finally {
         await acknowledge(ends);
       }
-      left = full;
+      left = unfinished;
     }
     await tools.ask(forget, [String(rememberMs)]);
   });
 
   async function grab(from: readonly ShardNames[]): Promise<readonly (Batch | undefined)[]> {
-    const calls = from.map(
-      ({ live, batch }): ScriptCall => ({
-        script: grabScript,
-        keys: [live, batch],
-        args: [randomBase62(BATCH_ID_LENGTH), batchFields],
-      }),
+    const asked = from.map(({ live, batch }) => {
+      const newId = randomBase62(BATCH_ID_LENGTH);
+      const call: ScriptCall = { script: grabScript, keys: [live, batch], args: [newId, batchFields] };
+      return { newId, call };
+    });
+    const results = await runScriptsWith(
+      kv,
+      asked.map(({ call }) => call),
+      [],
     );
-    const results = await runScriptsWith(kv, calls, []);
-    return calls.map((_, index) => {
+    return asked.map(({ newId }, index) => {
       const result = results[index];
       if (result instanceof Error) throw result;
-      return batchOf(result);
+      return batchOf(result, newId);
     });
   }
 
@@ -87,7 +89,7 @@ export function drainAnalytics(
     for (const result of await runScriptsWith(kv, ends, [])) if (result instanceof Error) throw result;
   }
 
-  function batchOf(reply: unknown): Batch | undefined {
+  function batchOf(reply: unknown, newId: string): Batch | undefined {
     const words: readonly unknown[] = Array.isArray(reply) ? reply : [];
     const fields = new Map<string, string>();
     for (let at = 0; at < words.length; at += 2) fields.set(String(words[at]), String(words[at + 1]));
@@ -102,6 +104,6 @@ export function drainAnalytics(
       const problem = 'the name of a counter, or its count';
       kv.notify({ type: 'unreadable', at: kv.clock.now(), feature: 'analytics', problem });
     }
-    return { id, size: fields.size, rows };
+    return { id, hasMore: id !== newId || fields.size >= batchFields, rows };
   }
 }
