@@ -2,8 +2,8 @@ import type { NextConfig } from 'next';
 
 const config: NextConfig = {
   poweredByHeader: false,
-  // Loaded by Node itself, and only where REDIS_URL asks for it.
-  serverExternalPackages: ['ioredis'],
+  // Loaded by Node itself, and only where REDIS_URL or DATABASE_URL asks for it.
+  serverExternalPackages: ['ioredis', 'pg'],
 };
 
 export default config;

@@ -7,7 +7,7 @@ export const projectRoot = fileURLToPath(new URL('..', import.meta.url));
  * Left as imports instead of resolved, so that a bundle that reaches one of them says so by name. Next provides its own
  * modules; the rest has no place at the edge, or is a peer that the user may not have installed.
  */
-const EXTERNAL = ['next', 'next/*', 'node:*', 'ioredis', 'fengari', '@opentelemetry/api'];
+const EXTERNAL = ['next', 'next/*', 'node:*', 'ioredis', 'pg', 'fengari', '@opentelemetry/api'];
 
 /**
  * What a bundler makes of `source` for an Edge function: the text of one minified file.
@@ -37,7 +37,7 @@ export async function edgeBundle(source, { format = 'esm', globalName, from = pr
   return result.outputFiles[0]?.text ?? '';
 }
 
-const FORBIDDEN = [/node:/, /ioredis/, /\bBuffer\b/, /process\.version/];
+const FORBIDDEN = [/node:/, /ioredis/, /["']pg["']/, /\bBuffer\b/, /process\.version/];
 
 /**
  * The words in a bundle that do not work at the edge, each with the code around it. `process.version` fails a Next build

@@ -1,3 +1,4 @@
+import type { SqlQuery } from './client/sql-query.ts';
 import { readAccessLists, readClientIp } from './config/client-settings.ts';
 import { type KeySettings, readKeySettings } from './config/key-settings.ts';
 import {
@@ -36,6 +37,10 @@ export interface Settings {
   readonly lists: AccessListOptions;
   /** `false` with ENABLE_REDIS_CACHE=false: limits and caches do not ask Redis. */
   readonly redisCache: boolean;
+  /** A PostgreSQL, if it is one: what else applications name so is nothing to us until somebody asks for it. */
+  readonly databaseUrl: string | undefined;
+  /** What the platform shows that calls our cron jobs. */
+  readonly cronSecret: string | undefined;
   readonly production: boolean;
 }
 
@@ -59,6 +64,8 @@ export function readSettings(env: Environment = environment()): Settings {
     clientIp: readClientIp(read),
     lists: readAccessLists(read),
     redisCache: readSwitch(read, 'ENABLE_REDIS_CACHE', true),
+    databaseUrl: read('DATABASE_URL'),
+    cronSecret: readSecret(read, 'CRON_SECRET', 16),
     production: read('NODE_ENV') === 'production',
   };
 }
@@ -92,9 +99,28 @@ export function openStore(settings: StoreSettings): Store {
   throw new ConfigError(variable, 'needs the Node runtime; on the Edge set KV_REST_API_URL and KV_REST_API_TOKEN');
 }
 
-function readSecret(read: Read, name: string): string | undefined {
+/** Opens the database of DATABASE_URL. Connects with the first statement. @throws ConfigError */
+export function openDatabase(url: string | undefined): SqlQuery {
+  if (url === undefined || !/^postgres(?:ql)?:\/\/./.test(url)) {
+    throw new ConfigError('DATABASE_URL', 'must be set to postgres://…, or a database be given to configureAnalytics');
+  }
+  // As for the store: no Node modules at the Edge.
+  if (process.env.NEXT_RUNTIME !== 'edge') {
+    let opened: Promise<SqlQuery> | undefined;
+    const open = async () => (await import('./client/postgres-query.ts')).postgresQuery({ url });
+    return async (text, params, options) => {
+      opened ??= open();
+      return (await opened)(text, params, options);
+    };
+  }
+  throw new ConfigError('DATABASE_URL', 'needs the Node runtime');
+}
+
+function readSecret(read: Read, name: string, leastLength = 32): string | undefined {
   const secret = read(name);
-  if (secret !== undefined && secret.length < 32) throw new ConfigError(name, 'must have at least 32 characters');
+  if (secret !== undefined && secret.length < leastLength) {
+    throw new ConfigError(name, `must have at least ${leastLength} characters`);
+  }
   return secret;
 }
 

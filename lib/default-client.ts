@@ -1,6 +1,7 @@
 import { createKv, type KvClient } from './client/kv-client.ts';
 import { registeredOpenTelemetry } from './client/opentelemetry.ts';
-import { openStore, readSettings, type Settings } from './config.ts';
+import type { SqlQuery } from './client/sql-query.ts';
+import { openDatabase, openStore, readSettings, type Settings } from './config.ts';
 import { type ClientIp, createClientIp } from './guard/client-ip.ts';
 import { createIdentitySeal, type IdentitySeal } from './guard/identity.ts';
 import { type ApiKeys, type ApiKeysOptions, createApiKeys } from './keys/api-keys.ts';
@@ -48,7 +49,12 @@ export type ApiKeysConfiguration = Omit<ApiKeysOptions<unknown>, 'kv' | 'pepper'
 /** Bundlers give routes copies of a module; the breaker and the local counts must be one per process all the same. */
 const SLOT: unique symbol = Symbol.for('breakwater.defaults.1');
 const CONFIGURATION: unique symbol = Symbol.for('breakwater.api-keys.1');
-const home = globalThis as typeof globalThis & { [SLOT]?: Defaults; [CONFIGURATION]?: ApiKeysConfiguration };
+const DATABASE: unique symbol = Symbol.for('breakwater.database.1');
+const home = globalThis as typeof globalThis & {
+  [SLOT]?: Defaults;
+  [CONFIGURATION]?: ApiKeysConfiguration;
+  [DATABASE]?: SqlQuery;
+};
 
 /** @throws ConfigError naming the variable that is wrong; again at each use until it is mended. */
 export function getDefaults(): Defaults {
@@ -73,6 +79,21 @@ export function onDefaultClient<T>(name: string, make: (defaults: Defaults) => T
     all.set(defaults.kv, found);
     return found.made;
   };
+}
+
+const environmentDatabase = onDefaultClient('environment-database', ({ settings }) =>
+  openDatabase(settings.databaseUrl),
+);
+
+/** The PostgreSQL of this process: the one it was told, else that of DATABASE_URL. @throws ConfigError where there is none */
+export function getDatabase(): SqlQuery {
+  return home[DATABASE] ?? environmentDatabase();
+}
+
+/** From now on in this process. `undefined` for that of DATABASE_URL. */
+export function configureDatabase(query: SqlQuery | undefined): void {
+  if (query) home[DATABASE] = query;
+  else Reflect.deleteProperty(home, DATABASE);
 }
 
 /** From now on in this process; also for what has been made already. What that remembered of keys is forgotten. */

@@ -244,6 +244,7 @@ describe('ambient effects', () => {
     ["import { createHash } from 'node:crypto';", 'lib/store/redis-driver.ts'],
     ["import { createHash } from 'crypto';", 'lib/store/redis-driver.ts'],
     ["const { Redis } = await import('ioredis');", 'lib/store/redis-driver.ts'],
+    ["const { Pool } = await import('pg');", 'lib/client/postgres-query.ts'],
     ["import { lua } from 'fengari';", 'lib/store/lua.ts'],
     ["import type { Span } from '@opentelemetry/api';", 'lib/client/opentelemetry.ts'],
     ['Math.random();', 'lib/client/crypto.ts'],

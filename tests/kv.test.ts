@@ -42,6 +42,8 @@ beforeEach(() => {
     identitySecret: undefined,
     codePepper: undefined,
     sessionPepper: undefined,
+    databaseUrl: undefined,
+    cronSecret: undefined,
     clientIp: undefined,
     lists: {},
     redisCache: true,

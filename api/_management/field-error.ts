@@ -1,3 +1,5 @@
+import { problem } from '../../lib/guard/problem.ts';
+
 /** A field of a request that cannot be what the client has sent. Names the field, never its value. */
 export class FieldError extends Error {
   readonly field: string;
@@ -8,6 +10,11 @@ export class FieldError extends Error {
     this.name = 'FieldError';
     this.field = name;
   }
+}
+
+/** The answer to a field that cannot be. */
+export function fieldProblem(field: string, message: string): Response {
+  return problem(400, 'field-invalid', `${message}.`, { extensions: { field } });
 }
 
 /** Names of fields and policies, joined by dots. Anything else may be something of the client's that nobody should repeat. */

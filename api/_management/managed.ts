@@ -5,7 +5,7 @@ import { deny } from '../../lib/guard/decision.ts';
 import { problem } from '../../lib/guard/problem.ts';
 import { retryAfter } from '../../lib/guard/rate-headers.ts';
 import { toResponse } from '../../lib/guard/respond.ts';
-import { FieldError } from './field-error.ts';
+import { FieldError, fieldProblem } from './field-error.ts';
 
 /** Settings of the functions that manage keys which a client can have got wrong. */
 const FIELDS = new Set([
@@ -65,10 +65,6 @@ function problemOf(error: unknown, isChange: boolean): Response {
     if (setting === 'source') return problem(501, 'keys-not-managed-here', 'API keys are not managed by this service.');
   }
   throw error;
-}
-
-function fieldProblem(field: string, message: string): Response {
-  return problem(400, 'field-invalid', `${message}.`, { extensions: { field } });
 }
 
 function unavailable(

@@ -1,4 +1,4 @@
-import { StoreError, type StoreErrorKind } from '../errors.ts';
+import { isKvError, StoreError, type StoreErrorKind } from '../errors.ts';
 
 /** What a driver answers: an object with the rows (node-postgres, PGlite, Neon), or the rows themselves (postgres.js). */
 export type SqlAnswer = readonly unknown[] | { readonly rows: readonly unknown[] };
@@ -29,6 +29,8 @@ export function createSqlAsk(query: SqlQuery, content: string): SqlAsk {
     try {
       answer = await query(text, params, { signal });
     } catch (error) {
+      // Of our own `postgresQuery`: says what is missing.
+      if (isKvError(error) && error.code === 'CONFIG') throw error;
       throw ourError(error, content, signal);
     }
     const rows = Array.isArray(answer) ? answer : isObject(answer) ? answer.rows : undefined;

@@ -136,6 +136,7 @@ const EFFECTS: readonly Effect[] = [
   { what: 'Next', home: /^lib\/next\//, specifier: isPackage('next') },
   { what: 'Node', home: /^lib\/store\/redis-driver\.ts$/, specifier: isBuiltin },
   { what: 'ioredis', home: /^lib\/store\/redis-driver\.ts$/, specifier: isPackage('ioredis') },
+  { what: 'pg', home: /^lib\/client\/postgres-query\.ts$/, specifier: isPackage('pg') },
   { what: '@upstash/redis', home: /^lib\/client\/redis\.ts$/, specifier: isPackage('@upstash/redis') },
   { what: 'OpenTelemetry', home: /^lib\/client\/opentelemetry/, specifier: isPackage('@opentelemetry') },
   { what: 'a Lua engine', home: /^lib\/store\/lua(?:\.ts$|\/)/, specifier: isPackage('fengari') },

@@ -1,6 +1,8 @@
 import { afterEach, beforeEach, vi } from 'vitest';
 
-const SLOTS = ['breakwater.defaults.1', 'breakwater.api-keys.1'].map((name) => Symbol.for(name));
+const SLOTS = ['breakwater.defaults.1', 'breakwater.api-keys.1', 'breakwater.database.1'].map((name) =>
+  Symbol.for(name),
+);
 
 /** Gives each test of a file the default client anew, over memory, under this environment and nothing of the machine's. */
 export function useDefaultEnvironment(variables: Readonly<Record<string, string>> = {}): void {

@@ -1,3 +1,5 @@
+import * as track from '../../../api/analytics/track.ts';
+import * as syncUsage from '../../../api/cron/sync-usage.ts';
 import * as echo from '../../../api/echo.ts';
 import * as redis from '../../../api/health/redis.ts';
 import * as health from '../../../api/health.ts';
@@ -18,6 +20,8 @@ type Methods = Partial<Record<string, Handler>>;
  * functions of their own, and two of one name overwrite each other without an error. `:` is a free second segment.
  */
 const routes = new Map<string, Methods>([
+  ['analytics/track', { POST: track.POST }],
+  ['cron/sync-usage', { GET: syncUsage.GET }],
   ['echo', { POST: echo.POST }],
   ['health', { GET: health.GET }],
   ['health/redis', { GET: redis.GET }],

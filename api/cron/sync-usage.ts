@@ -1,0 +1,68 @@
+import { syncAnalytics } from '../../lib/analytics.ts';
+import { constantTimeEqual, sha256 } from '../../lib/client/crypto.ts';
+import { RETRY_MS } from '../../lib/client/retry-after.ts';
+import { getDefaults } from '../../lib/default-client.ts';
+import { isKvError, StoreError } from '../../lib/errors.ts';
+import { problem } from '../../lib/guard/problem.ts';
+import { retryAfter } from '../../lib/guard/rate-headers.ts';
+import type { DrainOutcome } from '../../lib/primitives/drain.ts';
+import { syncUsage } from '../../lib/usage.ts';
+
+/** What is brought from Redis into the database, one after the other. Each may be asked as often as anybody likes. */
+const DRAINS: Readonly<Record<string, () => Promise<DrainOutcome>>> = {
+  usage: syncUsage,
+  analytics: syncAnalytics,
+};
+
+interface Summary {
+  readonly status: DrainOutcome['status'] | 'failed';
+  readonly rows: number;
+}
+
+/**
+ * Brings what was counted into PostgreSQL: for the platform's cron, which shows CRON_SECRET as a bearer token. 503 where
+ * Redis or the database is away: nothing is lost, and the next run brings it.
+ */
+export async function GET(request: Request): Promise<Response> {
+  const { settings, logFailure } = getDefaults();
+  const { cronSecret } = settings;
+  if (cronSecret === undefined) {
+    return problem(503, 'misconfigured', 'CRON_SECRET is not set, so nobody can be told from the cron job.');
+  }
+  if (!(await isShown(request, cronSecret))) {
+    const response = problem(401, 'cron-secret-invalid', 'This is for the cron job.');
+    response.headers.set('www-authenticate', 'Bearer realm="cron"');
+    return response;
+  }
+  const drained: Record<string, Summary> = {};
+  let retryAfterMs = 0;
+  for (const [name, drain] of Object.entries(DRAINS)) {
+    try {
+      const outcome = await drain();
+      drained[name] = { status: outcome.status, rows: outcome.rows };
+      if (outcome.status === 'drained') continue;
+      retryAfterMs = Math.max(retryAfterMs, outcome.retryAfterMs);
+      logFailure(`drain ${name}`, new StoreError('unavailable', `${outcome.where}: ${outcome.reason}`));
+    } catch (error) {
+      if (isKvError(error) && error.code === 'CONFIG') throw error;
+      // What is wrong with one of them holds up no other.
+      drained[name] = { status: 'failed', rows: 0 };
+      retryAfterMs = Math.max(retryAfterMs, RETRY_MS);
+      logFailure(`drain ${name}`, error);
+    }
+  }
+  if (retryAfterMs === 0) {
+    return Response.json({ synced: true, drained }, { headers: { 'cache-control': 'no-store' } });
+  }
+  const response = problem(503, 'sync-incomplete', 'Not all could be brought into the database. Nothing is lost.', {
+    extensions: { synced: false, drained },
+  });
+  response.headers.set('retry-after', retryAfter(retryAfterMs));
+  return response;
+}
+
+/** Whether the request carries the secret. In a time that says nothing of how much of it was right. */
+async function isShown(request: Request, secret: string): Promise<boolean> {
+  const shown = /^bearer (.{1,1024})$/i.exec(request.headers.get('authorization') ?? '')?.[1] ?? '';
+  return constantTimeEqual(await sha256(shown), await sha256(secret));
+}
