@@ -1,8 +1,7 @@
 import { getDatabase, onDefaultClient } from './default-client.ts';
 import type { DrainOutcome } from './primitives/drain.ts';
-import type { Unavailable } from './primitives/unavailable.ts';
 import { createUsage } from './primitives/usage/usage.ts';
-import type { LimitCheck, UsageRead } from './primitives/usage/usage-options.ts';
+import type { Flushed, LimitCheck, UsageRead } from './primitives/usage/usage-options.ts';
 
 export { createUsage } from './primitives/usage/usage.ts';
 
@@ -19,7 +18,7 @@ export function trackUsage(keyId: string, n: number = 1): boolean {
 }
 
 /** Tells Redis what is counted here, before the platform puts the process to sleep: `after(flushUsage)` in Next. */
-export function flushUsage(): Promise<{ readonly status: 'flushed' } | Unavailable> {
+export function flushUsage(): Promise<Flushed> {
   return usage().flush();
 }
 

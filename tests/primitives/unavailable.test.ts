@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { CircuitOpenError, CommandError, DeadlineError, StoreError } from '../../lib/errors.ts';
-import { mayHaveRun, unavailableBy, unlessAway } from '../../lib/primitives/unavailable.ts';
+import { hasNotRun, mayHaveRun, unavailableBy, unlessAway } from '../../lib/primitives/unavailable.ts';
 
 describe('an error of the client', () => {
   it.each([
@@ -40,5 +40,20 @@ describe('work that needs Redis', () => {
     [new DOMException('the caller has given up', 'AbortError'), true],
   ])('says whether what was asked may have taken effect: %s', (error, expected) => {
     expect(mayHaveRun(error)).toBe(expected);
+  });
+});
+
+describe('a write has certainly not run', () => {
+  it.each([
+    [new CircuitOpenError(1), true],
+    [new DeadlineError(1_000, false), true],
+    [new StoreError('network', 'never sent', { mayHaveRun: false }), true],
+    [new StoreError('unavailable', 'no memory', { replyCode: 'OOM' }), true],
+    [new DeadlineError(1_000, true), false],
+    [new StoreError('network', 'reset'), false],
+    [new CommandError('WRONGTYPE', 'no'), false],
+    [new TypeError('defect'), false],
+  ])('by %s: %s', (error, expected) => {
+    expect(hasNotRun(error)).toBe(expected);
   });
 });

@@ -3,6 +3,7 @@ export type { Unavailable } from '../unavailable.ts';
 export { createUsage } from './usage.ts';
 export type {
   DayCount,
+  Flushed,
   LimitCheck,
   Usage,
   UsageDrainOptions,

@@ -48,6 +48,8 @@ export type LimitCheck =
   | { readonly status: 'exceeded'; readonly used: number; readonly limit: number }
   | Unavailable;
 
+export type Flushed = { readonly status: 'flushed' } | Unavailable;
+
 /** What became of uses, each in one place: `recorded` is the sum of the others and of what is on its way. */
 export interface UsageStats {
   readonly recorded: number;
@@ -78,7 +80,7 @@ export interface Usage {
    */
   record(keyId: string, n?: number): boolean;
   /** Tells Redis of everything that is counted here. One request for 1,000 keys. @throws CommandError */
-  flush(): Promise<{ readonly status: 'flushed' } | Unavailable>;
+  flush(): Promise<Flushed>;
   /**
    * The last days of a key: what Redis has, and what this process has not told it yet. One request.
    *

@@ -15,19 +15,22 @@ export interface UsageReader {
   readonly names: UsageNames;
   /** Redis has no more. */
   readonly maxDays: number;
+  readonly buffer: UseBuffer;
+  /** Requests under way that tell Redis of what was in the buffer. */
+  readonly flights: ReadonlySet<Promise<unknown>>;
 }
 
 /** What Redis has of a key, and what it has not been told. One request. */
 export async function readUsage(
-  { kv, names, maxDays }: UsageReader,
-  buffer: UseBuffer,
+  { kv, names, maxDays, buffer, flights }: UsageReader,
   keyId: string,
   days: number,
 ): Promise<UsageRead> {
   const wanted = lastDays(kv.clock.now(), wholeNumber('days', days, 1, maxDays));
   const shard = names.shardOf(keyId);
   const hashes = await Promise.all(wanted.map((day) => names.hash(shard, day)));
-  // As it stands when the question leaves: what is on its way to Redis by then gets there first.
+  // What is on its way is neither here nor there: this waits for it, where it may wait for what another has begun.
+  if (flights.size > 0 && kv.sharesPromises) await Promise.allSettled(flights);
   const here = wanted.map((day) => buffer.countOf(day, keyId));
   try {
     const results = await kv.execute(hashes.map((hash): Command => ['HGET', hash, KEY_MARK + keyId]));

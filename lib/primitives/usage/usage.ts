@@ -3,10 +3,10 @@ import { RETRY_MS } from '../../client/retry-after.ts';
 import { wholeNumber } from '../../client/whole-number.ts';
 import { DAY_MS, isoDay } from '../../clock.ts';
 import { isUnavailable } from '../../errors.ts';
-import { type Unavailable, unavailableBy } from '../unavailable.ts';
+import { unavailableBy } from '../unavailable.ts';
 import { drainUsage } from './usage-drain.ts';
 import { lastDays, usageNames } from './usage-names.ts';
-import { checkKeyId, resolveUsageOptions, type Usage, type UsageOptions } from './usage-options.ts';
+import { checkKeyId, type Flushed, resolveUsageOptions, type Usage, type UsageOptions } from './usage-options.ts';
 import { readUsage, readUsageDrained } from './usage-read.ts';
 import { createUseBuffer, type Uses } from './use-buffer.ts';
 import { MAX_OF_REQUEST, sendUses } from './use-sender.ts';
@@ -32,6 +32,7 @@ export function createUsage(options: UsageOptions): Usage {
   const buffer = createUseBuffer(maxBuffered);
   const background = createBackground(options.waitUntil);
   const counts = { recorded: 0, sent: 0, unknownOutcome: 0, dropped: 0 };
+  const flights = new Set<Promise<Flushed>>();
   let pauseMs = 0;
   let timer: { readonly dueAt: number; readonly fire: () => void } | undefined;
 
@@ -41,7 +42,7 @@ export function createUsage(options: UsageOptions): Usage {
     return kept;
   };
 
-  const flush = async (): Promise<{ readonly status: 'flushed' } | Unavailable> => {
+  const tell = async (): Promise<Flushed> => {
     const taken = buffer.takeAll();
     let failure: unknown;
     for (let at = 0; at < taken.length; at += MAX_OF_REQUEST) {
@@ -67,6 +68,16 @@ export function createUsage(options: UsageOptions): Usage {
     return away;
   };
 
+  const flush = async (): Promise<Flushed> => {
+    const flight = tell();
+    flights.add(flight);
+    try {
+      return await flight;
+    } finally {
+      flights.delete(flight);
+    }
+  };
+
   /** Has Redis told in a while: by a timer, unless one is waiting. Only a use begins one, so an idle process may end. */
   const schedule = (): void => {
     if (timer && clock.monotonic() <= timer.dueAt + LOST_TIMER_MS) {
@@ -88,7 +99,7 @@ export function createUsage(options: UsageOptions): Usage {
     });
   };
 
-  const reader = { kv, names, maxDays: Math.floor(retentionMs / DAY_MS) };
+  const reader = { kv, names, maxDays: Math.floor(retentionMs / DAY_MS), buffer, flights };
 
   return {
     record(keyId, n = 1) {
@@ -99,10 +110,14 @@ export function createUsage(options: UsageOptions): Usage {
       return kept;
     },
     flush,
-    read: (keyId, days = 30) => readUsage(reader, buffer, checkKeyId(keyId), days),
+    async read(keyId, days = 30) {
+      checkKeyId(keyId);
+      return readUsage(reader, keyId, days);
+    },
     async checkLimit(keyId, limit, { days = 30 } = {}) {
       wholeNumber('limit', limit, 0, Number.MAX_SAFE_INTEGER);
-      const read = await readUsage(reader, buffer, checkKeyId(keyId), days);
+      checkKeyId(keyId);
+      const read = await readUsage(reader, keyId, days);
       if (read.status === 'unavailable') return read;
       const used = read.total;
       return used < limit

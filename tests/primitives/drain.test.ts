@@ -1,0 +1,76 @@
+import { describe, expect, it } from 'vitest';
+import { createKv } from '../../lib/client/kv-client.ts';
+import type { SqlQuery } from '../../lib/client/sql-query.ts';
+import { CircuitOpenError, CommandError, ConfigError, StoreError } from '../../lib/errors.ts';
+import { createDatabase, runDrain } from '../../lib/primitives/drain.ts';
+import { memoryStore } from '../../lib/store/memory/memory-store.ts';
+import { manualClock } from '../../lib/testing/manual-clock.ts';
+
+const clock = manualClock();
+const kv = createKv({ store: memoryStore({ clock }), clock });
+const answers: SqlQuery = async () => [{ one: '1' }];
+
+describe('a drain', () => {
+  it('counts what it has brought', async () => {
+    const drained = await runDrain(createDatabase(kv, { query: answers }, 'tests'), async ({ ask, saved }) => {
+      await ask('select 1', []);
+      saved(3);
+      saved(4);
+    });
+    expect(drained).toEqual({ status: 'drained', rows: 7 });
+  });
+
+  it('that Redis fails says so, when to come back, and what it has brought by then', async () => {
+    const drained = await runDrain(createDatabase(kv, { query: answers }, 'tests'), async ({ ask, saved }) => {
+      await ask('select 1', []);
+      saved(3);
+      throw new CircuitOpenError(2_500);
+    });
+    const reason = 'The circuit is open; the store was not asked';
+    expect(drained).toEqual({ status: 'unavailable', where: 'redis', reason, retryAfterMs: 2_500, rows: 3 });
+  });
+
+  it('that the database fails says so, and nothing of what it was asked', async () => {
+    const query: SqlQuery = () => Promise.reject(Object.assign(new Error('secret'), { code: '42P01' }));
+    const drained = await runDrain(createDatabase(kv, { query }, 'tests'), ({ ask }) => ask('x', []).then(() => {}));
+    const reason = 'The tables of tests are missing';
+    expect(drained).toEqual({ status: 'unavailable', where: 'database', reason, retryAfterMs: 1_000, rows: 0 });
+  });
+
+  it('waits for the database up to its deadline, whether the driver heeds the signal or not', async () => {
+    let signal: AbortSignal | undefined;
+    const query: SqlQuery = (_text, _params, options) => {
+      signal = options.signal;
+      return new Promise(() => {});
+    };
+    const ask = createDatabase(kv, { query, queryTimeoutMs: 500 }, 'tests');
+    const drained = runDrain(ask, (tools) => tools.ask('x', []).then(() => {}));
+    await clock.run(499);
+    expect(signal?.aborted).toBe(false);
+    await clock.run(1);
+    expect(await drained).toMatchObject({ where: 'database', reason: 'No answer within 500 ms' });
+    expect(signal?.aborted).toBe(true);
+  });
+
+  it.each([new CommandError('WRONGTYPE', 'no'), new TypeError('defect')])(
+    'throws what is no outage: %s',
+    async (error) => {
+      const drain = runDrain(createDatabase(kv, { query: answers }, 'tests'), () => Promise.reject(error));
+      await expect(drain).rejects.toBe(error);
+    },
+  );
+
+  it('is refused with a query that is none, and a deadline that is none', () => {
+    const notAFunction = 'select 1' as unknown as SqlQuery;
+    expect(() => createDatabase(kv, { query: notAFunction }, 'tests')).toThrow(
+      new ConfigError('query', 'must be a function'),
+    );
+    expect(() => createDatabase(kv, { query: answers, queryTimeoutMs: 0 }, 'tests')).toThrow('queryTimeoutMs');
+  });
+
+  it('is unavailable by errors of the store', async () => {
+    const error = new StoreError('network', 'gone');
+    const drained = await runDrain(createDatabase(kv, { query: answers }, 'tests'), () => Promise.reject(error));
+    expect(drained).toMatchObject({ status: 'unavailable', where: 'redis', reason: 'gone' });
+  });
+});
