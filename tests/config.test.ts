@@ -1,5 +1,5 @@
 import { describe, expect, it, vi } from 'vitest';
-import { openStore, readSettings } from '../lib/config.ts';
+import { openDatabase, openStore, readSettings } from '../lib/config.ts';
 import { ConfigError } from '../lib/errors.ts';
 
 const REST = { KV_REST_API_URL: 'https://one.example', KV_REST_API_TOKEN: 'token-one' };
@@ -37,6 +37,8 @@ describe('an empty environment', () => {
       identitySecret: undefined,
       codePepper: undefined,
       sessionPepper: undefined,
+      databaseUrl: undefined,
+      cronSecret: undefined,
       clientIp: undefined,
       lists: { allow: [], deny: [] },
       redisCache: true,
@@ -49,6 +51,8 @@ describe('an empty environment', () => {
       ...['BREAKWATER_IDENTITY_SECRET', 'KV_REQUEST_TIMEOUT_MS', 'KV_CIRCUIT_OPEN_MS', 'ENABLE_REDIS_CACHE'],
       ...['CLIENT_IP_SOURCE', 'TRUSTED_PROXIES', 'VERCEL', 'CF_PAGES', 'NODE_ENV'],
       ...['BREAKWATER_ALLOW', 'BREAKWATER_DENY', 'BREAKWATER_CODE_PEPPER', 'BREAKWATER_SESSION_PEPPER'],
+      ...['BREAKWATER_ALLOW', 'BREAKWATER_DENY', 'BREAKWATER_CODE_PEPPER'],
+      ...['DATABASE_URL', 'CRON_SECRET'],
       ...['BREAKWATER_KEY_PREFIX', 'BREAKWATER_KEY_ENV', 'BREAKWATER_KEY_PEPPER_PREVIOUS'],
     ];
     for (const empty of ['', ' ', '\t\n']) {
@@ -240,6 +244,7 @@ describe('what is malformed', () => {
       ['BREAKWATER_CODE_PEPPER', { BREAKWATER_CODE_PEPPER: text }] as const,
       ['BREAKWATER_SESSION_PEPPER', { BREAKWATER_SESSION_PEPPER: text }] as const,
     ]),
+    ['CRON_SECRET', { CRON_SECRET: 'x'.repeat(15) }] as const,
     ...['1', '0', 'yes', 'off', SECRET].map((text) => ['ENABLE_REDIS_CACHE', { ENABLE_REDIS_CACHE: text }] as const),
     ...['x-forwarded-for', 'VERCEL', SECRET].map((text) => ['CLIENT_IP_SOURCE', { CLIENT_IP_SOURCE: text }] as const),
     ...[SECRET, '10.0.0.0/33', '10.0.0.0/8,nonsense', '10.0.0.0/8 10.1.0.0/16', ',', ' , ,'].map(
@@ -292,6 +297,8 @@ describe('what is well-formed', () => {
     [{ BREAKWATER_KEY_PREFIX: ' acme ', BREAKWATER_KEY_ENV: 't1' }, { keys: { prefix: 'acme', env: 't1' } }],
     [{ BREAKWATER_KEY_PREFIX: 'x'.repeat(16) }, { keys: { prefix: 'x'.repeat(16), env: undefined } }],
     [{ BREAKWATER_KEY_ENV: 'a' }, { keys: { prefix: undefined, env: 'a' } }],
+    [{ CRON_SECRET: 'x'.repeat(16) }, { cronSecret: 'x'.repeat(16) }],
+    [{ DATABASE_URL: 'file:./dev.db' }, { databaseUrl: 'file:./dev.db' }],
     [{ BREAKWATER_IDENTITY_SECRET: 'x'.repeat(32) }, { identitySecret: 'x'.repeat(32) }],
     [{ BREAKWATER_CODE_PEPPER: 'x'.repeat(32) }, { codePepper: 'x'.repeat(32) }],
     [{ BREAKWATER_SESSION_PEPPER: 'x'.repeat(32) }, { sessionPepper: 'x'.repeat(32) }],
@@ -369,5 +376,24 @@ describe('a Cluster', () => {
     expect(refusal({ REDIS_CLUSTER_NODES }).setting).toBe('BREAKWATER_NAMESPACE');
     expect(refusal({ REDIS_CLUSTER_NODES, BREAKWATER_NAMESPACE: 'app:' }).setting).toBe('BREAKWATER_NAMESPACE');
     expect(readSettings(CLUSTER).namespace).toBe('{app}:');
+  });
+});
+
+describe('the database', () => {
+  it.each([undefined, '', 'mysql://localhost/app', 'file:./dev.db', 'postgres://'])('is none by %j', (url) => {
+    expect(() => openDatabase(url)).toThrow(
+      new ConfigError('DATABASE_URL', 'must be set to postgres://…, or a database be given to configureAnalytics'),
+    );
+  });
+
+  it('is none at the edge, where nothing connects to it', () => {
+    vi.stubEnv('NEXT_RUNTIME', 'edge');
+    expect(() => openDatabase('postgres://127.0.0.1:1/app')).toThrow('DATABASE_URL needs the Node runtime');
+    vi.unstubAllEnvs();
+  });
+
+  it('is connected to with the first statement', async () => {
+    const query = openDatabase('postgresql://127.0.0.1:1/app');
+    await expect(query('select 1', [], {})).rejects.toMatchObject({ code: 'ECONNREFUSED' });
   });
 });
