@@ -2,7 +2,7 @@ import type { KvClient } from '../../client/kv-client.ts';
 import { wholeNumber } from '../../client/whole-number.ts';
 import type { Command } from '../../store/store.ts';
 import { createDatabase, type DatabaseOptions } from '../drain.ts';
-import { unavailableBy } from '../unavailable.ts';
+import { unlessAway } from '../unavailable.ts';
 import { CONTENT } from './usage-drain.ts';
 import { lastDays, type UsageNames } from './usage-names.ts';
 import type { DayCount, UsageFound, UsageRead } from './usage-options.ts';
@@ -32,7 +32,7 @@ export async function readUsage(
   // What is on its way is neither here nor there: this waits for it, where it may wait for what another has begun.
   if (flights.size > 0 && kv.sharesPromises) await Promise.allSettled(flights);
   const here = wanted.map((day) => buffer.countOf(day, keyId));
-  try {
+  return unlessAway(async () => {
     const results = await kv.execute(hashes.map((hash): Command => ['HGET', hash, KEY_MARK + keyId]));
     return found(
       wanted.map((day, ago) => {
@@ -41,9 +41,7 @@ export async function readUsage(
         return { day, count: (Number(result) || 0) + (here[ago] ?? 0) };
       }),
     );
-  } catch (error) {
-    return unavailableBy(error);
-  }
+  });
 }
 
 /** What the database has of a key. One statement. */
@@ -55,13 +53,11 @@ export async function readUsageDrained(
 ): Promise<UsageRead> {
   const { read } = usageStatements(options.table ?? USAGE_TABLE);
   const ask = createDatabase(kv, options, CONTENT);
-  try {
+  return unlessAway(async () => {
     const rows = await ask(read, [keyId, wanted.at(-1) ?? '']);
     const counts = new Map(rows.map(({ day, n }) => [day, Number(n)]));
     return found(wanted.map((day) => ({ day, count: counts.get(day) ?? 0 })));
-  } catch (error) {
-    return unavailableBy(error);
-  }
+  });
 }
 
 function found(days: readonly DayCount[]): UsageFound {
