@@ -1,18 +1,22 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import pg from 'pg';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { nodeBundle } from '../../bench/node-bundle.mjs';
 import { type PostgresQuery, postgresQuery } from '../../lib/client/postgres-query.ts';
 import { createAnalytics } from '../../lib/primitives/analytics/analytics.ts';
 import { analyticsSchema } from '../../lib/primitives/analytics/analytics-sql.ts';
 import { createUsage } from '../../lib/primitives/usage/usage.ts';
 import { usageSchema } from '../../lib/primitives/usage/usage-sql.ts';
 import { dice } from '../support/dice.ts';
+import type { DrainProcess } from '../support/drain-process.ts';
 import { crashingDrainer, openClient } from '../support/drain-world.ts';
 import { realRedis } from '../support/every-store.ts';
 import { type PostgresServer, startPostgres } from '../support/postgres-server.ts';
+import { startChild } from '../support/process-calls.ts';
 
 const COUNTS = 20_000;
 const DRAINERS = 4;
+const KILLS = 20;
 
 const redis = realRedis();
 let server: PostgresServer;
@@ -31,6 +35,8 @@ afterAll(async () => {
   await admin.end();
   await server.stop();
 });
+
+beforeEach(() => admin.query('truncate breakwater_usage, breakwater_analytics, breakwater_analytics_batches'));
 
 /** Sessions of its own. */
 function sessions(): PostgresQuery {
@@ -76,6 +82,51 @@ type Drain = () => Promise<{ readonly status: string }>;
 
 const sumOf = async (table: string) =>
   Number((await admin.query<{ n: string }>(`select sum(n)::text as n from ${table}`)).rows[0]?.n);
+
+describe(`counters that processes bring into a real PostgreSQL, which are killed whatever they are doing`, () => {
+  it('are there exactly once', async () => {
+    const program = await nodeBundle('tests/support/drain-process.ts');
+    const roll = dice(9);
+    // Small, so that a drain takes many steps.
+    const batchFields = 10;
+    const kv = openClient(redis.store);
+    const analytics = createAnalytics({ kv, batchFields });
+    const usage = createUsage({ kv, flushMs: 5 });
+    let kills = 0;
+    const processes = Array.from({ length: 2 }, async () => {
+      while (kills < KILLS) {
+        const child = startChild<DrainProcess>(program.path);
+        await child.call.isReady();
+        const setup = { redisUrl: redis.url, databaseUrl: server.url, batchFields };
+        const draining = child.call.drainForever(setup).catch(() => {});
+        await delay(roll.whole(50, 400));
+        await child.stop();
+        await draining;
+        kills += 1;
+      }
+    });
+    let counted = 0;
+    while (kills < KILLS) {
+      const some = Array.from({ length: 50 }, () => analytics.count('view', { path: `/${roll.whole(1, 500)}` }));
+      for (const { status } of await Promise.all(some)) counted += status === 'counted' ? 1 : 0;
+      for (let use = 0; use < 50; use += 1) usage.record(`key_${roll.whole(1, 300)}`);
+      await delay(5);
+    }
+    await Promise.all(processes);
+    await program.remove();
+    await usage.settled();
+    const { recorded, sent } = usage.stats();
+    const before = [await sumOf('breakwater_analytics'), await sumOf('breakwater_usage')];
+    const query = sessions();
+    expect([await analytics.drain({ query }), await usage.drain({ query })]).toMatchObject(
+      ['drained', 'drained'].map((status) => ({ status })),
+    );
+    expect([await sumOf('breakwater_analytics'), await sumOf('breakwater_usage')]).toEqual([counted, sent]);
+    expect(sent).toBe(recorded);
+    // Those that were killed have done something.
+    expect(Math.min(...before)).toBeGreaterThan(0);
+  });
+});
 
 describe(`counters that ${DRAINERS} drainers bring into a real PostgreSQL, whose sessions it ends`, () => {
   it('are there exactly once: events', async () => {
