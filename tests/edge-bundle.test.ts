@@ -53,6 +53,17 @@ describe('the bundle of each adapter for another library', () => {
   });
 });
 
+describe('the bundle of counters', () => {
+  it.each(['lib/usage.ts', 'lib/analytics.ts', 'lib/primitives/usage/index.ts', 'lib/primitives/analytics/index.ts'])(
+    'has nothing in it that does not work at the edge, no driver of a database either, and loads there: %s',
+    async (path) => {
+      const source = `export * from './${path}';`;
+      expect(edgeLeaks(await edgeBundle(source))).toEqual([]);
+      expect(await exportsAtTheEdge(source)).toContain(path.includes('usage') ? 'createUsage' : 'createAnalytics');
+    },
+  );
+});
+
 describe('the bundle of lib/opentelemetry', () => {
   it('is its own code only, and loads in an Edge sandbox', async () => {
     expect(await edgeBundle("export * from './lib/opentelemetry.ts';")).not.toContain('@opentelemetry');

@@ -1,5 +1,5 @@
 import type { KvClient } from '../client/kv-client.ts';
-import { createSqlAsk, type SqlAsk, type SqlQuery } from '../client/sql-query.ts';
+import { createSqlAsk, type SqlAsk, type SqlQuery, type SqlRow, unreadable } from '../client/sql-query.ts';
 import { wholeNumber } from '../client/whole-number.ts';
 import { ConfigError, DeadlineError } from '../errors.ts';
 import { withDeadline } from '../resilience/deadline.ts';
@@ -46,29 +46,40 @@ export function createDatabase(
 
 /** What a drain works with. */
 export interface DrainTools {
-  /** Asks the database. */
-  readonly ask: SqlAsk;
+  /** Asks the database. @throws StoreError where `read` finds that something else has answered, by `undefined` */
+  ask<T>(text: string, params: string[], read: (rows: readonly SqlRow[]) => T | undefined): Promise<T>;
   /** So many rows have got there. */
-  readonly saved: (rows: number) => void;
+  saved(rows: number): void;
 }
 
-/** Runs a drain until it is done, or Redis or the database cannot be asked. @throws what says anything else */
-export async function runDrain(database: SqlAsk, drain: (tools: DrainTools) => Promise<void>): Promise<DrainOutcome> {
+/**
+ * Runs a drain until it is done, or Redis or the database cannot be asked.
+ *
+ * @throws ConfigError naming the option, and what the drain throws that is no outage
+ */
+export async function runDrain(
+  kv: KvClient,
+  options: DatabaseOptions,
+  content: string,
+  drain: (tools: DrainTools) => Promise<void>,
+): Promise<DrainOutcome> {
+  const database = createDatabase(kv, options, content);
   let rows = 0;
   let where: 'redis' | 'database' = 'redis';
-  const ask: SqlAsk = async (text, params) => {
-    where = 'database';
-    const answer = await database(text, params);
-    where = 'redis';
-    return answer;
+  const tools: DrainTools = {
+    async ask(text, params, read) {
+      where = 'database';
+      const answer = read(await database(text, params));
+      if (answer === undefined) throw unreadable(content);
+      where = 'redis';
+      return answer;
+    },
+    saved(count) {
+      rows += count;
+    },
   };
   try {
-    await drain({
-      ask,
-      saved(count) {
-        rows += count;
-      },
-    });
+    await drain(tools);
     return { status: 'drained', rows };
   } catch (error) {
     const { retryAfterMs } = unavailableBy(error);

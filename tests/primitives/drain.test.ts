@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { createKv } from '../../lib/client/kv-client.ts';
 import type { SqlQuery } from '../../lib/client/sql-query.ts';
 import { CircuitOpenError, CommandError, ConfigError, StoreError } from '../../lib/errors.ts';
-import { createDatabase, runDrain } from '../../lib/primitives/drain.ts';
+import { runDrain } from '../../lib/primitives/drain.ts';
 import { memoryStore } from '../../lib/store/memory/memory-store.ts';
 import { manualClock } from '../../lib/testing/manual-clock.ts';
 
@@ -12,8 +12,8 @@ const answers: SqlQuery = async () => [{ one: '1' }];
 
 describe('a drain', () => {
   it('counts what it has brought', async () => {
-    const drained = await runDrain(createDatabase(kv, { query: answers }, 'tests'), async ({ ask, saved }) => {
-      await ask('select 1', []);
+    const drained = await runDrain(kv, { query: answers }, 'tests', async ({ ask, saved }) => {
+      await ask('select 1', [], ([row]) => row?.one);
       saved(3);
       saved(4);
     });
@@ -21,8 +21,8 @@ describe('a drain', () => {
   });
 
   it('that Redis fails says so, when to come back, and what it has brought by then', async () => {
-    const drained = await runDrain(createDatabase(kv, { query: answers }, 'tests'), async ({ ask, saved }) => {
-      await ask('select 1', []);
+    const drained = await runDrain(kv, { query: answers }, 'tests', async ({ ask, saved }) => {
+      await ask('select 1', [], ([row]) => row?.one);
       saved(3);
       throw new CircuitOpenError(2_500);
     });
@@ -32,7 +32,7 @@ describe('a drain', () => {
 
   it('that the database fails says so, and nothing of what it was asked', async () => {
     const query: SqlQuery = () => Promise.reject(Object.assign(new Error('secret'), { code: '42P01' }));
-    const drained = await runDrain(createDatabase(kv, { query }, 'tests'), ({ ask }) => ask('x', []).then(() => {}));
+    const drained = await runDrain(kv, { query }, 'tests', ({ ask }) => ask('x', [], () => true).then(() => {}));
     const reason = 'The tables of tests are missing';
     expect(drained).toEqual({ status: 'unavailable', where: 'database', reason, retryAfterMs: 1_000, rows: 0 });
   });
@@ -43,8 +43,8 @@ describe('a drain', () => {
       signal = options.signal;
       return new Promise(() => {});
     };
-    const ask = createDatabase(kv, { query, queryTimeoutMs: 500 }, 'tests');
-    const drained = runDrain(ask, (tools) => tools.ask('x', []).then(() => {}));
+    const options = { query, queryTimeoutMs: 500 };
+    const drained = runDrain(kv, options, 'tests', ({ ask }) => ask('x', [], () => true).then(() => {}));
     await clock.run(499);
     expect(signal?.aborted).toBe(false);
     await clock.run(1);
@@ -55,22 +55,33 @@ describe('a drain', () => {
   it.each([new CommandError('WRONGTYPE', 'no'), new TypeError('defect')])(
     'throws what is no outage: %s',
     async (error) => {
-      const drain = runDrain(createDatabase(kv, { query: answers }, 'tests'), () => Promise.reject(error));
+      const drain = runDrain(kv, { query: answers }, 'tests', () => Promise.reject(error));
       await expect(drain).rejects.toBe(error);
     },
   );
 
-  it('is refused with a query that is none, and a deadline that is none', () => {
+  it('that gets another answer than it has asked for stops, and knows of no row', async () => {
+    const drained = await runDrain(kv, { query: answers }, 'tests', async ({ ask, saved }) => {
+      await ask('select 1', [], ([row]) => row?.two);
+      saved(1);
+    });
+    const reason = 'The database of tests holds something that cannot be read';
+    expect(drained).toMatchObject({ status: 'unavailable', where: 'database', reason, rows: 0 });
+  });
+
+  it('is refused with a query that is none, and a deadline that is none', async () => {
     const notAFunction = 'select 1' as unknown as SqlQuery;
-    expect(() => createDatabase(kv, { query: notAFunction }, 'tests')).toThrow(
+    const nothing = async () => {};
+    await expect(runDrain(kv, { query: notAFunction }, 'tests', nothing)).rejects.toEqual(
       new ConfigError('query', 'must be a function'),
     );
-    expect(() => createDatabase(kv, { query: answers, queryTimeoutMs: 0 }, 'tests')).toThrow('queryTimeoutMs');
+    const options = { query: answers, queryTimeoutMs: 0 };
+    await expect(runDrain(kv, options, 'tests', nothing)).rejects.toThrow('queryTimeoutMs');
   });
 
   it('is unavailable by errors of the store', async () => {
     const error = new StoreError('network', 'gone');
-    const drained = await runDrain(createDatabase(kv, { query: answers }, 'tests'), () => Promise.reject(error));
+    const drained = await runDrain(kv, { query: answers }, 'tests', () => Promise.reject(error));
     expect(drained).toMatchObject({ status: 'unavailable', where: 'redis', reason: 'gone' });
   });
 });

@@ -3,7 +3,7 @@ import type { KvClient } from '../../client/kv-client.ts';
 import { runScriptsWith, type ScriptCall } from '../../client/script.ts';
 import { wholeNumber } from '../../client/whole-number.ts';
 import { DAY_MS } from '../../clock.ts';
-import { createDatabase, type DrainOutcome, type DrainTools, runDrain } from '../drain.ts';
+import { type DrainOutcome, type DrainTools, runDrain } from '../drain.ts';
 import type { AnalyticsNames, ShardNames } from './analytics-names.ts';
 import type { AnalyticsDrainOptions } from './analytics-options.ts';
 import { ANALYTICS_TABLE, analyticsStatements } from './analytics-sql.ts';
@@ -25,6 +25,11 @@ interface Batch {
 }
 
 const BATCH_ID_LENGTH = 22;
+/** With any other answer the batch must not end. */
+const ADDED: ReadonlyMap<string | undefined, boolean> = new Map([
+  ['1', true],
+  ['0', false],
+]);
 /** Rounds of one drain: what is counted faster than it is drained is left to the next. */
 const MAX_ROUNDS = 1_000;
 
@@ -39,11 +44,11 @@ export function drainAnalytics(
 
   /** Puts a batch into the database, once, whoever has sent it before. */
   const save = async ({ id, rows }: Batch, { ask, saved }: DrainTools): Promise<void> => {
-    const [answer] = await ask(add, [id, JSON.stringify(rows)]);
-    if (answer?.added === '1') saved(rows.length);
+    const added = await ask(add, [id, JSON.stringify(rows)], ([row]) => ADDED.get(row?.added));
+    if (added) saved(rows.length);
   };
 
-  return runDrain(createDatabase(kv, options, 'analytics'), async (tools) => {
+  return runDrain(kv, options, 'analytics', async (tools) => {
     let left = await Promise.all(Array.from({ length: shards }, (_, shard) => names(shard)));
     for (let round = 0; left.length > 0 && round < MAX_ROUNDS; round += 1) {
       const unfinished: ShardNames[] = [];
@@ -62,7 +67,7 @@ export function drainAnalytics(
       }
       left = unfinished;
     }
-    await tools.ask(forget, [String(rememberMs)]);
+    await tools.ask(forget, [String(rememberMs)], () => true);
   });
 
   async function grab(from: readonly ShardNames[]): Promise<readonly (Batch | undefined)[]> {

@@ -98,7 +98,7 @@ export function createAnalytics(options: AnalyticsOptions): Analytics {
       return { status: answer === 1 ? 'counted' : 'duplicate' };
     },
     flush,
-    drain: (drainOptions) => drainAnalytics({ kv, names, shards, batchFields }, drainOptions),
+    drain: async (drainOptions) => drainAnalytics({ kv, names, shards, batchFields }, drainOptions),
     stats: () => ({ ...counts, buffered: held.size }),
     settled: background.settled,
   };

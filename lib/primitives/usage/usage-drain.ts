@@ -1,7 +1,8 @@
 import type { KvClient } from '../../client/kv-client.ts';
 import { runScriptsWith, type ScriptCall } from '../../client/script.ts';
+import type { SqlRow } from '../../client/sql-query.ts';
 import { DAY_MS } from '../../clock.ts';
-import { createDatabase, type DrainOutcome, runDrain } from '../drain.ts';
+import { type DrainOutcome, runDrain } from '../drain.ts';
 import { lastDays, type UsageNames } from './usage-names.ts';
 import type { UsageDrainOptions } from './usage-options.ts';
 import { changedScript, drainedScript, KEY_MARK } from './usage-scripts.ts';
@@ -29,7 +30,7 @@ const MAX_OF_STATEMENT = 5_000;
 export function drainUsage({ kv, names, retentionMs }: UsageDrain, options: UsageDrainOptions): Promise<DrainOutcome> {
   const { table = USAGE_TABLE, full = false } = options;
   const { save } = usageStatements(table);
-  return runDrain(createDatabase(kv, options, CONTENT), async ({ ask, saved }) => {
+  return runDrain(kv, options, CONTENT, async ({ ask, saved }) => {
     // A day's hash is kept from its first use on, which may be in the last moment of it.
     const days = lastDays(kv.clock.now(), Math.ceil(retentionMs / DAY_MS) + 1);
     const notes: ScriptCall[] = [];
@@ -40,7 +41,9 @@ export function drainUsage({ kv, names, retentionMs }: UsageDrain, options: Usag
         const { epoch, changes, rows } = snapshot;
         for (let at = 0; at < rows.length; at += MAX_OF_STATEMENT) {
           const some = rows.slice(at, at + MAX_OF_STATEMENT);
-          await ask(save, [day, epoch, JSON.stringify(some)]);
+          // With any other answer nothing must be noted.
+          const isGiven = ([row]: readonly SqlRow[]) => row?.given === String(some.length) || undefined;
+          await ask(save, [day, epoch, JSON.stringify(some)], isGiven);
           saved(some.length);
         }
         notes.push({ script: drainedScript, keys: [hash], args: [epoch, changes] });

@@ -26,7 +26,7 @@ create index if not exists "${name}_day" on ${quoted} (day);
 }
 
 export interface UsageStatements {
-  /** day, epoch, a list of { key_id, n } as JSON. */
+  /** day, epoch, a list of { key_id, n } as JSON → given: how many there were. */
   readonly save: string;
   /** key, the first day of interest → day, n of each day. */
   readonly read: string;
@@ -41,11 +41,14 @@ export function usageStatements(table: string): UsageStatements {
   return {
     // The larger of two counts of one epoch is the later one: so it does not matter how often this is sent, nor in which
     // order. In one order of rows, so that two statements do not wait for each other.
-    save: `insert into ${quoted} as kept (key_id, day, epoch, n)
-select given.key_id, $1::text::date, $2::text, given.n::bigint
-from json_to_recordset($3::text::json) as given (key_id text, n text)
-order by given.key_id
-on conflict (key_id, day, epoch) do update set n = greatest(kept.n, excluded.n) where kept.n < excluded.n`,
+    save: `with given as (
+  select given.key_id, given.n::bigint as n from json_to_recordset($3::text::json) as given (key_id text, n text)
+), saved as (
+  insert into ${quoted} as kept (key_id, day, epoch, n)
+  select given.key_id, $1::text::date, $2::text, given.n from given order by given.key_id
+  on conflict (key_id, day, epoch) do update set n = greatest(kept.n, excluded.n) where kept.n < excluded.n
+)
+select count(*)::text as given from given`,
 
     read: `select kept.day::text as day, sum(kept.n)::text as n from ${quoted} kept
 where kept.key_id = $1::text and kept.day >= $2::text::date group by kept.day`,

@@ -124,8 +124,8 @@ export function createUsage(options: UsageOptions): Usage {
         ? { status: 'within', used, limit, remaining: limit - used }
         : { status: 'exceeded', used, limit };
     },
-    drain: (drainOptions) => drainUsage({ kv, names, retentionMs }, drainOptions),
-    readDrained: (keyId, days, database) =>
+    drain: async (drainOptions) => drainUsage({ kv, names, retentionMs }, drainOptions),
+    readDrained: async (keyId, days, database) =>
       readUsageDrained(kv, database, checkKeyId(keyId), lastDays(clock.now(), wholeNumber('days', days, 1, 3_660))),
     stats: () => ({ ...counts, buffered: buffer.total }),
     settled: background.settled,

@@ -60,9 +60,9 @@ describe('the schema', () => {
     expect(await analytics.drain({ query, table })).toEqual({ status: 'drained', rows: 1 });
   });
 
-  it.each(['Events', 'a.b.c', 'x"; drop table y; --'])('is not made by the name of %j', (name) => {
+  it.each(['Events', 'a.b.c', 'x"; drop table y; --'])('is not made by the name of %j', async (name) => {
     expect(() => analyticsSchema(name)).toThrow(ConfigError);
-    expect(() => events().analytics.drain({ query, table: name })).toThrow(ConfigError);
+    await expect(events().analytics.drain({ query, table: name })).rejects.toThrow(ConfigError);
   });
 });
 
@@ -153,6 +153,19 @@ describe('a drain of analytics', () => {
     expect([await contents(), await batches()]).toEqual([[], 0]);
   });
 
+  it.each([[[]], [[{ added: '2' }]], [[{ n: '1' }]]])(
+    'ends no batch where something else has answered: %j',
+    async (rows) => {
+      const { analytics } = events();
+      await analytics.count('view');
+      expect(await analytics.drain({ query: async () => rows, table })).toMatchObject({
+        ...{ status: 'unavailable', where: 'database', rows: 0 },
+        reason: 'The database of analytics holds something that cannot be read',
+      });
+      expect(await analytics.drain({ query, table })).toEqual({ status: 'drained', rows: 1 });
+    },
+  );
+
   it('skips what Redis is away for, and the next one brings it', async () => {
     const { store, analytics } = events();
     await analytics.count('view');
@@ -185,7 +198,7 @@ describe('a drain of analytics', () => {
     await analytics.drain({ query, table, rememberMs: DAY_MS });
     const { rows } = await engine.database.query(`select id from ${table}_batches`);
     expect(rows).toEqual([{ id: 'young' }]);
-    expect(() => analytics.drain({ query, table, rememberMs: DAY_MS - 1 })).toThrow('rememberMs');
+    await expect(analytics.drain({ query, table, rememberMs: DAY_MS - 1 })).rejects.toThrow('rememberMs');
   });
 
   it('passes over counters whose names are none of ours, and tells of them', async () => {

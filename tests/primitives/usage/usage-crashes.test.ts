@@ -99,7 +99,7 @@ describe('uses of which all are drained while drainers crash at every step', () 
 
   it('would be seen to be lost if all epochs were one', async () => {
     const oneEpoch: SqlQuery = (text, params, options) =>
-      engine.query(text, text.startsWith('insert') ? [params[0] ?? '', 'one', params[2] ?? ''] : params, options);
+      engine.query(text, text.startsWith('with given') ? [params[0] ?? '', 'one', params[2] ?? ''] : params, options);
     expect((await play({ seed: 3, wipeAfter: 6_000, query: oneEpoch })).total).toBeLessThan(USES);
   }, 120_000);
 });

@@ -58,7 +58,7 @@ describe('the schema', () => {
 
   it.each(['Usage', 'a.b.c', 'x"; drop table y; --'])('is not made by the name of %j', async (name) => {
     expect(() => usageSchema(name)).toThrow(ConfigError);
-    expect(() => uses().usage.drain({ query, table: name })).toThrow(ConfigError);
+    await expect(uses().usage.drain({ query, table: name })).rejects.toThrow(ConfigError);
   });
 });
 
@@ -92,7 +92,7 @@ describe('a drain of usage', () => {
       ['HGETALL'],
       ['EVALSHA'],
     ]);
-    expect(statements).toEqual(['insert']);
+    expect(statements).toEqual(['with g']);
   });
 
   it('brings days that nobody has drained for as long as Redis has them', async () => {
@@ -120,7 +120,7 @@ describe('a drain of usage', () => {
     const late: (() => PromiseLike<unknown>)[] = [];
     const slow: SqlQuery = async (text, params, options) => {
       late.push(() => query(text, params, options));
-      return [];
+      return [{ given: '1' }];
     };
     await use('a', 3);
     await usage.drain({ query: slow, table });
@@ -160,7 +160,7 @@ describe('a drain of usage', () => {
     for (let index = 0; index < 5_001; index += 1) usage.record(`key_${index}`);
     await usage.flush();
     expect(await usage.drain({ query, table })).toEqual({ status: 'drained', rows: 5_001 });
-    expect(statements).toEqual(['insert', 'insert']);
+    expect(statements).toEqual(['with g', 'with g']);
   });
 
   it('skips what Redis is away for, and the next one brings it', async () => {
@@ -191,6 +191,19 @@ describe('a drain of usage', () => {
     expect(await usage.drain({ query, table })).toEqual({ status: 'drained', rows: 1 });
     expect(await contents()).toEqual(['2026-11-21 a 3', '2026-11-22 a 4']);
   });
+
+  it.each([[[]], [[{ given: '2' }]], [[{ n: '1' }]]])(
+    'notes nothing where something else has answered: %j',
+    async (rows) => {
+      const { usage, use } = uses();
+      await use('a', 3);
+      expect(await usage.drain({ query: async () => rows, table })).toMatchObject({
+        ...{ status: 'unavailable', where: 'database', rows: 0 },
+        reason: 'The database of usage counters holds something that cannot be read',
+      });
+      expect(await usage.drain({ query, table })).toEqual({ status: 'drained', rows: 1 });
+    },
+  );
 
   it('passes over a hash that is none of ours, and tells of it', async () => {
     const { store, events, usage, use } = uses({ shards: 1 });
