@@ -1,3 +1,4 @@
+import { setImmediate as turn } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { postgresQuery } from '../../lib/client/postgres-query.ts';
 import { createSqlAsk } from '../../lib/client/sql-query.ts';
@@ -37,6 +38,8 @@ describe('a query through node-postgres', () => {
     const ask = createSqlAsk(query, 'tests');
     await ask('select 1::text as one', []);
     wire.goAway();
+    await vi.waitFor(() => expect(wire.connections).toBe(0));
+    for (let turns = 0; turns < 20; turns += 1) await turn();
     await expect(ask('select 1::text as one', [])).rejects.toMatchObject({ code: 'STORE', kind: 'network' });
     wire.comeBack();
     expect(await ask('select 1::text as one', [])).toEqual([{ one: '1' }]);
