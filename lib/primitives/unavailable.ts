@@ -33,6 +33,5 @@ export async function unlessAway<T>(work: () => Promise<T>): Promise<T | Unavail
 /** Whether it is certain that a write has not taken effect: it was never sent, or Redis has answered that it cannot serve. */
 export function hasNotRun(error: unknown): boolean {
   if (!isUnavailable(error)) return false;
-  if (error.code === 'CIRCUIT_OPEN' || !error.mayHaveRun) return true;
-  return error.code === 'STORE' && error.replyCode !== undefined;
+  return !mayHaveRun(error) || (error.code === 'STORE' && error.replyCode !== undefined);
 }
