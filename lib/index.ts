@@ -1,3 +1,4 @@
+export { appendEvents, configureAnalytics, syncAnalytics, syncEvents, trackEvent } from './analytics.ts';
 export {
   clearAuthCache,
   configureApiKeys,
@@ -23,6 +24,7 @@ export {
   searchCache,
   semanticCache,
 } from './cache.ts';
+export { shouldTrackEvent } from './dedup.ts';
 export {
   CircuitOpenError,
   CommandError,
@@ -33,6 +35,7 @@ export {
   StoreError,
 } from './errors.ts';
 export type { BreakwaterEvent } from './events.ts';
+export { type IdempotentOptions, idempotent } from './idempotent.ts';
 export {
   buildKey,
   createKv,
@@ -50,6 +53,8 @@ export {
   kvTTL,
   resetCircuitBreaker,
 } from './kv.ts';
+export { acquireLock, releaseLock, withLock } from './lock.ts';
+export { cancelMfaCode, checkMfaCode, issueMfaCode, unlockMfa, verifyMfaCode } from './mfa.ts';
 export {
   checkRateLimit,
   clearAllRateLimits,
@@ -64,4 +69,6 @@ export {
   resetRateLimit,
   withRateLimit,
 } from './rate-limit.ts';
+export { destroySession, getSession, newSessionId, revokeSessions, saveSession } from './session.ts';
+export { checkUsageLimit, flushUsage, getUsage, syncUsage, trackUsage } from './usage.ts';
 export { configureUserCache, getUserCached, getUsersCached, invalidateUser } from './user-cache.ts';

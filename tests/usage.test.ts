@@ -1,11 +1,14 @@
 import { beforeEach, describe, expect, it } from 'vitest';
-import { configureAnalytics, syncAnalytics, trackEvent } from '../lib/analytics.ts';
+import { appendEvents, configureAnalytics, syncAnalytics, syncEvents, trackEvent } from '../lib/analytics.ts';
 import { getDefaults } from '../lib/default-client.ts';
 import { ConfigError } from '../lib/errors.ts';
 import { analyticsSchema } from '../lib/primitives/analytics/analytics-sql.ts';
+import { sqlEventSchema } from '../lib/primitives/event-stream/sql-event-schema.ts';
 import { usageSchema } from '../lib/primitives/usage/usage-sql.ts';
 import { checkUsageLimit, flushUsage, getUsage, syncUsage, trackUsage } from '../lib/usage.ts';
 import { useDefaultEnvironment } from './support/default-environment.ts';
+import { manageKeys } from './support/managed-keys.ts';
+import { AWAY } from './support/scripted-client.ts';
 import { sqlEngine } from './support/sql-engine.ts';
 
 useDefaultEnvironment({ DATABASE_URL: 'mysql://not-ours' });
@@ -13,9 +16,9 @@ const engine = sqlEngine();
 
 beforeEach(async () => {
   await engine.database.exec(
-    'drop table if exists breakwater_usage, breakwater_analytics, breakwater_analytics_batches',
+    'drop table if exists breakwater_usage, breakwater_analytics, breakwater_analytics_batches, breakwater_events',
   );
-  await engine.database.exec(usageSchema() + analyticsSchema());
+  await engine.database.exec(usageSchema() + analyticsSchema() + sqlEventSchema());
 });
 
 const sumOf = async (table: string) =>
@@ -59,6 +62,42 @@ describe('the helpers of analytics', () => {
   });
 });
 
+describe('events of their own', () => {
+  const stored = async () =>
+    (await engine.database.query<{ event: unknown }>('select event from breakwater_events order by id')).rows;
+
+  it('are appended, and brought into the database once', async () => {
+    configureAnalytics({ query: engine.query });
+    expect(await syncEvents()).toEqual({ status: 'drained', rows: 0 });
+    expect(await appendEvents([{ path: '/a' }, { path: '/b' }])).toMatchObject({ status: 'appended', length: 2 });
+    expect(await syncEvents()).toEqual({ status: 'drained', rows: 2 });
+    expect(await syncEvents()).toEqual({ status: 'drained', rows: 0 });
+    expect(await stored()).toEqual([{ event: { path: '/a' } }, { event: { path: '/b' } }]);
+  });
+
+  it('stay in Redis while the database is away, and wait here while Redis is', async () => {
+    const { store } = await manageKeys();
+    configureAnalytics({ query: () => Promise.reject(new Error('secret')) });
+    await appendEvents(['first']);
+    const reason = 'The database of events did not answer';
+    expect(await syncEvents()).toEqual({
+      status: 'unavailable',
+      where: 'database',
+      reason,
+      retryAfterMs: 1_000,
+      rows: 0,
+    });
+    configureAnalytics({ query: engine.query });
+    store.takeAway(AWAY);
+    expect(await appendEvents(['second'])).toMatchObject({ status: 'unavailable', buffered: 1 });
+    expect(await syncEvents()).toMatchObject({ status: 'unavailable', where: 'redis', rows: 0 });
+    store.giveBack();
+    getDefaults().kv.circuit.reset();
+    expect(await syncEvents()).toEqual({ status: 'drained', rows: 2 });
+    expect(await stored()).toEqual([{ event: 'first' }, { event: 'second' }]);
+  });
+});
+
 describe('a database that is none', () => {
   it('is told by the name of the variable, once somebody asks for it', async () => {
     const error = new ConfigError(
@@ -67,6 +106,7 @@ describe('a database that is none', () => {
     );
     await expect(syncUsage()).rejects.toEqual(error);
     await expect(syncAnalytics()).rejects.toEqual(error);
+    await expect(syncEvents()).rejects.toEqual(error);
     configureAnalytics({ query: engine.query });
     expect(await syncUsage()).toMatchObject({ status: 'drained' });
     configureAnalytics({ query: undefined });

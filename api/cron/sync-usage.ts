@@ -1,4 +1,4 @@
-import { syncAnalytics } from '../../lib/analytics.ts';
+import { syncAnalytics, syncEvents } from '../../lib/analytics.ts';
 import { constantTimeEqual, sha256 } from '../../lib/client/crypto.ts';
 import { RETRY_MS } from '../../lib/client/retry-after.ts';
 import { getDefaults } from '../../lib/default-client.ts';
@@ -12,6 +12,7 @@ import { syncUsage } from '../../lib/usage.ts';
 const DRAINS: Readonly<Record<string, () => Promise<DrainOutcome>>> = {
   usage: syncUsage,
   analytics: syncAnalytics,
+  events: syncEvents,
 };
 
 interface Summary {

@@ -3,8 +3,9 @@ import { join } from 'node:path';
 import { beforeEach, describe, expect, it, vi } from 'vitest';
 import { GET } from '../../api/cron/sync-usage.ts';
 import { GET as dispatch } from '../../app/api/[...path]/route.ts';
-import { configureAnalytics, trackEvent } from '../../lib/analytics.ts';
+import { appendEvents, configureAnalytics, trackEvent } from '../../lib/analytics.ts';
 import { analyticsSchema } from '../../lib/primitives/analytics/analytics-sql.ts';
+import { sqlEventSchema } from '../../lib/primitives/event-stream/sql-event-schema.ts';
 import { usageSchema } from '../../lib/primitives/usage/usage-sql.ts';
 import { trackUsage } from '../../lib/usage.ts';
 import { middleware } from '../../middleware.ts';
@@ -21,9 +22,9 @@ const engine = sqlEngine();
 beforeEach(async () => {
   vi.spyOn(console, 'warn').mockImplementation(() => undefined);
   await engine.database.exec(
-    'drop table if exists breakwater_usage, breakwater_analytics, breakwater_analytics_batches',
+    'drop table if exists breakwater_usage, breakwater_analytics, breakwater_analytics_batches, breakwater_events',
   );
-  await engine.database.exec(usageSchema() + analyticsSchema());
+  await engine.database.exec(usageSchema() + analyticsSchema() + sqlEventSchema());
   configureAnalytics({ query: engine.query });
 });
 
@@ -37,12 +38,16 @@ describe('GET /api/cron/sync-usage', () => {
   it('brings uses and events into the database, each once, and says how many rows', async () => {
     trackUsage('key_1', 3);
     await trackEvent('view', {}, { by: 4 });
+    await appendEvents([{ path: '/' }]);
     const response = await sync();
     expect([response.status, response.headers.get('cache-control')]).toEqual([200, 'no-store']);
     const one = { status: 'drained', rows: 1 };
-    expect(await response.json()).toEqual({ synced: true, drained: { usage: one, analytics: one } });
+    expect(await response.json()).toEqual({ synced: true, drained: { usage: one, analytics: one, events: one } });
     const none = { status: 'drained', rows: 0 };
-    expect(await (await sync()).json()).toEqual({ synced: true, drained: { usage: none, analytics: none } });
+    expect(await (await sync()).json()).toEqual({
+      synced: true,
+      drained: { usage: none, analytics: none, events: none },
+    });
     expect([await sumOf('breakwater_usage'), await sumOf('breakwater_analytics')]).toEqual([3, 4]);
   });
 
@@ -83,7 +88,7 @@ describe('GET /api/cron/sync-usage', () => {
     const away = { status: 'unavailable', rows: 0 };
     expect(await response.json()).toMatchObject({
       ...{ code: 'sync-incomplete', synced: false },
-      drained: { usage: away, analytics: away },
+      drained: { usage: away, analytics: away, events: away },
     });
     store.giveBack();
     expect((await sync()).status).toBe(200);
