@@ -83,7 +83,10 @@ export function holdLock({ clock, requests, token, fence, counts, ...options }: 
     isValid,
     extend: (ttlMs = options.ttlMs) => unlessAway(async () => extend(wholeTtl(ttlMs))),
     release() {
-      released ??= unlessAway(giveBack);
+      released ??= unlessAway(giveBack).then((release) => {
+        if (release.status === 'unavailable') released = undefined;
+        return release;
+      });
       return released;
     },
     endsBy(reason) {

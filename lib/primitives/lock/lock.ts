@@ -36,7 +36,7 @@ export interface Lock {
   isValid(): boolean;
   /** A whole life anew, from now on. One request. Redis away: `unavailable`, and the lock lasts as long as before. */
   extend(ttlMs?: number): Promise<Extension>;
-  /** Gives it back, once: later calls answer the same. One request. Redis away: it ends by itself. */
+  /** Gives it back, once: later calls answer the same. One request. Redis away: `unavailable`; it ends by itself, or is released by another call. */
   release(): Promise<Release>;
 }
 
