@@ -22,6 +22,7 @@ export const KV_PREFIXES = {
   PUBSUB: 'pubsub:',
   EVENTS: 'events:',
   LEADERBOARD: 'leaderboard:',
+  MIGRATION: 'migration:',
 } as const;
 
 /** Longest part that is kept as it is, in UTF-16 units. */

@@ -99,6 +99,7 @@ describe('the table of prefixes', () => {
       PUBSUB: 'pubsub:',
       EVENTS: 'events:',
       LEADERBOARD: 'leaderboard:',
+      MIGRATION: 'migration:',
     });
   });
 });

@@ -1,0 +1,101 @@
+import { wholeNumber } from '../../client/whole-number.ts';
+import { type Clock, elapsedSince, instant } from '../../clock.ts';
+import type { BackfillOptions, BackfillResult, KeySource } from './backfill-options.ts';
+import { type MigrationCore, sourceOf } from './migration-core.ts';
+
+import { isDual, type SideName } from './mode.ts';
+import { declareComplete } from './walk-end.ts';
+
+export interface Copy {
+  /** What is done with the keys of one batch that have one source. */
+  run(keys: readonly string[], from: SideName): Promise<Copied>;
+  /** Whether both sides have the same under them afterwards. */
+  readonly isAlike: boolean;
+}
+
+export interface Copied {
+  readonly copied: number;
+  readonly different: number;
+  readonly failed: number;
+}
+
+/**
+ * Walks through keys at a bounded rate. It begins when every process writes to both sides, by the clock of Redis, and counts
+ * for complete only if that was so to its end.
+ */
+export async function walk<V>(
+  core: MigrationCore<V>,
+  keys: KeySource,
+  copy: Copy,
+  options: BackfillOptions,
+): Promise<BackfillResult> {
+  const { perSecond = 1_000, batch = 100, complete = true, signal } = options;
+  wholeNumber('perSecond', perSecond, 1, 1_000_000);
+  wholeNumber('batch', batch, 1, 1_000);
+  const { standing: first, nowAt } = await core.known.look();
+  if (!isDual(first.mode)) return { status: 'not-dual' };
+  // Once the first dual mode has reached everybody, later ones change nothing of that. What began as one was always one.
+  const isFirstDual = first.revision === first.period && first.revision > 1;
+  const earlyMs = isFirstDual ? first.sinceAt + first.dwellMs - nowAt : 0;
+  if (earlyMs > 0) return { status: 'too-early', retryAfterMs: earlyMs };
+
+  const total = { keys: 0, copied: 0, different: 0, failed: 0 };
+  const { clock } = core.kv;
+  const begun = instant(clock);
+  let isStopped = false;
+  for await (const some of batchesOf(keys, batch)) {
+    await pause(clock, (total.keys / perSecond) * 1_000 - elapsedSince(begun, clock), signal);
+    const mode = await core.known.current();
+    if (signal?.aborted || !isDual(mode) || core.known.last().period !== first.period) {
+      isStopped = true;
+      break;
+    }
+    total.keys += some.length;
+    for (const [from, group] of bySource(core, some)) {
+      const copied = await copy.run(group, from).catch(() => ({ copied: 0, different: 0, failed: group.length }));
+      total.copied += copied.copied;
+      total.different += copied.different;
+      total.failed += copied.failed;
+    }
+  }
+  const isAll = complete && !isStopped && total.failed === 0 && total.different === 0;
+  return {
+    status: isStopped ? 'stopped' : 'done',
+    ...total,
+    complete: isAll && (await declareComplete(core, first, copy)),
+  };
+}
+
+function bySource<V>(core: MigrationCore<V>, keys: readonly string[]): ReadonlyMap<SideName, readonly string[]> {
+  const groups = new Map<SideName, string[]>();
+  const standing = core.known.last();
+  for (const key of keys) {
+    const side = sourceOf(standing, core.authority(standing.mode, key));
+    groups.set(side, [...(groups.get(side) ?? []), key]);
+  }
+  return groups;
+}
+
+async function* batchesOf(keys: KeySource, size: number): AsyncGenerator<readonly string[]> {
+  let batch = new Set<string>();
+  for await (const key of keys) {
+    batch.add(key);
+    if (batch.size < size) continue;
+    yield [...batch];
+    batch = new Set();
+  }
+  if (batch.size > 0) yield [...batch];
+}
+
+function pause(clock: Clock, ms: number, signal: AbortSignal | undefined): Promise<void> {
+  if (!(ms > 0) || signal?.aborted) return Promise.resolve();
+  return new Promise((resolve) => {
+    const done = (): void => {
+      cancel();
+      signal?.removeEventListener('abort', done);
+      resolve();
+    };
+    const cancel = clock.after(ms, done);
+    signal?.addEventListener('abort', done);
+  });
+}

@@ -1,0 +1,87 @@
+import { createLru } from '../../client/lru.ts';
+import { otherSide, type SideName } from './mode.ts';
+import type { Standing } from './standing.ts';
+
+/** A key whose latest value one side may not have. */
+export interface Divergence {
+  readonly key: string;
+  /** The side that has it. */
+  readonly from: SideName;
+  /** See {@link Standing.period}. */
+  readonly period: number;
+}
+
+/** Keys of which this process knows that the sides may differ. */
+export interface Journal {
+  note(keys: readonly string[], from: SideName, period: number): void;
+  /** The side that has the latest value of a key, where it is known that the other may not. */
+  holderOf(key: string): SideName | undefined;
+  /** The oldest of them, at most so many, as far as they are `wanted`. They come last the next time. */
+  some(count: number, wanted: (divergence: Divergence) => boolean): readonly Divergence[];
+  /** Both sides have what was noted; a key that was noted again since stays. */
+  settle(settled: readonly Divergence[]): void;
+  /** Both sides have the latest of this key. */
+  clear(key: string): void;
+  /** Goes by a standing that was heard of: forgets what it makes pointless. */
+  heed(standing: Standing): void;
+  readonly size: number;
+}
+
+export interface JournalOptions {
+  /** Beyond it the oldest are forgotten: the tally still has them for pending, and only a reconciliation mends them. */
+  readonly maxSize: number;
+  /** Told when a side misses a key, and when it has it. */
+  readonly count: (what: 'missed' | 'caughtUp', side: SideName, period: number) => void;
+}
+
+export function createJournal({ maxSize, count }: JournalOptions): Journal {
+  const noted = createLru<Divergence>(maxSize);
+  let period: number | undefined;
+
+  const forget = (divergence: Divergence): void => {
+    noted.delete(divergence.key);
+    count('caughtUp', otherSide(divergence.from), divergence.period);
+  };
+
+  const noteOne = (key: string, from: SideName, ofPeriod: number): void => {
+    const before = noted.get(key);
+    if (before?.from !== from || before.period !== ofPeriod) {
+      if (before) forget(before);
+      count('missed', otherSide(from), ofPeriod);
+    }
+    noted.set(key, { key, from, period: ofPeriod });
+  };
+
+  return {
+    note(keys, from, ofPeriod) {
+      for (const key of keys) noteOne(key, from, ofPeriod);
+    },
+    holderOf: (key) => (noted.size === 0 ? undefined : noted.get(key)?.from),
+    some(most, wanted) {
+      const looked = noted.take(most);
+      for (const [key, divergence] of looked) noted.set(key, divergence);
+      return looked.map(([, divergence]) => divergence).filter(wanted);
+    },
+    settle(settled) {
+      for (const divergence of settled) if (noted.get(divergence.key) === divergence) forget(divergence);
+    },
+    clear(key) {
+      const divergence = noted.size === 0 ? undefined : noted.get(key);
+      if (divergence) forget(divergence);
+    },
+    heed(standing) {
+      const isNew = period !== undefined && period !== standing.period;
+      period = standing.period;
+      // One side is kept up alone: what the other has missed is a matter of the next period.
+      if (standing.mode === 'old' || standing.mode === 'new') noted.clear();
+      if (!isNew) return;
+      for (const [key, { from }] of noted.take(maxSize)) {
+        // A side that was not written for a while must not overwrite the one that was.
+        if (from !== standing.behind) noteOne(key, from, standing.period);
+      }
+    },
+    get size() {
+      return noted.size;
+    },
+  };
+}

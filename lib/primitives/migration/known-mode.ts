@@ -1,0 +1,123 @@
+import type { Background } from '../../client/background.ts';
+import type { KvClient } from '../../client/kv-client.ts';
+import { runScriptWith } from '../../client/script.ts';
+import { elapsedSince, type Instant, instant } from '../../clock.ts';
+import { isKvError, isUnavailable } from '../../errors.ts';
+import { type MigrationNames, registryName } from './migration-names.ts';
+import type { MigrationMode } from './mode.ts';
+import { type Looked, lookCall, lookedFrom, type MigrationKind, type Standing } from './standing.ts';
+import type { Tally } from './tally.ts';
+
+export interface KnownMode {
+  /**
+   * The mode to act upon. Known already, or asked for: nobody acts upon a mode that was asked for more than twice
+   * `refreshMs` ago, while Redis can be asked. While it is away, the last that was known. @throws ConfigError
+   */
+  current(): MigrationMode | Promise<MigrationMode>;
+  /** The last standing that was heard of. */
+  last(): Standing;
+  /** Whether another mode may have been in force for longer than others wait for. */
+  isOutdated(): boolean;
+  /** Asks now, and tells what was counted. One request. @throws as `command` */
+  look(): Promise<Looked>;
+}
+
+export interface KnownModeOptions {
+  readonly kv: KvClient;
+  readonly name: string;
+  readonly names: Promise<MigrationNames>;
+  readonly kind: MigrationKind;
+  readonly initial: MigrationMode;
+  readonly refreshMs: number;
+  /** How long one operation may take that has begun, in milliseconds. */
+  readonly operationMs: number;
+  readonly tally: Tally;
+  readonly background: Background;
+  /** Called after each answer. */
+  readonly onLook: (standing: Standing) => void;
+}
+
+export function createKnownMode(options: KnownModeOptions): KnownMode {
+  const { kv, name, names, kind, refreshMs, background, onLook } = options;
+  const { clock } = kv;
+  let standing = firstStanding(options);
+  /** When the last answer was asked for; not when it came. */
+  let askedAt: Instant | undefined;
+  let triedAt: Instant | undefined;
+  let failedAt: Instant | undefined;
+
+  const age = (): number => (askedAt ? elapsedSince(askedAt, clock) : Number.POSITIVE_INFINITY);
+  const isOutdated = (): boolean => age() >= 2 * refreshMs;
+
+  const look = async (): Promise<Looked> => {
+    const asked = instant(clock);
+    triedAt = asked;
+    const known = await names;
+    const news = options.tally.take(known);
+    try {
+      const [first] = await runScriptWith(kv, lookCall(known, standing, kind), [
+        ...news.commands,
+        ['SADD', registryName(kv), name],
+      ]);
+      const looked = lookedFrom(first, kind);
+      failedAt = undefined;
+      // An answer that was overtaken says less.
+      if (!askedAt || asked.monotonic >= askedAt.monotonic) {
+        askedAt = asked;
+        standing = looked.standing;
+        onLook(standing);
+      }
+      return looked;
+    } catch (error) {
+      failedAt = instant(clock);
+      news.failed(error);
+      throw error;
+    }
+  };
+
+  let looking: Promise<void> | undefined;
+
+  /** As far as Redis can be asked; what it holds that cannot be read changes nothing either. */
+  const refresh = (): Promise<void> => {
+    const once = async (): Promise<void> => {
+      try {
+        await look();
+      } catch (error) {
+        if (!isUnavailable(error) && !(isKvError(error) && error.code === 'COMMAND')) throw error;
+      }
+    };
+    if (!kv.sharesPromises) return once();
+    looking ??= once().finally(() => {
+      looking = undefined;
+    });
+    return looking;
+  };
+
+  return {
+    current() {
+      if (age() < refreshMs) return standing.mode;
+      if (isOutdated()) {
+        // Redis has just failed to answer: nobody waits for it again at once.
+        const isAway = failedAt && elapsedSince(failedAt, clock) < refreshMs;
+        return isAway ? standing.mode : refresh().then(() => standing.mode);
+      }
+      if (!triedAt || triedAt === askedAt || elapsedSince(triedAt, clock) >= refreshMs) background.run(refresh);
+      return standing.mode;
+    },
+    last: () => standing,
+    isOutdated,
+    look,
+  };
+}
+
+/** What to go by until Redis has said something, and what it is told where it knows nothing. */
+function firstStanding({ initial, refreshMs, operationMs }: KnownModeOptions): Standing {
+  return {
+    mode: initial,
+    revision: 1,
+    period: 1,
+    sinceAt: 0,
+    behind: initial === 'dual:read-old' ? 'new' : undefined,
+    dwellMs: 2 * refreshMs + operationMs,
+  };
+}

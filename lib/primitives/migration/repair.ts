@@ -1,0 +1,65 @@
+import { elapsedSince, type Instant, instant } from '../../clock.ts';
+import type { Divergence } from './journal.ts';
+import type { MigrationCore } from './migration-core.ts';
+import { isDual, otherSide } from './mode.ts';
+
+export interface Repair {
+  /** In the background, where there is something to repair, and `refreshMs` after it was noted or tried. */
+  soon(): void;
+  /** As far as that can be done now. Answers how many keys are left. @throws ConfigError */
+  now(): Promise<number>;
+}
+
+/** Keys that are repaired together. */
+const BATCH = 100;
+
+export function createRepair<V>(core: MigrationCore<V>): Repair {
+  const { kv, known, journal, sides, mirror, background, refreshMs } = core;
+  let triedAt: Instant | undefined;
+
+  /** A write that nobody waits for any more might land behind the repair. */
+  const isSettled = ({ key, from }: Divergence): boolean =>
+    !sides[from].isUnsettled(key) && !sides[otherSide(from)].isUnsettled(key);
+
+  /** Answers how many of them are alike now. */
+  const repairSome = async (some: readonly Divergence[]): Promise<number> => {
+    let repaired = 0;
+    for (const from of ['old', 'new'] as const) {
+      const group = some.filter((divergence) => divergence.from === from);
+      if (group.length === 0) continue;
+      const keys = group.map(({ key }) => key);
+      try {
+        const alike = new Set((await mirror(from, keys, core.timeoutMs)).alike);
+        journal.settle(group.filter(({ key }) => alike.has(key)));
+        repaired += alike.size;
+      } catch {
+        core.tally.count(`failures.${otherSide(from)}`);
+      }
+    }
+    return repaired;
+  };
+
+  const now = async (): Promise<number> => {
+    triedAt = instant(kv.clock);
+    for (let left = journal.size; left > 0; left -= BATCH) {
+      if (!isDual(await known.current())) break;
+      if ((await repairSome(journal.some(BATCH, isSettled))) === 0) break;
+    }
+    return journal.size;
+  };
+
+  return {
+    now,
+    soon() {
+      if (journal.size === 0) {
+        triedAt = undefined;
+        return;
+      }
+      // What has just failed is not tried again at once.
+      triedAt ??= instant(kv.clock);
+      if (elapsedSince(triedAt, kv.clock) < refreshMs) return;
+      triedAt = instant(kv.clock);
+      background.run(now);
+    },
+  };
+}
