@@ -1,4 +1,11 @@
 export type { BackfillOptions, BackfillResult, KeySource } from './backfill-options.ts';
+export {
+  type CounterMigration,
+  type CounterMigrationOptions,
+  createCounterMigration,
+} from './counter-migration.ts';
+export { type Choice, type ChooseOptions, createHandover, type Handover, type HandoverOptions } from './handover.ts';
+export type { HandoverChange } from './handover-state.ts';
 export type { Latency } from './latency.ts';
 export type {
   LocalStanding,
@@ -14,5 +21,13 @@ export { mapCounters, mapRecords } from './records/map-records.ts';
 export type { CounterStore, PortCall, RecordStore } from './records/record-store.ts';
 export { type SqlRecordsOptions, sqlCounters, sqlRecordSchema, sqlRecords } from './records/sql-records.ts';
 export type { Standing } from './standing.ts';
-export { listMigrations, type MigrationStatus, readMigrationStatus, setMigrationMode } from './status.ts';
+export {
+  type HandoverStatus,
+  listMigrations,
+  type MigrationStatus,
+  readHandoverStatus,
+  readMigrationStatus,
+  setHandover,
+  setMigrationMode,
+} from './status.ts';
 export type { Comparison, MigrationTally } from './tally.ts';

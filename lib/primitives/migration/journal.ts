@@ -9,11 +9,16 @@ export interface Divergence {
   readonly from: SideName;
   /** See {@link Standing.period}. */
   readonly period: number;
+  /** Whether a side lacks something that somebody was told is written; else nobody was told, and it may be there or not. */
+  readonly isMissed: boolean;
 }
 
 /** Keys of which this process knows that the sides may differ. */
 export interface Journal {
+  /** A side misses these keys, which `from` has. */
   note(keys: readonly string[], from: SideName, period: number): void;
+  /** Nobody knows what became of a write that failed: the other side is to have whatever `from` has. */
+  noteUnsure(keys: readonly string[], from: SideName, period: number): void;
   /** The side that has the latest value of a key, where it is known that the other may not. */
   holderOf(key: string): SideName | undefined;
   /** The oldest of them, at most so many, as far as they are `wanted`. They come last the next time. */
@@ -40,21 +45,28 @@ export function createJournal({ maxSize, count }: JournalOptions): Journal {
 
   const forget = (divergence: Divergence): void => {
     noted.delete(divergence.key);
-    count('caughtUp', otherSide(divergence.from), divergence.period);
+    if (divergence.isMissed) count('caughtUp', otherSide(divergence.from), divergence.period);
   };
 
   const noteOne = (key: string, from: SideName, ofPeriod: number): void => {
     const before = noted.get(key);
-    if (before?.from !== from || before.period !== ofPeriod) {
+    if (!before?.isMissed || before.from !== from || before.period !== ofPeriod) {
       if (before) forget(before);
       count('missed', otherSide(from), ofPeriod);
     }
-    noted.set(key, { key, from, period: ofPeriod });
+    noted.set(key, { key, from, period: ofPeriod, isMissed: true });
   };
 
   return {
     note(keys, from, ofPeriod) {
       for (const key of keys) noteOne(key, from, ofPeriod);
+    },
+    noteUnsure(keys, from, ofPeriod) {
+      for (const key of keys) {
+        const before = noted.get(key);
+        // What somebody was told is written goes before what nobody was. A new note, for whoever is repairing the one before.
+        noted.set(key, before?.isMissed ? { ...before } : { key, from, period: ofPeriod, isMissed: false });
+      }
     },
     holderOf: (key) => (noted.size === 0 ? undefined : noted.get(key)?.from),
     some(most, wanted) {
@@ -75,9 +87,11 @@ export function createJournal({ maxSize, count }: JournalOptions): Journal {
       // One side is kept up alone: what the other has missed is a matter of the next period.
       if (standing.mode === 'old' || standing.mode === 'new') noted.clear();
       if (!isNew) return;
-      for (const [key, { from }] of noted.take(maxSize)) {
+      for (const [key, divergence] of noted.take(maxSize)) {
         // A side that was not written for a while must not overwrite the one that was.
-        if (from !== standing.behind) noteOne(key, from, standing.period);
+        if (divergence.from === standing.behind) continue;
+        if (divergence.isMissed) noteOne(key, divergence.from, standing.period);
+        else noted.set(key, divergence);
       }
     },
     get size() {

@@ -33,8 +33,10 @@ export interface MigrationCore<V> extends MigrationBase {
   readonly journal: Journal;
   readonly mirror: Mirror<V>;
   isSame(a: V | undefined, b: V | undefined): boolean;
-  /** Notes that the other side may not have the latest of these keys. */
+  /** Notes that the other side does not have the latest of these keys, for all that is known. */
   diverged(keys: readonly string[], from: SideName): void;
+  /** Notes that a write of these keys has failed, and may have taken effect: nobody was told that it has. */
+  unsure(keys: readonly string[], from: SideName): void;
 }
 
 const MAX_MS = 3_600_000;
@@ -80,6 +82,7 @@ export function createCore<V>(options: RecordMigrationOptions<V>): MigrationCore
     ...{ sides, journal, isSame },
     mirror: createMirror({ sides, clock, isSame }),
     diverged: (keys, from) => journal.note(keys, from, base.known.last().period),
+    unsure: (keys, from) => journal.noteUnsure(keys, from, base.known.last().period),
   };
 }
 

@@ -26,7 +26,7 @@ export function createRecordMigration<V>(options: RecordMigrationOptions<V>): Re
     throw new ConfigError('compareShare', `must be from 0 to 1, got ${compareShare}`);
   }
   const core = createCore(options);
-  const { kv, name, known, sides, journal, mirror, diverged, background, timeoutMs, mirrorTimeoutMs } = core;
+  const { kv, name, known, sides, journal, mirror, diverged, unsure, background, timeoutMs, mirrorTimeoutMs } = core;
   const { clock } = kv;
   const digestOf = async (key: string): Promise<string> => (await sha256(`${name}\n${key}`)).slice(0, 16);
   const compare = createComparer({
@@ -59,7 +59,7 @@ export function createRecordMigration<V>(options: RecordMigrationOptions<V>): Re
     try {
       await sides[side].write(changes, timeoutMs);
     } catch (error) {
-      if (isDual(mode) && mayHaveRun(error)) diverged(keys, sourceOf(known.last(), side));
+      if (isDual(mode) && mayHaveRun(error)) unsure(keys, sourceOf(known.last(), side));
       throw error;
     }
     if (isDual(mode)) await bringAlong(side, changes);
