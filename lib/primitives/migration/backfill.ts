@@ -6,12 +6,8 @@ import { type MigrationCore, sourceOf } from './migration-core.ts';
 import { isDual, type SideName } from './mode.ts';
 import { declareComplete } from './walk-end.ts';
 
-export interface Copy {
-  /** What is done with the keys of one batch that have one source. */
-  run(keys: readonly string[], from: SideName): Promise<Copied>;
-  /** Whether both sides have the same under them afterwards. */
-  readonly isAlike: boolean;
-}
+/** What is done with the keys of one batch that have one source. */
+export type Copy = (keys: readonly string[], from: SideName) => Promise<Copied>;
 
 export interface Copied {
   readonly copied: number;
@@ -52,7 +48,7 @@ export async function walk<V>(
     }
     total.keys += some.length;
     for (const [from, group] of bySource(core, some)) {
-      const copied = await copy.run(group, from).catch(() => ({ copied: 0, different: 0, failed: group.length }));
+      const copied = await copy(group, from).catch(() => ({ copied: 0, different: 0, failed: group.length }));
       total.copied += copied.copied;
       total.different += copied.different;
       total.failed += copied.failed;
@@ -62,7 +58,7 @@ export async function walk<V>(
   return {
     status: isStopped ? 'stopped' : 'done',
     ...total,
-    complete: isAll && (await declareComplete(core, first, copy)),
+    complete: isAll && (await declareComplete(core, first)),
   };
 }
 

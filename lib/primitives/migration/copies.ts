@@ -10,7 +10,7 @@ import { otherSide, type SideName } from './mode.ts';
  */
 export function fillWith<V>(core: MigrationCore<V>): Copy {
   const { sides, diverged } = core;
-  const run: Copy['run'] = async (keys, from) => {
+  return async (keys, from) => {
     const left = remaining(core);
     const both = await readBoth(core, keys, left);
     const missing = keys.filter((key) => both[from].has(key) && !both[otherSide(from)].has(key));
@@ -41,12 +41,11 @@ export function fillWith<V>(core: MigrationCore<V>): Copy {
     if (unsure.length > 0) diverged(unsure, from);
     return { copied: made.length, different, failed: unsure.length };
   };
-  return { run, isAlike: false };
 }
 
 /** Has the other side hold what the source holds, where it does not. */
 export function reconcileWith<V>(core: MigrationCore<V>): Copy {
-  const run: Copy['run'] = async (keys, from) => {
+  return async (keys, from) => {
     const left = remaining(core);
     const unlike = await differing(core, keys, left);
     if (unlike.length === 0) return { copied: 0, different: 0, failed: 0 };
@@ -59,7 +58,6 @@ export function reconcileWith<V>(core: MigrationCore<V>): Copy {
       return { copied: 0, different: 0, failed: unlike.length };
     }
   };
-  return { run, isAlike: true };
 }
 
 /** The keys that differ, and do so still when they are looked at again: two reads are not one moment. */

@@ -72,6 +72,7 @@ export function createCounterMigration(options: CounterMigrationOptions): Counte
     } catch {
       tally.count(`failures.${side}`);
       tally.count(`missed.${side}@${known.last().period}`, by);
+      known.tellSoon();
     }
   };
 
@@ -91,7 +92,7 @@ export function createCounterMigration(options: CounterMigrationOptions): Counte
     },
     async declareComplete() {
       const { standing } = await known.look();
-      return declareComplete(base, standing, { isAlike: true });
+      return declareComplete(base, standing, { forgives: true });
     },
     async status(): Promise<MigrationStatus> {
       await known.look();

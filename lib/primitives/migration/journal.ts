@@ -27,13 +27,13 @@ export interface Journal {
   settle(settled: readonly Divergence[]): void;
   /** Both sides have the latest of this key. */
   clear(key: string): void;
-  /** Goes by a standing that was heard of: forgets what it makes pointless. */
-  heed(standing: Standing): void;
+  /** Goes by a standing that was heard of: forgets what it makes pointless. Whether there is something to tell of anew. */
+  heed(standing: Standing): boolean;
   readonly size: number;
 }
 
 export interface JournalOptions {
-  /** Beyond it the oldest are forgotten: the tally still has them for pending, and only a reconciliation mends them. */
+  /** Beyond it the oldest are forgotten: the tally has them for pending from then on, and a reconciliation mends them. */
   readonly maxSize: number;
   /** Told when a side misses a key, and when it has it. */
   readonly count: (what: 'missed' | 'caughtUp', side: SideName, period: number) => void;
@@ -86,13 +86,14 @@ export function createJournal({ maxSize, count }: JournalOptions): Journal {
       period = standing.period;
       // One side is kept up alone: what the other has missed is a matter of the next period.
       if (standing.mode === 'old' || standing.mode === 'new') noted.clear();
-      if (!isNew) return;
+      if (!isNew) return false;
       for (const [key, divergence] of noted.take(maxSize)) {
         // A side that was not written for a while must not overwrite the one that was.
         if (divergence.from === standing.behind) continue;
         if (divergence.isMissed) noteOne(key, divergence.from, standing.period);
         else noted.set(key, divergence);
       }
+      return noted.size > 0;
     },
     get size() {
       return noted.size;

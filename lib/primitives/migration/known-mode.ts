@@ -20,6 +20,8 @@ export interface KnownMode {
   isOutdated(): boolean;
   /** Asks now, and tells what was counted. One request. @throws as `command` */
   look(): Promise<Looked>;
+  /** Tells what was counted also if nothing is called any more: reads must not move before it is known. */
+  tellSoon(): void;
 }
 
 export interface KnownModeOptions {
@@ -36,6 +38,11 @@ export interface KnownModeOptions {
   /** Called after each answer. */
   readonly onLook: (standing: Standing) => void;
 }
+
+/** What is counted within this time is told together. */
+const TELL_MS = 100;
+/** After so many, `refreshMs` apart, it is told with the next call. */
+const MAX_ATTEMPTS = 12;
 
 export function createKnownMode(options: KnownModeOptions): KnownMode {
   const { kv, name, names, kind, refreshMs, background, onLook } = options;
@@ -93,7 +100,27 @@ export function createKnownMode(options: KnownModeOptions): KnownMode {
     return looking;
   };
 
+  let isTelling = false;
+
+  const tellAfter = (ms: number, attempts: number): void => {
+    isTelling = true;
+    clock.after(ms, () =>
+      background.run(async () => {
+        try {
+          await look();
+          isTelling = false;
+        } catch (error) {
+          if (isUnavailable(error) && attempts > 1) tellAfter(refreshMs, attempts - 1);
+          else isTelling = false;
+        }
+      }),
+    );
+  };
+
   return {
+    tellSoon() {
+      if (!isTelling) tellAfter(TELL_MS, MAX_ATTEMPTS);
+    },
     current() {
       if (age() < refreshMs) return standing.mode;
       if (isOutdated()) {

@@ -72,7 +72,9 @@ export function createCore<V>(options: RecordMigrationOptions<V>): MigrationCore
     maxSize: wholeNumber('maxDiverged', maxDiverged, 1, 10_000_000),
     count: (what, side, period) => base.tally.count(`${what}.${side}@${period}`),
   });
-  const base = createBase(options, 'records', journal.heed);
+  const base = createBase(options, 'records', (standing) => {
+    if (journal.heed(standing)) base.known.tellSoon();
+  });
   const { clock } = options.kv;
   const sides = { old: createSide(options.old, clock), new: createSide(options.new, clock) };
   const isSame = (a: V | undefined, b: V | undefined): boolean =>
@@ -81,7 +83,11 @@ export function createCore<V>(options: RecordMigrationOptions<V>): MigrationCore
     ...base,
     ...{ sides, journal, isSame },
     mirror: createMirror({ sides, clock, isSame }),
-    diverged: (keys, from) => journal.note(keys, from, base.known.last().period),
+    diverged(keys, from) {
+      if (keys.length === 0) return;
+      journal.note(keys, from, base.known.last().period);
+      base.known.tellSoon();
+    },
     unsure: (keys, from) => journal.noteUnsure(keys, from, base.known.last().period),
   };
 }

@@ -1,7 +1,8 @@
 import { elapsedSince, type Instant, instant } from '../../clock.ts';
 import type { Divergence } from './journal.ts';
-import type { MigrationCore } from './migration-core.ts';
-import { isDual, otherSide } from './mode.ts';
+import { type MigrationCore, sourceOf } from './migration-core.ts';
+import { isDual, otherSide, type SideName } from './mode.ts';
+import type { Standing } from './standing.ts';
 
 export interface Repair {
   /** In the background, where there is something to repair, and `refreshMs` after it was noted or tried. */
@@ -24,8 +25,9 @@ export function createRepair<V>(core: MigrationCore<V>): Repair {
   /** Answers how many of them are alike now. */
   const repairSome = async (some: readonly Divergence[]): Promise<number> => {
     let repaired = 0;
+    const { last } = known;
     for (const from of ['old', 'new'] as const) {
-      const group = some.filter((divergence) => divergence.from === from);
+      const group = some.filter((divergence) => sourceFor(divergence, last()) === from);
       if (group.length === 0) continue;
       const keys = group.map(({ key }) => key);
       try {
@@ -38,6 +40,10 @@ export function createRepair<V>(core: MigrationCore<V>): Repair {
     }
     return repaired;
   };
+
+  /** What nobody was told is written must not replace what others have written since, under another authority. */
+  const sourceFor = ({ key, from, isMissed }: Divergence, standing: Standing): SideName =>
+    isMissed ? from : sourceOf(standing, core.authority(standing.mode, key));
 
   const now = async (): Promise<number> => {
     triedAt = instant(kv.clock);

@@ -3,11 +3,8 @@ import type { MigrationBase } from './migration-core.ts';
 import type { Standing } from './standing.ts';
 
 /**
- * Notes that no side is behind any more. KEYS: home. ARGV: the period that this was seen in; 1 if all keys have been seen
- * alike too. Answers 1 if it is still that period.
- *
- * What was missed before has been seen to by then, so that a new period of the tally begins: whoever still remembers such a
- * key counts it for missed again.
+ * Notes that no side is behind any more. KEYS: home. ARGV: the period that this was seen in; 1 if nothing that was
+ * missed before matters any more, so that a new period of the tally begins. Answers 1 if it is still that period.
  */
 export const walkEnd: Script = defineScript({
   name: 'migration-walk-end',
@@ -19,10 +16,10 @@ if ARGV[2] == '1' then
 end
 return 1
 `,
-  memory(redis, [home = ''], [period = '', isAlike]) {
+  memory(redis, [home = ''], [period = '', forgives]) {
     if (redis.call('HGET', home, 'period') !== period) return 0;
     redis.call('HSET', home, 'behind', '');
-    if (isAlike === '1') redis.call('HSET', home, 'period', Number(redis.call('HINCRBY', home, 'revision', 1)));
+    if (forgives === '1') redis.call('HSET', home, 'period', Number(redis.call('HINCRBY', home, 'revision', 1)));
     return 1;
   },
 });
@@ -31,8 +28,8 @@ return 1
 export async function declareComplete(
   { kv, names }: Pick<MigrationBase, 'kv' | 'names'>,
   { period }: Standing,
-  { isAlike }: { readonly isAlike: boolean },
+  { forgives = false }: { readonly forgives?: boolean | undefined } = {},
 ): Promise<boolean> {
   const { home } = await names;
-  return (await runScript(kv, { script: walkEnd, keys: [home], args: [period, isAlike ? 1 : 0] })) === 1;
+  return (await runScript(kv, { script: walkEnd, keys: [home], args: [period, forgives ? 1 : 0] })) === 1;
 }

@@ -123,7 +123,7 @@ describe('the scripts', () => {
         side: fc.constantFrom('old', 'new'),
         what: fc.constantFrom('missed', 'caughtUp'),
       }),
-      fc.record({ kind: fc.constant('end' as const), period: fc.integer({ min: 1, max: 5 }), isAlike: fc.boolean() }),
+      fc.record({ kind: fc.constant('end' as const), period: fc.integer({ min: 1, max: 5 }), forgives: fc.boolean() }),
     );
     let run = 0;
     const play = async (
