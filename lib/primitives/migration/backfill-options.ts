@@ -28,7 +28,7 @@ export type BackfillResult =
       /** Whether the side that was behind is so no longer: reads may move. */
       readonly complete: boolean;
     }
-  /** Some process may not write to both sides yet. */
+  /** Some process may still act on the mode before. */
   | { readonly status: 'too-early'; readonly retryAfterMs: number }
   /** It runs in the dual modes only. */
   | { readonly status: 'not-dual' };

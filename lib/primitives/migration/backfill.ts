@@ -16,8 +16,8 @@ export interface Copied {
 }
 
 /**
- * Walks through keys at a bounded rate. It begins when every process writes to both sides, by the clock of Redis, and counts
- * for complete only if that was so to its end.
+ * Walks through keys at a bounded rate. It begins when the mode has reached every process, by the clock of Redis, and ends
+ * when it is changed: then not all agree on which side has the authority.
  */
 export async function walk<V>(
   core: MigrationCore<V>,
@@ -30,9 +30,8 @@ export async function walk<V>(
   wholeNumber('batch', batch, 1, 1_000);
   const { standing: first, nowAt } = await core.known.look();
   if (!isDual(first.mode)) return { status: 'not-dual' };
-  // Once the first dual mode has reached everybody, later ones change nothing of that. What began as one was always one.
-  const isFirstDual = first.revision === first.period && first.revision > 1;
-  const earlyMs = isFirstDual ? first.sinceAt + first.dwellMs - nowAt : 0;
+  // What began in this mode was always in it.
+  const earlyMs = first.revision > 1 ? first.sinceAt + first.dwellMs - nowAt : 0;
   if (earlyMs > 0) return { status: 'too-early', retryAfterMs: earlyMs };
 
   const total = { keys: 0, copied: 0, different: 0, failed: 0 };
@@ -41,8 +40,8 @@ export async function walk<V>(
   let isStopped = false;
   for await (const some of batchesOf(keys, batch)) {
     await pause(clock, (total.keys / perSecond) * 1_000 - elapsedSince(begun, clock), signal);
-    const mode = await core.known.current();
-    if (signal?.aborted || !isDual(mode) || core.known.last().period !== first.period) {
+    await core.known.current();
+    if (signal?.aborted || core.known.last().revision !== first.revision) {
       isStopped = true;
       break;
     }

@@ -61,10 +61,10 @@ export function reconcileWith<V>(core: MigrationCore<V>): Copy {
 }
 
 /** The keys that differ, and do so still when they are looked at again: two reads are not one moment. */
-async function differing<V>(
+export async function differing<V>(
   core: MigrationCore<V>,
   keys: readonly string[],
-  left: () => number,
+  left: () => number = remaining(core),
 ): Promise<readonly string[]> {
   let differ = keys;
   for (let look = 0; look < 2 && differ.length > 0; look += 1) {

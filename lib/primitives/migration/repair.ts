@@ -1,4 +1,5 @@
 import { elapsedSince, type Instant, instant } from '../../clock.ts';
+import { differing } from './copies.ts';
 import type { Divergence } from './journal.ts';
 import { type MigrationCore, sourceOf } from './migration-core.ts';
 import { isDual, otherSide, type SideName } from './mode.ts';
@@ -31,9 +32,14 @@ export function createRepair<V>(core: MigrationCore<V>): Repair {
       if (group.length === 0) continue;
       const keys = group.map(({ key }) => key);
       try {
-        const alike = new Set((await mirror(from, keys, core.timeoutMs)).alike);
-        journal.settle(group.filter(({ key }) => alike.has(key)));
-        repaired += alike.size;
+        // Most are alike by now: only what is not is written.
+        const unlike = await differing(core, keys);
+        const restless = new Set(unlike);
+        if (unlike.length > 0)
+          for (const key of (await mirror(from, unlike, core.timeoutMs)).alike) restless.delete(key);
+        const settled = group.filter(({ key }) => !restless.has(key));
+        journal.settle(settled);
+        repaired += settled.length;
       } catch {
         core.tally.count(`failures.${otherSide(from)}`);
       }

@@ -169,8 +169,9 @@ describe('a backfill', () => {
   });
 
   it('copies from the side that is complete, also when reads were moved by force before', async () => {
-    const { migration, old, fresh, change } = await begun();
+    const { migration, clock, old, fresh, change } = await begun();
     await change('dual:read-new', { force: true });
+    clock.advance(DWELL_MS);
     await migration.status();
     expect(await migration.backfill(old.records.keys())).toMatchObject({ ...DONE, copied: 3 });
     expect(fresh.records.size).toBe(3);
@@ -202,8 +203,9 @@ describe('a reconciliation', () => {
   });
 
   it('deletes nothing on the side that is complete, also when reads were moved by force before', async () => {
-    const { migration, old, fresh, change } = await begun();
+    const { migration, clock, old, fresh, change } = await begun();
     await change('dual:read-new', { force: true });
+    clock.advance(DWELL_MS);
     await migration.status();
     expect(await migration.get('a')).toBeUndefined();
     await migration.reconcile(old.records.keys());

@@ -9,6 +9,7 @@ import {
   NO_SECOND_LOOK,
   OVERWRITING_BACKFILL,
 } from '../../support/migration-defects.ts';
+import { migrationRig } from '../../support/migration-rig.ts';
 import { playMigration } from '../../support/migration-world.ts';
 
 const planted = vi.hoisted((): { defect: MigrationDefect } => ({ defect: {} }));
@@ -85,7 +86,6 @@ describe('a defect planted in the migration', () => {
   it.each<readonly [string, MigrationDefect, RegExp]>([
     ['deletions that are not mirrored', DELETIONS_NOT_MIRRORED, /differs in|not/],
     ['writes that are not looked at again', NO_SECOND_LOOK, /differs in|not/],
-    ['a backfill that overwrites', OVERWRITING_BACKFILL, /differs in|not/],
     ['misses that are forgotten', MISSES_FORGOTTEN, /differs in|alone has|not/],
     ['reads that change sides', FLAPPING, /now from one side/],
     ['errors of the other side that surface', BOTH_SIDES_SURFACE, /write of . failed of/],
@@ -98,4 +98,23 @@ describe('a defect planted in the migration', () => {
     },
     60_000,
   );
+
+  it('is noticed: a backfill that overwrites', async () => {
+    const play = async (): Promise<readonly (string | undefined)[]> => {
+      const { migration, old, fresh, put } = migrationRig();
+      await migration.setMany(new Map(['deleted', 'changed'].map((key) => [key, 'first'])));
+      await put('dual:read-old');
+      fresh.before = async (call, key) => {
+        if (call === 'get' || key !== 'deleted') return;
+        fresh.before = undefined;
+        await Promise.all([migration.delete('deleted'), migration.set('changed', 'second')]);
+      };
+      await migration.backfill(['deleted', 'changed']);
+      return [old, fresh].flatMap(({ records }) => [records.get('deleted'), records.get('changed')]);
+    };
+    const sound = [undefined, 'second', undefined, 'second'];
+    expect(await play()).toEqual(sound);
+    planted.defect = OVERWRITING_BACKFILL;
+    expect(await play()).not.toEqual(sound);
+  });
 });
