@@ -88,7 +88,12 @@ export async function runScriptsWith(
       return unknown.map(() => error);
     },
   );
-  return results.map((result) => (isNoScript(result) ? (again.shift() ?? result) : result));
+  return results.map((result) => {
+    if (!isNoScript(result)) return result;
+    const answer = again.shift();
+    // A script may well answer null.
+    return answer === undefined ? result : answer;
+  });
 }
 
 function tailOf({ keys, args }: ScriptCall): readonly Argument[] {

@@ -50,6 +50,14 @@ describe('a script', () => {
     expect(kv.circuit.state()).toMatchObject({ consecutiveFailures: 0, totals: { successes: 2, failures: 0 } });
   });
 
+  it('that answers nothing when it is sent whole has answered that', async () => {
+    const { kv, sent } = await client();
+    const result = runScript(kv, call);
+    (await sent(1))?.answer([NOSCRIPT]);
+    (await sent(2))?.answer([null]);
+    expect(await result).toBeNull();
+  });
+
   it('takes other commands along once, and gives its own result first', async () => {
     const { kv, store, sha1, sent } = await client();
     const results = runScriptWith(kv, call, [
