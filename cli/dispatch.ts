@@ -2,8 +2,9 @@ import { cache } from './cache.ts';
 import type { CliCommand, CommandIo } from './command.ts';
 import { dev } from './dev.ts';
 import { keys } from './keys.ts';
+import { migrate } from './migrate.ts';
 
-const COMMANDS: Readonly<Record<string, CliCommand>> = { cache, dev, keys };
+const COMMANDS: Readonly<Record<string, CliCommand>> = { cache, dev, keys, migrate };
 /** What is longer may be anything, a key too, and is not repeated. */
 const MAX_NAME = 32;
 

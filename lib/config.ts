@@ -1,6 +1,7 @@
 import type { SqlQuery } from './client/sql-query.ts';
 import { readAccessLists, readClientIp } from './config/client-settings.ts';
 import { type KeySettings, readKeySettings } from './config/key-settings.ts';
+import { type MigrationModes, readMigrationModes } from './config/migration-settings.ts';
 import {
   type RedisSettings,
   readNamespace,
@@ -15,6 +16,8 @@ import type { ClientIpSource } from './guard/client-ip.ts';
 import { deferredStore } from './store/deferred-store.ts';
 import type { Store } from './store/store.ts';
 import { upstashStore } from './store/upstash.ts';
+
+export { migrationVariable } from './config/migration-settings.ts';
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -41,6 +44,8 @@ export interface Settings {
   readonly databaseUrl: string | undefined;
   /** What the platform shows that calls our cron jobs. */
   readonly cronSecret: string | undefined;
+  /** With which mode migrations begin, by the name of the variable. */
+  readonly migrations: MigrationModes;
   readonly production: boolean;
 }
 
@@ -66,6 +71,7 @@ export function readSettings(env: Environment = environment()): Settings {
     redisCache: readSwitch(read, 'ENABLE_REDIS_CACHE', true),
     databaseUrl: read('DATABASE_URL'),
     cronSecret: readSecret(read, 'CRON_SECRET', 16),
+    migrations: readMigrationModes(Object.keys(env), read),
     production: read('NODE_ENV') === 'production',
   };
 }

@@ -47,6 +47,7 @@ beforeEach(() => {
     clientIp: undefined,
     lists: {},
     redisCache: true,
+    migrations: new Map(),
     production: false,
   } as const;
   home[SLOT] = { ...createDefaults(settings), kv: createKv({ store, clock }) };

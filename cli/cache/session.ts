@@ -5,7 +5,7 @@ import type { CommandIo } from '../command.ts';
 import { Failure, toFailure } from '../keys/failure.ts';
 
 const IN_MEMORY =
-  'Caches in memory are those of another process: set KV_REST_API_URL and KV_REST_API_TOKEN, or REDIS_URL (REDIS_CLUSTER_NODES, REDIS_SENTINELS), and not KV_STORE=memory';
+  'What is in memory is another process’s: set KV_REST_API_URL and KV_REST_API_TOKEN, or REDIS_URL (REDIS_CLUSTER_NODES, REDIS_SENTINELS), and not KV_STORE=memory';
 
 /**
  * Does `work` with the Redis that the environment names, and closes the connection whatever becomes of it; at once when the

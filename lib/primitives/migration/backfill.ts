@@ -1,5 +1,6 @@
+import { pause } from '../../client/pause.ts';
 import { wholeNumber } from '../../client/whole-number.ts';
-import { type Clock, elapsedSince, instant } from '../../clock.ts';
+import { elapsedSince, instant } from '../../clock.ts';
 import type { BackfillOptions, BackfillResult, KeySource } from './backfill-options.ts';
 import { type MigrationCore, sourceOf } from './migration-core.ts';
 
@@ -39,7 +40,9 @@ export async function walk<V>(
   const begun = instant(clock);
   let isStopped = false;
   for await (const some of batchesOf(keys, batch)) {
-    await pause(clock, (total.keys / perSecond) * 1_000 - elapsedSince(begun, clock), signal);
+    const earlyBy = (total.keys / perSecond) * 1_000 - elapsedSince(begun, clock);
+    // Who ends it during the pause is heard below.
+    if (earlyBy > 0) await pause(clock, earlyBy, signal).catch(() => undefined);
     await core.known.current();
     if (signal?.aborted || core.known.last().revision !== first.revision) {
       isStopped = true;
@@ -80,17 +83,4 @@ async function* batchesOf(keys: KeySource, size: number): AsyncGenerator<readonl
     batch = new Set();
   }
   if (batch.size > 0) yield [...batch];
-}
-
-function pause(clock: Clock, ms: number, signal: AbortSignal | undefined): Promise<void> {
-  if (!(ms > 0) || signal?.aborted) return Promise.resolve();
-  return new Promise((resolve) => {
-    const done = (): void => {
-      cancel();
-      signal?.removeEventListener('abort', done);
-      resolve();
-    };
-    const cancel = clock.after(ms, done);
-    signal?.addEventListener('abort', done);
-  });
 }

@@ -93,13 +93,13 @@ export function lookedFrom(value: Value | Error | undefined, kind: MigrationKind
 export async function readStanding(
   kv: KvClient,
   names: MigrationNames,
-): Promise<(Standing & { readonly kind: string }) | undefined> {
+): Promise<(Standing & { readonly kind: MigrationKind }) | undefined> {
   const fields = await kv.command([
     ...(['HMGET', names.home, 'mode', 'revision', 'period', 'since', 'behind', 'dwellMs', 'kind'] as const),
   ]);
   const kind = Array.isArray(fields) ? fields[6] : null;
   const standing = standingFrom(fields, undefined);
-  return standing && { ...standing, kind: String(kind) };
+  return standing && { ...standing, kind: kind === 'counters' ? kind : 'records' };
 }
 
 function standingFrom(fields: unknown, kind: MigrationKind | undefined): Standing | undefined {

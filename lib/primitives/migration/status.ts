@@ -4,12 +4,13 @@ import { changeHandover, type HandoverChange, readHandover } from './handover-st
 import { checkName, isMigrationName, migrationNames, registryName } from './migration-names.ts';
 import { type MigrationMode, modeFrom, type SideName } from './mode.ts';
 import { type ChangeOptions, changeMode, type ModeChange } from './mode-change.ts';
-import { readStanding, type Standing } from './standing.ts';
+import { type MigrationKind, readStanding, type Standing } from './standing.ts';
 import { type MigrationTally, readTally } from './tally.ts';
 
 /** Where a migration stands, and what all processes have counted of it. */
 export interface MigrationStatus extends Standing, MigrationTally {
   readonly name: string;
+  readonly kind: MigrationKind;
 }
 
 /** `undefined` for a migration that no process has used here. Two requests. @throws ConfigError; as `kv.command` */
