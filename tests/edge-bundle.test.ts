@@ -64,6 +64,17 @@ describe('the bundle of counters', () => {
   );
 });
 
+describe('the bundle of migrations', () => {
+  it('is its own code only, and loads in an Edge sandbox', async () => {
+    const source = "export * from './lib/primitives/migration/index.ts';";
+    const code = await edgeBundle(source);
+    expect(edgeLeaks(code)).toEqual([]);
+    expect(await exportsAtTheEdge(source)).toEqual(
+      expect.arrayContaining(['createRecordMigration', 'createCounterMigration', 'createHandover']),
+    );
+  });
+});
+
 describe('the bundle of lib/opentelemetry', () => {
   it('is its own code only, and loads in an Edge sandbox', async () => {
     expect(await edgeBundle("export * from './lib/opentelemetry.ts';")).not.toContain('@opentelemetry');

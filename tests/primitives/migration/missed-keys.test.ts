@@ -1,0 +1,120 @@
+import { describe, expect, it } from 'vitest';
+import { createKv } from '../../../lib/client/kv-client.ts';
+import { readMigrationStatus } from '../../../lib/primitives/migration/status.ts';
+import { DWELL_MS, type MigrationRig, migrationRig, REFRESH_MS } from '../../support/migration-rig.ts';
+import { AWAY } from '../../support/scripted-client.ts';
+
+/** What Redis has been told. */
+async function pendingOf({ store, clock }: MigrationRig<string>) {
+  return (await readMigrationStatus(createKv({ store, clock }), 'm'))?.pending;
+}
+
+describe('a missed key', () => {
+  it('is told within 100 ms, also if nothing is called any more: reads must not move before it is known', async () => {
+    const rig = migrationRig();
+    await rig.put('dual:read-old');
+    rig.fresh.fault = 'refuse';
+    await rig.migration.set('k', 'v');
+    await rig.clock.run(99);
+    expect(await pendingOf(rig)).toEqual({ old: 0, new: 0 });
+    await rig.clock.run(1);
+    await rig.migration.settled();
+    expect(await pendingOf(rig)).toEqual({ old: 0, new: 1 });
+    expect(await rig.change('dual:read-percent(50)')).toMatchObject({ status: 'diverged' });
+  });
+
+  it('is told when Redis is back, also if nothing is called any more', async () => {
+    const rig = migrationRig();
+    await rig.put('dual:read-old');
+    rig.fresh.fault = 'refuse';
+    rig.store.takeAway(AWAY);
+    await rig.migration.set('k', 'v');
+    await rig.clock.run(100);
+    await rig.migration.settled();
+    rig.store.giveBack();
+    await rig.clock.run(REFRESH_MS);
+    await rig.migration.settled();
+    expect(await pendingOf(rig)).toEqual({ old: 0, new: 1 });
+  });
+
+  it('is told a dozen times at most while Redis is away, and with the next call then', async () => {
+    const rig = migrationRig();
+    await rig.put('dual:read-old');
+    rig.fresh.fault = 'refuse';
+    await rig.migration.set('k', 'v');
+    rig.store.takeAway(AWAY);
+    const before = rig.store.requests.length;
+    for (let second = 0; second < 60; second += 1) {
+      await rig.clock.run(REFRESH_MS);
+      await rig.migration.settled();
+    }
+    // The circuit refuses the others.
+    expect(rig.store.requests.length - before).toBeLessThanOrEqual(12);
+    expect(rig.clock.pending()).toBe(0);
+    rig.store.giveBack();
+    rig.clock.advance(60_000);
+    await rig.migration.get('k');
+    await rig.migration.get('k');
+    await rig.migration.status();
+    expect(await pendingOf(rig)).toEqual({ old: 0, new: 1 });
+  });
+
+  it('of a side that was left meanwhile is forgotten: it must not replace what has been written since', async () => {
+    const rig = migrationRig();
+    await rig.put('dual:read-old');
+    const sleeper = rig.elsewhere();
+    await sleeper.migration.status();
+    rig.fresh.fault = 'refuse';
+    await sleeper.migration.set('k', 'of old');
+    rig.fresh.fault = undefined;
+    await rig.put('new');
+    await rig.migration.set('k', 'of new');
+    await rig.change('dual:read-new');
+    rig.clock.advance(DWELL_MS);
+    expect(await sleeper.migration.get('k')).toBe('of new');
+    rig.clock.advance(DWELL_MS);
+    await sleeper.migration.get('k');
+    await sleeper.migration.settled();
+    expect(await sleeper.migration.repair()).toBe(0);
+    expect(rig.fresh.records.get('k')).toBe('of new');
+  });
+
+  it('that nobody was told is written gives way to what others have written, under whichever authority', async () => {
+    const rig = migrationRig();
+    await rig.put('dual:read-old');
+    rig.old.fault = 'lose';
+    await expect(rig.migration.set('k', 'unsure')).rejects.toThrow();
+    rig.old.fault = undefined;
+    await rig.put('dual:read-new');
+    rig.fresh.records.set('k', 'of others');
+    expect(await rig.migration.repair()).toBe(0);
+    expect([rig.old.records.get('k'), rig.fresh.records.get('k')]).toEqual(['of others', 'of others']);
+    expect((await rig.migration.status()).pending).toEqual({ old: 0, new: 0 });
+  });
+
+  it('is not replaced by one that nobody was told is written', async () => {
+    const rig = migrationRig();
+    await rig.put('dual:read-old');
+    rig.fresh.fault = 'refuse';
+    await rig.migration.set('k', 'told');
+    rig.old.only = 'set';
+    rig.old.fault = 'refuse';
+    await expect(rig.migration.set('k', 'untold')).rejects.toThrow();
+    rig.old.fault = undefined;
+    rig.fresh.fault = undefined;
+    expect((await rig.migration.status()).pending).toEqual({ old: 0, new: 1 });
+    expect(await rig.migration.repair()).toBe(0);
+    expect(rig.fresh.records.get('k')).toBe('told');
+  });
+
+  it('that is alike by now is written no more', async () => {
+    const rig = migrationRig();
+    await rig.put('dual:read-old');
+    rig.fresh.fault = 'lose';
+    await rig.migration.set('k', 'v');
+    rig.fresh.fault = undefined;
+    rig.fresh.calls.length = 0;
+    expect(await rig.migration.repair()).toBe(0);
+    expect(rig.fresh.calls).toEqual(['get k']);
+  });
+});
