@@ -67,10 +67,14 @@ describe('a missed key', () => {
     rig.fresh.fault = 'refuse';
     await sleeper.migration.set('k', 'of old');
     rig.fresh.fault = undefined;
+    sleeper.store.takeAway(AWAY);
     await rig.put('new');
     await rig.migration.set('k', 'of new');
     await rig.change('dual:read-new');
-    rig.clock.advance(DWELL_MS);
+    rig.clock.advance(10 * DWELL_MS);
+    expect(await sleeper.migration.get('k')).toBe('of old');
+    sleeper.store.giveBack();
+    rig.clock.advance(10 * DWELL_MS);
     expect(await sleeper.migration.get('k')).toBe('of new');
     rig.clock.advance(DWELL_MS);
     await sleeper.migration.get('k');
@@ -105,6 +109,23 @@ describe('a missed key', () => {
     expect((await rig.migration.status()).pending).toEqual({ old: 0, new: 1 });
     expect(await rig.migration.repair()).toBe(0);
     expect(rig.fresh.records.get('k')).toBe('told');
+  });
+
+  it('whose write never ends is repaired after a minute: it is taken for lost', async () => {
+    const rig = migrationRig();
+    await rig.put('dual:read-old');
+    rig.fresh.fault = 'hang';
+    const written = rig.migration.set('k', 'v');
+    await rig.clock.run(500);
+    await written;
+    rig.fresh.fault = undefined;
+    // Half a second ago the write began.
+    await rig.clock.run(59_499);
+    await rig.migration.settled();
+    expect(await rig.migration.repair()).toBe(1);
+    await rig.clock.run(1);
+    expect(await rig.migration.repair()).toBe(0);
+    expect(rig.fresh.records.get('k')).toBe('v');
   });
 
   it('that is alike by now is written no more', async () => {
