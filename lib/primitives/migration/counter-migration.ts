@@ -49,7 +49,7 @@ export interface CounterMigration {
  * await usage.increment('2026-11-21:key_1');
  */
 export function createCounterMigration(options: CounterMigrationOptions): CounterMigration {
-  const base = createBase(options, 'counters', () => {});
+  const base = createBase(options, 'counters', { onLook: () => {}, misses: () => false });
   const { kv, name, known, tally, timeoutMs, mirrorTimeoutMs, background } = base;
   const sides: Readonly<Record<SideName, CounterStore>> = { old: options.old, new: options.new };
 

@@ -19,6 +19,8 @@ export interface Journal {
   note(keys: readonly string[], from: SideName, period: number): void;
   /** Nobody knows what became of a write that failed: the other side is to have whatever `from` has. */
   noteUnsure(keys: readonly string[], from: SideName, period: number): void;
+  /** Nobody is told that these are written after all. */
+  doubt(keys: readonly string[]): void;
   /** The side that has the latest value of a key, where it is known that the other may not. */
   holderOf(key: string): SideName | undefined;
   /** The oldest of them, at most so many, as far as they are `wanted`. They come last the next time. */
@@ -66,6 +68,13 @@ export function createJournal({ maxSize, count }: JournalOptions): Journal {
         const before = noted.get(key);
         // What somebody was told is written goes before what nobody was. A new note, for whoever is repairing the one before.
         noted.set(key, before?.isMissed ? { ...before } : { key, from, period: ofPeriod, isMissed: false });
+      }
+    },
+    doubt(keys) {
+      for (const key of keys) {
+        const divergence = noted.get(key);
+        if (divergence?.isMissed) forget(divergence);
+        if (divergence) noted.set(key, { ...divergence, isMissed: false });
       }
     },
     holderOf: (key) => (noted.size === 0 ? undefined : noted.get(key)?.from),

@@ -4,7 +4,7 @@ import { runScriptWith } from '../../client/script.ts';
 import { elapsedSince, type Instant, instant } from '../../clock.ts';
 import { isKvError, isUnavailable } from '../../errors.ts';
 import { type MigrationNames, registryName } from './migration-names.ts';
-import type { MigrationMode } from './mode.ts';
+import type { MigrationMode, SideName } from './mode.ts';
 import { type Looked, lookCall, lookedFrom, type MigrationKind, type Standing } from './standing.ts';
 import type { Tally } from './tally.ts';
 
@@ -20,6 +20,13 @@ export interface KnownMode {
   isOutdated(): boolean;
   /** Asks now, and tells what was counted. One request. @throws as `command` */
   look(): Promise<Looked>;
+  /**
+   * Tells what was counted, and asks for the mode after that: what is missed is known before reads can move, or they have
+   * moved by then. Two requests; none, and `false`, while Redis is away.
+   */
+  tell(): Promise<boolean>;
+  /** Whether Redis knows that this side has missed something that it still misses: reads do not move there. */
+  isGuarded(side: SideName): boolean;
   /** Tells what was counted also if nothing is called any more: reads must not move before it is known. */
   tellSoon(): void;
 }
@@ -35,10 +42,13 @@ export interface KnownModeOptions {
   readonly operationMs: number;
   readonly tally: Tally;
   readonly background: Background;
+  /** Whether a side misses something, for all that this process knows. */
+  readonly misses: (side: SideName) => boolean;
   /** Called after each answer. */
   readonly onLook: (standing: Standing) => void;
 }
 
+const SIDES = ['old', 'new'] as const;
 /** What is counted within this time is told together. */
 const TELL_MS = 100;
 /** After so many, `refreshMs` apart, it is told with the next call. */
@@ -52,6 +62,7 @@ export function createKnownMode(options: KnownModeOptions): KnownMode {
   let askedAt: Instant | undefined;
   let triedAt: Instant | undefined;
   let failedAt: Instant | undefined;
+  let guarded: readonly SideName[] = [];
 
   const age = (): number => (askedAt ? elapsedSince(askedAt, clock) : Number.POSITIVE_INFINITY);
   const isOutdated = (): boolean => age() >= 2 * refreshMs;
@@ -60,6 +71,7 @@ export function createKnownMode(options: KnownModeOptions): KnownMode {
     const asked = instant(clock);
     triedAt = asked;
     const known = await names;
+    const missing = SIDES.filter(options.misses);
     const news = options.tally.take(known);
     try {
       const [first] = await runScriptWith(kv, lookCall(known, standing, kind), [
@@ -72,6 +84,7 @@ export function createKnownMode(options: KnownModeOptions): KnownMode {
       if (!askedAt || asked.monotonic >= askedAt.monotonic) {
         askedAt = asked;
         standing = looked.standing;
+        guarded = missing;
         onLook(standing);
       }
       return looked;
@@ -117,7 +130,21 @@ export function createKnownMode(options: KnownModeOptions): KnownMode {
     );
   };
 
+  const isAway = (): boolean => failedAt !== undefined && elapsedSince(failedAt, clock) < refreshMs;
+
   return {
+    async tell() {
+      if (isAway()) return false;
+      try {
+        await look();
+        await look();
+        return true;
+      } catch (error) {
+        if (!isUnavailable(error)) throw error;
+        return false;
+      }
+    },
+    isGuarded: (side) => guarded.includes(side),
     tellSoon() {
       if (!isTelling) tellAfter(TELL_MS, MAX_ATTEMPTS);
     },
@@ -125,8 +152,7 @@ export function createKnownMode(options: KnownModeOptions): KnownMode {
       if (age() < refreshMs) return standing.mode;
       if (isOutdated()) {
         // Redis has just failed to answer: nobody waits for it again at once.
-        const isAway = failedAt && elapsedSince(failedAt, clock) < refreshMs;
-        return isAway ? standing.mode : refresh().then(() => standing.mode);
+        return isAway() ? standing.mode : refresh().then(() => standing.mode);
       }
       if (!triedAt || triedAt === askedAt || elapsedSince(triedAt, clock) >= refreshMs) background.run(refresh);
       return standing.mode;

@@ -2,7 +2,7 @@ import { type Background, createBackground } from '../../client/background.ts';
 import type { KvClient } from '../../client/kv-client.ts';
 import { wholeNumber } from '../../client/whole-number.ts';
 import { createJournal, type Journal } from './journal.ts';
-import { createKnownMode, type KnownMode } from './known-mode.ts';
+import { createKnownMode, type KnownMode, type KnownModeOptions } from './known-mode.ts';
 import { checkName, type MigrationNames, migrationNames } from './migration-names.ts';
 import type { MigrationSettings, RecordMigrationOptions } from './migration-options.ts';
 import { createMirror, type Mirror } from './mirror.ts';
@@ -45,7 +45,7 @@ const MAX_MS = 3_600_000;
 export function createBase(
   options: MigrationSettings,
   kind: MigrationKind,
-  onLook: (standing: Standing) => void,
+  heard: Pick<KnownModeOptions, 'onLook' | 'misses'>,
 ): MigrationBase {
   const { kv, name, initial = 'old', refreshMs = 5_000, readOld = false, waitUntil } = options;
   const { timeoutMs = 1_000, mirrorTimeoutMs = 500 } = options;
@@ -55,7 +55,7 @@ export function createBase(
   wholeNumber('timeoutMs', timeoutMs, 1, MAX_MS);
   wholeNumber('mirrorTimeoutMs', mirrorTimeoutMs, 1, MAX_MS);
   const known = createKnownMode({
-    ...{ kv, name, names, kind, tally, background, onLook },
+    ...{ kv, name, names, kind, tally, background, ...heard },
     initial: modeFrom('initial', initial),
     refreshMs: wholeNumber('refreshMs', refreshMs, 1, MAX_MS),
     operationMs: timeoutMs + mirrorTimeoutMs,
@@ -68,12 +68,21 @@ export function createBase(
 /** @throws ConfigError */
 export function createCore<V>(options: RecordMigrationOptions<V>): MigrationCore<V> {
   const { maxDiverged = 10_000, isSame: isSameRecord = isSameValue } = options;
+  /** Of this process, by side and period: what it has counted for missed, and not for made good. */
+  const outstanding = new Map<string, number>();
   const journal = createJournal({
     maxSize: wholeNumber('maxDiverged', maxDiverged, 1, 10_000_000),
-    count: (what, side, period) => base.tally.count(`${what}.${side}@${period}`),
+    count(what, side, period) {
+      const of = `${side}@${period}` as const;
+      base.tally.count(`${what}.${of}`);
+      outstanding.set(of, (outstanding.get(of) ?? 0) + (what === 'missed' ? 1 : -1));
+    },
   });
-  const base = createBase(options, 'records', (standing) => {
-    if (journal.heed(standing)) base.known.tellSoon();
+  const base = createBase(options, 'records', {
+    onLook(standing) {
+      if (journal.heed(standing)) base.known.tellSoon();
+    },
+    misses: (side) => (outstanding.get(`${side}@${base.known.last().period}`) ?? 0) > 0,
   });
   const { clock } = options.kv;
   const sides = { old: createSide(options.old, clock), new: createSide(options.new, clock) };

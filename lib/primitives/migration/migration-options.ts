@@ -53,7 +53,8 @@ export interface RecordMigration<V> {
    * Writes the side with authority, and in the dual modes the other; then looks whether both have the same. When it has
    * thrown, the write may have taken effect.
    *
-   * @throws what the side with authority throws; DeadlineError
+   * @throws what the side with authority throws; DeadlineError; StoreError of kind `unavailable` when the other side has
+   *   missed it, and reads have moved there meanwhile
    */
   set(key: string, value: V): Promise<void>;
   /** As `set`, for several. Not atomic. @throws as `set`, and then some may have been written */

@@ -1,5 +1,5 @@
 import { randomShare, sha256 } from '../../client/crypto.ts';
-import { ConfigError, isUnavailable } from '../../errors.ts';
+import { ConfigError, isUnavailable, StoreError } from '../../errors.ts';
 import { walk } from './backfill.ts';
 import { createComparer } from './comparison.ts';
 import { fillWith, reconcileWith } from './copies.ts';
@@ -74,11 +74,26 @@ export function createRecordMigration<V>(options: RecordMigrationOptions<V>): Re
       const { alike, restless } = await mirror(side, keys, mirrorTimeoutMs, changes);
       // What was given up on may still land, behind this.
       for (const key of alike) if (!sides.old.isUnsettled(key) && !sides.new.isUnsettled(key)) journal.clear(key);
+      if (restless.length === 0) return;
       diverged(restless, side);
     } catch {
       core.tally.count(`failures.${other}`);
       diverged(keys, side);
     }
+    await guardReads(side, keys);
+  };
+
+  /**
+   * Before somebody is told that something is written which the other side misses, Redis knows of a miss, so that reads do
+   * not move there. If they have moved by then, nobody is told that it is written.
+   */
+  const guardReads = async (side: SideName, keys: readonly string[]): Promise<void> => {
+    if (known.isGuarded(otherSide(side)) || !(await known.tell())) return;
+    const { mode } = known.last();
+    const moved = keys.filter((key) => core.authority(mode, key) !== side);
+    if (moved.length === 0) return;
+    journal.doubt(moved);
+    throw new StoreError('unavailable', 'Reads have moved to the side that has missed this write');
   };
 
   const bySide = (

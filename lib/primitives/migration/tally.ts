@@ -60,7 +60,9 @@ export function createTally(): Tally {
       const taken = { news, digests };
       news = new Map();
       digests = [];
-      const commands: Command[] = [...taken.news].map(([field, by]) => ['HINCRBY', names.tally, field, by]);
+      // What was missed before what was made good: others must not see too little of it in between.
+      const inOrder = [...taken.news].sort(([a], [b]) => Number(isCaughtUp(a)) - Number(isCaughtUp(b)));
+      const commands: Command[] = inOrder.map(([field, by]) => ['HINCRBY', names.tally, field, by]);
       if (commands.length > 0) commands.push(['PEXPIRE', names.tally, LIFE_MS]);
       if (taken.digests.length > 0) {
         commands.push(
@@ -80,6 +82,10 @@ export function createTally(): Tally {
       };
     },
   };
+}
+
+function isCaughtUp(field: Field): boolean {
+  return field.startsWith('caughtUp');
 }
 
 /** @param period of which `pending` is. One request. @throws as `execute` */
