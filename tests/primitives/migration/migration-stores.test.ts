@@ -185,12 +185,13 @@ onEveryKv('a migration', (makeKv) => {
         }
         for (const key of KEYS) await read(key, undefined, mode);
         await migration.settled();
-        await migration.status();
+        const { pending } = await migration.status();
+        // While one side is written alone it is a matter of the next period.
+        if (isDual(mode)) expect(pending).toEqual({ old: 0, new: 0 });
       }
       expect(surfaced).toBeGreaterThan(3);
-      const { failures, pending, compared } = await migration.status();
+      const { failures, compared } = await migration.status();
       expect(failures.old + failures.new).toBeGreaterThan(3);
-      expect(pending).toEqual({ old: 0, new: 0 });
       expect(compared.same).toBeGreaterThan(10);
     },
     60_000,
