@@ -55,6 +55,7 @@ export {
 } from './kv.ts';
 export { acquireLock, releaseLock, withLock } from './lock.ts';
 export { cancelMfaCode, checkMfaCode, issueMfaCode, unlockMfa, verifyMfaCode } from './mfa.ts';
+export { counterMigration, handover, recordMigration } from './migration.ts';
 export {
   checkRateLimit,
   clearAllRateLimits,
