@@ -94,7 +94,7 @@ function createAsking({ kv, requests, terms, signal, onError, abandon }: Acquisi
     return { status: 'unavailable', retryAfterMs: RETRY_MS, mayHaveRun: true };
   };
 
-  const within = async (timeoutMs: number): Promise<Grant | Contended | Unavailable> => {
+  const within = async (timeoutMs: number, wasLost = false): Promise<Grant | Contended | Unavailable> => {
     const startedAt = instant(kv.clock);
     try {
       return await ask(timeoutMs);
@@ -107,11 +107,13 @@ function createAsking({ kv, requests, terms, signal, onError, abandon }: Acquisi
       const leftMs = timeoutMs - elapsedSince(startedAt, kv.clock);
       if (mayRepeat && leftMs >= 1 && isReplyLost(error)) {
         mayRepeat = false;
-        return within(leftMs);
+        return within(leftMs, true);
       }
-      if (unavailable.mayHaveRun) abandon(token);
+      // The first one may have been granted, whatever kept the second from being sent.
+      const mayHaveRun = wasLost || unavailable.mayHaveRun;
+      if (mayHaveRun) abandon(token);
       reportTo(onError, error);
-      return unavailable;
+      return { ...unavailable, mayHaveRun };
     }
   };
 

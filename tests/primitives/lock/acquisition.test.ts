@@ -121,6 +121,18 @@ describe('an acquisition', () => {
     expect([errors, await value('k')]).toEqual([[LOST], null]);
   });
 
+  it('may have locked the key, and gives it back, when its reply is lost and Redis is away then', async () => {
+    const { locks, held, store, clock, asked, value } = await lockRig({ onError: () => store.giveBack() });
+    held.hold();
+    const outcome = outcomeOf(locks.acquire('k'));
+    await clock.run(0);
+    store.takeAway(new StoreError('network', 'refused', { mayHaveRun: false }));
+    held.lose(LOST);
+    await clock.run(0);
+    expect(outcome.value).toEqual({ status: 'unavailable', retryAfterMs: 1_000, mayHaveRun: true });
+    expect([asked(), await value('k')]).toEqual([['acquire', 'acquire', 'release'], null]);
+  });
+
   it('is made again within its time only', async () => {
     const { locks, held, clock, asked } = await lockRig();
     held.hold();
