@@ -27,15 +27,16 @@ export function keepExtended(lock: HeldLock, { clock, since, ttlMs, maxHoldMs }:
     const status = await lock.extend(forMs).then((extension) => extension.status, failed);
     if (isStopped || status === 'lost') return;
     if (status === 'extended') reachMs = heldMs + forMs;
-    plan(status === 'extended' ? EXTEND_AFTER : RETRY_AFTER);
+    plan(status === 'extended' ? heldMs + EXTEND_AFTER * ttlMs : elapsedSince(since, clock) + RETRY_AFTER * ttlMs);
   };
 
-  const plan = (share: number): void => {
+  /** Counts from when the last life was asked for, as that life does: its answer may have taken most of it. */
+  const plan = (dueMs: number): void => {
     if (reachMs >= maxHoldMs) lock.endsBy('max-hold');
-    else cancelTimer = clock.after(share * ttlMs, () => void extend());
+    else cancelTimer = clock.after(Math.max(0, dueMs - elapsedSince(since, clock)), () => void extend());
   };
 
-  plan(EXTEND_AFTER);
+  plan(EXTEND_AFTER * ttlMs);
   return () => {
     isStopped = true;
     cancelTimer();

@@ -43,6 +43,38 @@ describe('work under a lock', () => {
     expect([asked().at(-1), await lifeMs('k'), clock.pending()]).toEqual(['release', -2, 0]);
   });
 
+  it('keeps it where each answer takes a good part of its life', async () => {
+    const { clock, held, asked, context, working, end } = await rigAtWork({ ttlMs: 2_000 });
+    held.hold();
+    await clock.run(667);
+    // The life that is asked for at 667 ms is to be asked for again at 1,334: the answer comes at 1,467.
+    for (let count = 0; count < 5; count += 1) {
+      expect(asked()).toHaveLength(count + 2);
+      await clock.run(800);
+      held.deliver();
+      held.hold();
+      await clock.run(0);
+    }
+    expect([reasonOf(context), context.isValid()]).toEqual([undefined, true]);
+    held.deliver();
+    end();
+    expect((await working).status).toBe('done');
+  });
+
+  it('extends it a third of its life after it was asked for, not after it was granted', async () => {
+    const { locks, held, clock, asked } = await lockRig({ ttlMs: 2_000 });
+    held.hold();
+    const outcome = outcomeOf(
+      locks.withLock('k', {}, () => new Promise((resolve) => clock.after(100, () => resolve(1)))),
+    );
+    await clock.run(900);
+    held.deliver();
+    await clock.run(0);
+    expect(asked()).toEqual(['acquire', 'extend']);
+    await clock.run(100);
+    expect(outcome.value?.status).toBe('done');
+  });
+
   it('keeps it for maxHoldMs and no longer, whatever extensions there were', async () => {
     const { clock, lifeMs, context, working, end, locks } = await rigAtWork({ maxHoldMs: 45_000 });
     await clock.run(20_000);
