@@ -40,8 +40,8 @@ const TOKEN_LENGTH = 22;
 const SHORTEST_PAUSE_MS = 5;
 
 /** Whether `token` can be one of a lock. */
-export function isToken(token: string): boolean {
-  return token.length === TOKEN_LENGTH && /^[0-9A-Za-z]+$/.test(token);
+export function isToken(token: unknown): token is string {
+  return typeof token === 'string' && token.length === TOKEN_LENGTH && /^[0-9A-Za-z]+$/.test(token);
 }
 
 /**

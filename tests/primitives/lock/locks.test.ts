@@ -129,7 +129,8 @@ describe('a lock of this process', () => {
 
   it('asks nothing for what cannot be a token', async () => {
     const { locks, store } = await lockRig();
-    for (const token of ['', 'short', 'x'.repeat(23), `${'x'.repeat(21)}:`, 'é'.repeat(22)]) {
+    const noTexts = [null, undefined, 7, Array.from({ length: 22 }, () => 'x')] as unknown as readonly string[];
+    for (const token of ['', 'short', 'x'.repeat(23), `${'x'.repeat(21)}:`, 'é'.repeat(22), ...noTexts]) {
       expect(await locks.releaseToken('k', token)).toEqual({ status: 'lost' });
       expect(await locks.extendToken('k', token)).toEqual({ status: 'lost' });
     }
