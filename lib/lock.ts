@@ -1,3 +1,4 @@
+import { wholeNumber } from './client/whole-number.ts';
 import { onDefaultClient } from './default-client.ts';
 import { isKvError } from './errors.ts';
 import type { LockContext, LockedWork, Locks } from './primitives/lock/lock.ts';
@@ -11,6 +12,7 @@ export type { LockStats } from './primitives/lock/lock-stats.ts';
 export { createLocks };
 
 const SECOND_MS = 1_000;
+const DAY_S = 86_400;
 
 /** The locks of the default client, which is made at first use. */
 export const defaultLocks: () => Locks = onDefaultClient('locks', ({ kv, logFailure }) =>
@@ -33,7 +35,8 @@ export const defaultLocks: () => Locks = onDefaultClient('locks', ({ kv, logFail
  * @throws ConfigError for another `ttl`
  */
 export async function acquireLock(key: string, ttl: number = 30): Promise<string | null> {
-  const acquired = await defaultLocks().acquireToken(key, { ttlMs: ttl * SECOND_MS });
+  const ttlMs = wholeNumber('ttl', ttl, 1, DAY_S) * SECOND_MS;
+  const acquired = await defaultLocks().acquireToken(key, { ttlMs });
   return acquired.status === 'acquired' ? acquired.token : null;
 }
 

@@ -23,7 +23,10 @@ describe('acquireLock and releaseLock', () => {
     const lifeOf = async (key: string) =>
       Math.ceil(Number(await kv.command(['PTTL', `${kv.namespace}lock:{${key}}`])) / 1_000);
     expect([await lifeOf('a'), await lifeOf('b')]).toEqual([30, 2]);
-    await expect(acquireLock('c', 0)).rejects.toMatchObject({ setting: 'ttlMs' });
+    for (const ttl of [0, 0.5, 1.5, 86_401, Number.NaN]) {
+      await expect(acquireLock('c', ttl)).rejects.toMatchObject({ code: 'CONFIG', setting: 'ttl' });
+    }
+    expect(await acquireLock('c', 86_400)).not.toBeNull();
   });
 });
 
