@@ -152,7 +152,7 @@ describe('a payload', () => {
 
 describe('the options of link tokens', () => {
   it.each([
-    ['purpose', '', 'a b'],
+    ['purpose', '', 'a b', undefined],
     ['ttlMs', 999, 2_592_000_001],
     ['maxPayloadLength', 1, 65_537],
   ])('of %s refuse %j and %j', (setting, ...wrong) => {

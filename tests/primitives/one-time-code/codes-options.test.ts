@@ -48,7 +48,7 @@ describe('the options of one-time codes', () => {
 
   it('refuse a purpose or a subject that is none, and do not say it', async () => {
     const codes = create({});
-    for (const purpose of ['', 'a b', 'a:b', '{a}', 'ä', 'x'.repeat(65)]) {
+    for (const purpose of ['', 'a b', 'a:b', '{a}', 'ä', 'x'.repeat(65), undefined as unknown as string]) {
       const account = { purpose, subject: 'ann' };
       const refused = {
         code: 'CONFIG',
