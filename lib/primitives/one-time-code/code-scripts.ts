@@ -17,7 +17,7 @@ export const GRANT_MS = 60_000;
 export const issueScript: Script = defineScript({
   name: 'one-time-code-issue',
   lua: `
-local failures = tonumber(redis.call('GET', KEYS[2]) or '0')
+local failures = tonumber(string.match(redis.call('GET', KEYS[2]) or '0', '^%d+$') or '')
 if not failures or failures >= tonumber(ARGV[3]) then return {'locked', redis.call('PTTL', KEYS[2])} end
 local waits = redis.call('PTTL', KEYS[3])
 if waits > 0 then return {'cooldown', waits} end
@@ -54,7 +54,7 @@ return {'issued', 0}
 export const verifyScript: Script = defineScript({
   name: 'one-time-code-verify',
   lua: `
-local failures = tonumber(redis.call('GET', KEYS[2]) or '0')
+local failures = tonumber(string.match(redis.call('GET', KEYS[2]) or '0', '^%d+$') or '')
 if not failures or failures >= tonumber(ARGV[3]) then return {'locked', redis.call('PTTL', KEYS[2])} end
 local digest = redis.call('HGET', KEYS[1], 'digest')
 if not digest then
@@ -101,5 +101,6 @@ return {'wrong', left}
 });
 
 function isLocked(redis: ScriptContext, failures: string, most: string): boolean {
-  return !(Number(redis.call('GET', failures) ?? 0) < Number(most));
+  const count = /^\d+$/.exec(String(redis.call('GET', failures) ?? 0))?.[0];
+  return count === undefined || Number(count) >= Number(most);
 }

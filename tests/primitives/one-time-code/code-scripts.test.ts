@@ -31,7 +31,9 @@ const verify = fc
 /** Whatever else may be found there: another's deletion, damage. */
 const change = fc.oneof(
   fc.constantFrom(...KEYS).map((key): Command => ['DEL', key]),
-  fc.constantFrom('0', '99', '100', 'x').map((text): Command => ['SET', FAILURES, text, 'PX', 5 * HOUR_MS]),
+  fc
+    .constantFrom('0', '99', '100', 'x', '', '-5', 'nan', '7.5', '9'.repeat(400))
+    .map((text): Command => ['SET', FAILURES, text, 'PX', 5 * HOUR_MS]),
   fc.constantFrom('0', '4', '98').map((tries): Command => ['HSET', CODE, 'tries', tries]),
 );
 /** Time passes: for both stores as much. */
@@ -102,10 +104,14 @@ describe('the scripts of one-time codes', () => {
   });
 
   it('take a count that cannot be read for a full one', async () => {
-    for (const store of [redis.store, memoryStore()]) {
+    const damage = ['x', '', '-5', 'nan', '7.5', ' 7', '0x10', '9'.repeat(400)];
+    for (const [store, text] of [redis.store, memoryStore()].flatMap((each) =>
+      damage.map((one) => [each, one] as const),
+    )) {
       await store.execute([
+        ['FLUSHALL'],
         ['EVAL', issueScript.lua, 4, ...KEYS, 'one', HOUR_MS, 100, 0],
-        ['SET', FAILURES, 'x'],
+        ['SET', FAILURES, text],
       ]);
       expect(
         await store.execute([['EVAL', verifyScript.lua, 3, CODE, FAILURES, GRANT, 'one', 5, 100, HOUR_MS, '']]),
