@@ -51,7 +51,7 @@ export function isToken(token: unknown): token is string {
  * @throws the signal's reason
  */
 export async function acquireLock(options: AcquisitionOptions): Promise<Grant | Contended | Unavailable> {
-  const { kv, terms, signal, counts, random } = options;
+  const { kv, terms, signal, counts, random, abandon } = options;
   const asking = createAsking(options);
   const begunAt = instant(kv.clock);
   let isContended = false;
@@ -59,6 +59,11 @@ export async function acquireLock(options: AcquisitionOptions): Promise<Grant | 
     signal?.throwIfAborted();
     const leftMs = terms.waitMs - elapsedSince(begunAt, kv.clock);
     const answer = await asking(leftMs);
+    if (signal?.aborted) {
+      // Its caller left as the answer came: nobody would release it.
+      if (answer.status === 'acquired') abandon(answer.token);
+      throw signal.reason;
+    }
     if (answer.status !== 'contended') {
       counts[answer.status] += 1;
       return answer;

@@ -91,6 +91,22 @@ describe('an acquisition', () => {
     expect(await value('k')).toBeNull();
   });
 
+  it('leaves nothing locked when its caller leaves as the answer comes', async () => {
+    const { locks, kv, held, clock, value, kept } = await lockRig();
+    const controller = new AbortController();
+    held.hold();
+    // In one request with the acquisitions, whose answers go a longer way.
+    kv.command(['GET', 'has been cancelled']).then(() => controller.abort('left'));
+    const handle = outcomeOf(locks.acquire('a', controller));
+    const token = outcomeOf(locks.acquireToken('b', controller));
+    await clock.run(0);
+    held.deliver();
+    await clock.run(0);
+    expect([handle, token]).toEqual([{ error: 'left' }, { error: 'left' }]);
+    await Promise.all(kept);
+    expect([await value('a'), await value('b'), clock.pending()]).toEqual([null, null, 0]);
+  });
+
   it('whose reply is lost is made again with the same token, and has one grant', async () => {
     const { locks, held, clock, asked, value } = await lockRig();
     held.hold();
