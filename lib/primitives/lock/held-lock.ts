@@ -69,9 +69,11 @@ export function holdLock({ clock, requests, token, fence, counts, ...options }: 
 
   const giveBack = async (): Promise<Release> => {
     const wasGone = state === 'gone';
-    if (isValid()) state = 'released';
+    const wasHeld = isValid();
+    if (wasHeld) state = 'released';
     cancelTimer();
     const isReleased = !wasGone && (await requests.release(token));
+    if (wasHeld && !isReleased) counts.lost += 1;
     return isReleased ? { status: 'released' } : LOST;
   };
 

@@ -54,18 +54,23 @@ export function createLocks(options: LocksOptions): Locks {
       if (acquired.status !== 'acquired') return acquired;
       const { lock, since } = acquired;
       const stop = keepExtended(lock, { clock, since, ttlMs: terms.ttlMs, maxHoldMs: terms.maxHoldMs });
-      try {
-        const value = await withSignal(given.signal, async (controller) => {
-          controller.signal.throwIfAborted();
-          lock.signal.addEventListener('abort', () => controller.abort(lock.signal.reason), { once: true });
-          const { fence, remainingMs, isValid } = lock;
-          return work({ signal: controller.signal, fence, remainingMs, isValid });
-        });
-        return { status: lock.isValid() ? 'done' : 'lost', value };
-      } finally {
+      const end = () => {
         stop();
-        await releaseQuietly(lock);
-      }
+        return releaseQuietly(lock);
+      };
+      const working = withSignal(given.signal, async (controller) => {
+        controller.signal.throwIfAborted();
+        lock.signal.addEventListener('abort', () => controller.abort(lock.signal.reason), { once: true });
+        const { fence, remainingMs, isValid } = lock;
+        return work({ signal: controller.signal, fence, remainingMs, isValid });
+      });
+      const value = await working.catch(async (error: unknown) => {
+        await end();
+        throw error;
+      });
+      const isHeld = lock.isValid();
+      const release = await end();
+      return { status: isHeld && release?.status !== 'lost' ? 'done' : 'lost', value };
     },
 
     async acquire(key, given = {}) {
@@ -107,10 +112,11 @@ export function createLocks(options: LocksOptions): Locks {
 }
 
 /** What goes wrong has been counted and reported, and the lock ends by itself: the caller's result is not its business. */
-async function releaseQuietly(lock: HeldLock): Promise<void> {
+async function releaseQuietly(lock: HeldLock): Promise<Release | undefined> {
   try {
-    await lock.release();
+    return await lock.release();
   } catch {
     // A key that holds something else, say.
+    return undefined;
   }
 }

@@ -169,6 +169,18 @@ describe('work under a lock', () => {
     expect((await working).status).toBe('lost');
   });
 
+  it('has lost it when Redis does not have it any more at its release', async () => {
+    const { clock, memory, elsewhere, context, end, working, locks } = await rigAtWork();
+    await memory.execute([['FLUSHALL']]);
+    acquired(await elsewhere.acquireToken('k'));
+    await clock.run(5_000);
+    expect(context.isValid()).toBe(true);
+    end();
+    expect(await working).toEqual({ status: 'lost', value: 'done' });
+    expect(locks.stats()).toMatchObject({ lost: 1, released: 0, releaseErrors: 0 });
+    expect((await elsewhere.status('k')).status).toBe('held');
+  });
+
   it('loses it when its process was suspended for too long, and hears of it at once', async () => {
     const { clock, elsewhere, context, end, working, asked } = await rigAtWork();
     clock.suspend(31_000);
