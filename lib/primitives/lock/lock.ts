@@ -28,7 +28,10 @@ export interface Lock {
   readonly fence: number;
   /** By which it can be extended and released elsewhere. */
   readonly token: string;
-  /** Aborted when the lock is lost, at the latest at its end; the reason is a `LockLostError`. Not by its release. */
+  /**
+   * Aborted when the lock is lost, at the latest at its end; the reason is a `LockLostError`. Not by its release. Its timer
+   * stands still while the machine sleeps: after that `isValid` knows first, and aborts it.
+   */
   readonly signal: AbortSignal;
   /** How long it may be relied on without being extended, in milliseconds; 0 when it is not held any more. No I/O. */
   remainingMs(): number;
