@@ -16,12 +16,15 @@ import { sqlEngine } from '../../support/sql-engine.ts';
 const engine = sqlEngine();
 
 const COUNTS = 12_000;
+/** Enough for a defect to show. */
+const FEW = 3_000;
 const SHARDS = 3;
 /** Below what a shard holds, so that batches are cut out of it as well as renamed. */
 const BATCH_FIELDS = 20;
 
 interface Run {
   readonly seed: number;
+  readonly counts?: number;
   readonly query?: SqlQuery;
   readonly defective?: (store: Store) => Store;
   /** Of the requests that count. */
@@ -50,7 +53,7 @@ async function ledgerOf(store: Store) {
 }
 
 /** Counts by three processes, while three drainers crash at every step; then one drain that does not. */
-async function play({ seed, query = engine.query, defective = (store) => store, lossy = 0 }: Run) {
+async function play({ seed, counts = FEW, query = engine.query, defective = (store) => store, lossy = 0 }: Run) {
   const table = await engine.freshTable(analyticsSchema);
   const roll = dice(seed);
   const clock = manualClock();
@@ -71,7 +74,7 @@ async function play({ seed, query = engine.query, defective = (store) => store, 
     }
   });
   const answers = { counted: 0, duplicate: 0, buffered: 0, unavailable: 0 };
-  for (let count = 0; count < COUNTS; count += 40) {
+  for (let count = 0; count < counts; count += 40) {
     await Promise.all(
       Array.from({ length: 40 }, async (_, index) => {
         const dimensions = { path: `/${roll.whole(1, 150)}`, plan: roll.pick(['free', 'paid']) };
@@ -99,19 +102,15 @@ async function play({ seed, query = engine.query, defective = (store) => store, 
 }
 
 describe('counts that are drained while drainers crash at every step', () => {
-  it.each([1, 2])(
-    'are in the database exactly once: seed %i',
-    async (seed) => {
-      const { answers, counted, total, last, crashes } = await play({ seed });
-      expect(last.status).toBe('drained');
-      expect(answers.counted + answers.duplicate).toBe(COUNTS);
-      expect([counted, total]).toEqual([answers.counted, answers.counted]);
-      expect(answers.counted).toBeGreaterThan(10_000);
-      expect(answers.duplicate).toBeGreaterThan(100);
-      expect(crashes).toBeGreaterThan(20);
-    },
-    120_000,
-  );
+  it('are in the database exactly once', async () => {
+    const { answers, counted, total, last, crashes } = await play({ seed: 1, counts: COUNTS });
+    expect(last.status).toBe('drained');
+    expect(answers.counted + answers.duplicate).toBe(COUNTS);
+    expect([counted, total]).toEqual([answers.counted, answers.counted]);
+    expect(answers.counted).toBeGreaterThan(10_000);
+    expect(answers.duplicate).toBeGreaterThan(100);
+    expect(crashes).toBeGreaterThan(20);
+  }, 120_000);
 
   it('are there as Redis has counted them, also where nobody has heard of it', async () => {
     const { answers, counted, total, unknownOutcome } = await play({ seed: 3, lossy: 0.1 });

@@ -4,6 +4,7 @@ import { CommandError, StoreError } from '../../../lib/errors.ts';
 import { createSessions, type Sessions } from '../../../lib/primitives/session/index.ts';
 import { memoryStore } from '../../../lib/store/memory/memory-store.ts';
 import { manualClock } from '../../../lib/testing/manual-clock.ts';
+import { eventually } from '../../support/eventually.ts';
 import { AWAY } from '../../support/scripted-client.ts';
 import { type Begun, begun, CART, type Cart, dataOf, sessionRig } from '../../support/session-rig.ts';
 import { allowNoUnhandledRejection } from '../../support/unhandled-rejections.ts';
@@ -185,9 +186,14 @@ describe('while Redis is away', () => {
 
   it('a silent Redis costs no more than the deadline of the client', async () => {
     const clock = manualClock();
-    const kv = createKv({ clock, store: { ...memoryStore({ clock }), execute: () => new Promise(() => undefined) } });
+    let isAsked = false;
+    const execute = () => {
+      isAsked = true;
+      return new Promise<never>(() => undefined);
+    };
+    const kv = createKv({ clock, store: { ...memoryStore({ clock }), execute } });
     const reading = createSessions({ kv }).read(session.token);
-    for (let turn = 0; turn < 20; turn += 1) await new Promise((resolve) => setImmediate(resolve));
+    await eventually(() => isAsked);
     await clock.run(1_000);
     expect(await reading).toEqual({ status: 'unavailable', retryAfterMs: 1_000, mayHaveRun: false });
   });
