@@ -98,10 +98,11 @@ export function emit(
   }
 }
 
-/** Tells `report` what a listener threw. */
+/** Tells `report` what a listener threw. Of what that throws, or rejects with, nobody is told. */
 export function reportTo(report: ((error: unknown) => void) | undefined, error: unknown): void {
   try {
-    report?.(error);
+    const answer: unknown = report?.(error);
+    if (answer instanceof Promise) answer.catch(() => undefined);
   } catch {
     // Nobody is left to tell.
   }

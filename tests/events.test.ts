@@ -1,5 +1,8 @@
 import { describe, expect, it, vi } from 'vitest';
 import { type BreakwaterEvent, emit } from '../lib/events.ts';
+import { allowNoUnhandledRejection } from './support/unhandled-rejections.ts';
+
+allowNoUnhandledRejection();
 
 const EVENT: BreakwaterEvent = { type: 'quota', at: 1 };
 
@@ -29,5 +32,19 @@ describe('a listener', () => {
       throw new Error('again');
     };
     expect(() => emit(fail, EVENT, fail)).not.toThrow();
+  });
+
+  it('for errors of listeners that rejects is the end of it too', async () => {
+    let reports = 0;
+    // No mock: that would look after its promises.
+    emit(
+      async () => Promise.reject(new Error('later')),
+      EVENT,
+      async () => {
+        reports += 1;
+        throw new Error('again');
+      },
+    );
+    await vi.waitFor(() => expect(reports).toBe(1));
   });
 });
