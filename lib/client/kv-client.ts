@@ -153,6 +153,7 @@ export function createKv(options: KvOptions): KvClient {
     retry: retry?.reads ? createReadRetry(defined(retry), clock) : undefined,
     instrumentation,
   };
+  const subscribe = store.subscribe?.bind(store);
   const { snapshot, reset, force, release, restore } = breaker;
   const circuit: KvCircuit = { state: snapshot, reset, force, release, restore };
   const sharesPromises = coalesce !== 'request';
@@ -161,7 +162,7 @@ export function createKv(options: KvOptions): KvClient {
   const view = (lane: Lane, isClosed: () => boolean, close: () => Promise<void>): KvClient => {
     const execute: KvClient['execute'] = async (commands, callOptions = {}) => {
       if (commands.length === 0) return [];
-      if (isClosed()) throw new StoreError('local', 'The client is closed', { mayHaveRun: false });
+      if (isClosed()) throw closedError();
       if (instrumentation?.active) return runOperation({ instrumentation, clock, lane }, commands, callOptions);
       const replies = await lane.ask(commands, callOptions);
       return replies.map(toResult);
@@ -180,7 +181,10 @@ export function createKv(options: KvOptions): KvClient {
       storeKind: store.kind,
       sharesPromises,
       slotOf: store.slotOf,
-      subscribe: store.subscribe,
+      subscribe: subscribe && ((...asked) => {
+        if (isClosed()) throw closedError();
+        return subscribe(...asked);
+      }),
       namespace,
       clock,
       requestTimeoutMs,
@@ -217,6 +221,10 @@ export function createKv(options: KvOptions): KvClient {
       await store.close();
     },
   );
+}
+
+function closedError(): StoreError {
+  return new StoreError('local', 'The client is closed', { mayHaveRun: false });
 }
 
 /** Without the keys whose value is an explicit `undefined`. */

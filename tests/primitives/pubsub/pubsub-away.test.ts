@@ -280,6 +280,18 @@ describe('a subscription', () => {
     await late.close();
   });
 
+  it('is not to be had of a scope that is over', async () => {
+    const kv = createKv({ store: memoryStore() });
+    const scope = kv.scope();
+    const before = createPubSub({ kv: scope }).subscribe('news', () => undefined);
+    await before.ready;
+    await scope.close();
+    const late = createPubSub({ kv: scope }).subscribe('news', () => undefined);
+    await expect(late.ready).rejects.toMatchObject({ code: 'STORE', kind: 'local' });
+    expect(await createPubSub({ kv }).publish('news', 1)).toEqual({ status: 'published', receivers: 1 });
+    await kv.close();
+  });
+
   it('that is closed before it is ready rejects whoever waits for that, and nobody else', async () => {
     const { pubsub } = await rig(() => undefined);
     const subscription = pubsub.subscribe('other', () => undefined);
