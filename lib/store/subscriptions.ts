@@ -38,7 +38,9 @@ export function createSubscriptions(open: OpenFeed, clock: Clock): Subscriptions
       const end = (): void => over.abort();
       signal?.addEventListener('abort', end);
       if (signal?.aborted) end();
-      const done = keepOpen({ open, channels, listener, clock }, over.signal).finally(() => {
+      // A channel that is named twice is heard once.
+      const distinct = [...new Set(channels)];
+      const done = keepOpen({ open, channels: distinct, listener, clock }, over.signal).finally(() => {
         signal?.removeEventListener('abort', end);
         all.delete(subscription);
       });

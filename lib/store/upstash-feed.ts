@@ -67,6 +67,8 @@ function openStream(options: UpstashFeedOptions, channel: string, heard: Heard, 
     const reader = (await request(options, channel, ended)).getReader();
     const cancel = (): void => void reader.cancel().catch(() => undefined);
     ended.addEventListener('abort', cancel);
+    // A fetch of somebody else's may not heed the signal, and answer too late.
+    if (ended.aborted) cancel();
     try {
       for (;;) {
         const { done, value } = await within(MAX_SILENCE_MS, reader.read(), clock);

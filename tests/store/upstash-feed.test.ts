@@ -52,6 +52,19 @@ describe('a subscription over REST', () => {
     ]);
   });
 
+  it('asks once for a channel that is named twice', async () => {
+    const asked: (string | undefined)[] = [];
+    const store = await storeOn((request, response) => {
+      asked.push(request.url);
+      response.writeHead(200, EVENTS).write('data: subscribe,a,1\n\ndata: message,a,one\n\n');
+    });
+    const subscription = heardSubscription(store, ['a', 'a']);
+    await subscription.connected();
+    await eventually(() => subscription.texts.length > 0);
+    expect(asked).toEqual(['/subscribe/a']);
+    expect(subscription.texts).toEqual(['one']);
+  });
+
   it('is connected when all channels are heard, and lost when one of them is', async () => {
     const answers = new Map<string, { write(text: string): unknown; destroy(): unknown }>();
     const store = await storeOn((request, response) => {
@@ -160,22 +173,38 @@ describe('a subscription over REST, by the clock', () => {
   function deafFetch() {
     const clock = manualClock();
     const writers: ReadableStreamDefaultController<Uint8Array>[] = [];
+    const cancelled: number[] = [];
     let silent = false;
+    let held: Promise<void> | undefined;
+    let release = (): void => undefined;
     const store = upstashStore({
       url: 'http://localhost',
       token: TOKEN,
       clock,
-      fetch: () => {
+      fetch: async () => {
         if (silent) return new Promise(() => undefined);
-        const body = new ReadableStream<Uint8Array>({ start: (controller) => void writers.push(controller) });
-        return Promise.resolve(new Response(body, { headers: EVENTS }));
+        await held;
+        const index = writers.length;
+        const body = new ReadableStream<Uint8Array>({
+          start: (controller) => void writers.push(controller),
+          cancel: () => void cancelled.push(index),
+        });
+        return new Response(body, { headers: EVENTS });
       },
     });
     const write = async (text: string, index = writers.length - 1) => {
       writers[index]?.enqueue(new TextEncoder().encode(text));
       await new Promise((resolve) => setImmediate(resolve));
     };
-    return { clock, store, write, silence: () => (silent = true) };
+    const hold = () => {
+      held = new Promise((resolve) => {
+        release = () => {
+          held = undefined;
+          resolve();
+        };
+      });
+    };
+    return { clock, store, write, cancelled, hold, release: () => release(), silence: () => (silent = true) };
   }
 
   it('is given up when nobody says within 5 s that the channel is heard', async () => {
@@ -187,6 +216,23 @@ describe('a subscription over REST, by the clock', () => {
     await clock.run(1);
     expect(subscription.states).toMatchObject([{ state: 'reconnecting', error: { kind: 'network' } }]);
     await subscription.close();
+    expect(clock.pending()).toBe(0);
+  });
+
+  it('leaves an answer that comes after it was given up, and hears nothing by it', async () => {
+    const { clock, store, write, cancelled, hold, release } = deafFetch();
+    hold();
+    const subscription = heardSubscription(store);
+    await clock.run(5_000);
+    release();
+    await clock.run(0);
+    await write('data: subscribe,news,1\n\ndata: message,news,late\n\n').catch(() => undefined);
+    expect(cancelled).toEqual([0]);
+    await clock.run(100);
+    await write('data: subscribe,news,1\n\ndata: message,news,heard\n\n');
+    expect(subscription.texts).toEqual(['heard']);
+    await subscription.close();
+    expect(cancelled).toEqual([0, 1]);
     expect(clock.pending()).toBe(0);
   });
 
