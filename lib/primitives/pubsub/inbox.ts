@@ -17,13 +17,17 @@ const GAP: unique symbol = Symbol('gap');
 
 /** Messages in their order, one at a time, and no more of them than so many. */
 export function createInbox<M>({ maxQueued, handle, missed }: InboxOptions<M>): Inbox<M> {
-  let queue: (M | typeof GAP)[] = [];
+  /** By the order in which they came. Not an array: to shift a long one takes as long as it is. */
+  const queue = new Map<number, M | typeof GAP>();
+  let came = 0;
   let isHandling = false;
   let ended = false;
 
   async function handleAll(): Promise<void> {
     isHandling = true;
-    for (let next = queue.shift(); next !== undefined && !ended; next = queue.shift()) {
+    // Those too that come meanwhile.
+    for (const [place, next] of queue) {
+      queue.delete(place);
       if (next === GAP) {
         missed();
         continue;
@@ -35,20 +39,25 @@ export function createInbox<M>({ maxQueued, handle, missed }: InboxOptions<M>): 
     isHandling = false;
   }
 
+  function add(next: M | typeof GAP): void {
+    queue.set(came, next);
+    came += 1;
+    if (!isHandling) void handleAll();
+  }
+
   return {
     put: (message) => {
       if (ended) return true;
-      if (queue.length >= maxQueued) {
-        if (queue.at(-1) !== GAP) queue.push(GAP);
+      if (queue.size >= maxQueued) {
+        if (queue.get(came - 1) !== GAP) add(GAP);
         return false;
       }
-      queue.push(message);
-      if (!isHandling) void handleAll();
+      add(message);
       return true;
     },
     end: () => {
       ended = true;
-      queue = [];
+      queue.clear();
     },
   };
 }

@@ -58,6 +58,30 @@ describe('an inbox', () => {
     expect(events).toEqual(['1', '2', 'missed', '4', '5', 'missed']);
   });
 
+  it('hands over a long queue in a time that grows with its length only', async () => {
+    const drained = async (length: number) => {
+      let begin = (): void => undefined;
+      const begun = new Promise<void>((resolve) => {
+        begin = resolve;
+      });
+      let handled = 0;
+      const handle = () => {
+        handled += 1;
+        return handled === 1 ? begun : undefined;
+      };
+      const inbox = createInbox<number>({ maxQueued: length, handle, missed: () => undefined });
+      for (let number = 0; number < length; number += 1) inbox.put(number);
+      const before = performance.now();
+      begin();
+      await new Promise((resolve) => setImmediate(resolve));
+      expect(handled).toBe(length);
+      return performance.now() - before;
+    };
+    await drained(20_000);
+    // Twenty times as long: by the shift of an array it took hundreds of times as long.
+    expect(await drained(400_000)).toBeLessThan(100 * (1 + (await drained(20_000))));
+  });
+
   it('hands over nothing after its end', async () => {
     const { inbox, events, next } = slowInbox(2);
     for (const message of ['1', '2', '3']) inbox.put(message);
