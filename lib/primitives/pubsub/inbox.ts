@@ -1,6 +1,8 @@
 export interface Inbox<M> {
   /** `false` where there is no room: the message is lost. */
   put(message: M): boolean;
+  /** Messages have been lost before they came here: after those that wait, and before those to come. */
+  gap(): void;
   /** Drops what is in it. Nothing is handled after this but the message under way. */
   end(): void;
 }
@@ -45,16 +47,21 @@ export function createInbox<M>({ maxQueued, handle, missed }: InboxOptions<M>): 
     if (!isHandling) void handleAll();
   }
 
+  function gap(): void {
+    if (!ended && queue.get(came - 1) !== GAP) add(GAP);
+  }
+
   return {
     put: (message) => {
       if (ended) return true;
       if (queue.size >= maxQueued) {
-        if (queue.get(came - 1) !== GAP) add(GAP);
+        gap();
         return false;
       }
       add(message);
       return true;
     },
+    gap,
     end: () => {
       ended = true;
       queue.clear();

@@ -96,6 +96,8 @@ export function openSubscription<T>(parts: SubscriptionParts<T>): Subscription {
       if (state.missed) counts.reconnected += 1;
       if (isLost) kv.notify({ type: 'subscription', at, state: 'restored' });
       isLost = false;
+      // Whoever learns the state of things anew now must not be told older news after that.
+      if (state.missed) return inbox.gap();
     } else if (state.state === 'reconnecting') {
       if (!isLost) kv.notify({ type: 'subscription', at, state: 'lost', reason: reasonOf(state.error) });
       isLost = true;

@@ -99,6 +99,25 @@ describe('a publish-and-subscribe', () => {
   });
 });
 
+/** A store whose one subscription is told what the test says. */
+function toldStore() {
+  let listener: SubscriptionListener | undefined;
+  const store: Store = {
+    ...memoryStore(),
+    subscribe: (_channels, given) => {
+      listener = given;
+      return { close: async () => undefined };
+    },
+  };
+  const subscribed = async (): Promise<SubscriptionListener> => {
+    for (;;) {
+      if (listener !== undefined) return listener;
+      await Promise.resolve();
+    }
+  };
+  return { store, subscribed };
+}
+
 /** A subscription in memory, and what came of it. */
 async function rig<T>(onMessage: (message: T) => unknown, options: Omit<PubSubOptions, 'kv'> = {}) {
   const clock = manualClock();
@@ -168,14 +187,7 @@ describe('a listener', () => {
   });
 
   it('that has lost messages is not told that it is connected while it is not', async () => {
-    let listener: SubscriptionListener | undefined;
-    const store: Store = {
-      ...memoryStore(),
-      subscribe: (_channels, given) => {
-        listener = given;
-        return { close: async () => undefined };
-      },
-    };
+    const { store, subscribed } = toldStore();
     const states: SubscriptionState[] = [];
     let done = (): void => undefined;
     const pubsub = createPubSub<number>({ kv: createKv({ store }), maxQueued: 1 });
@@ -184,17 +196,47 @@ describe('a listener', () => {
         done = resolve;
       });
     pubsub.subscribe('news', listen, { onState: (state) => states.push(state) });
-    await eventually(() => listener !== undefined);
-    listener?.state({ state: 'connected', missed: false });
-    for (const text of ['1', '2', '3']) listener?.message('pubsub:news', text);
+    const listener = await subscribed();
+    listener.state({ state: 'connected', missed: false });
+    for (const text of ['1', '2', '3']) listener.message('pubsub:news', text);
     const lost: SubscriptionState = { state: 'reconnecting', error: new Error('away'), retryInMs: 100 };
-    listener?.state(lost);
+    listener.state(lost);
     for (let turn = 0; turn < 3; turn += 1) {
       done();
       await new Promise((resolve) => setImmediate(resolve));
     }
     expect(states).toEqual([{ state: 'connected', missed: false }, lost]);
     expect(pubsub.stats()).toMatchObject({ overflowed: 1 });
+  });
+
+  it('that is slow is told of a loss of the connection after the messages from before it', async () => {
+    const { store, subscribed } = toldStore();
+    const told: unknown[] = [];
+    let done = (): void => undefined;
+    const listen = (message: number) => {
+      told.push(message);
+      return new Promise<void>((resolve) => {
+        done = resolve;
+      });
+    };
+    const onState = (state: SubscriptionState) => {
+      told.push(state.state === 'connected' ? `connected, missed: ${state.missed}` : state.state);
+    };
+    createPubSub<number>({ kv: createKv({ store }) }).subscribe('news', listen, { onState });
+    const listener = await subscribed();
+    listener.state({ state: 'connected', missed: false });
+    for (const text of ['1', '2', '3']) listener.message('pubsub:news', text);
+    for (let loss = 0; loss < 2; loss += 1) {
+      listener.state({ state: 'reconnecting', error: new Error('away'), retryInMs: 100 });
+      listener.state({ state: 'connected', missed: true });
+    }
+    listener.message('pubsub:news', '4');
+    for (let turn = 0; turn < 4; turn += 1) {
+      done();
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    const start = ['connected, missed: false', 1, 'reconnecting', 'reconnecting'];
+    expect(told).toEqual([...start, 2, 3, 'connected, missed: true', 4]);
   });
 
   it('that is never done is waited for so long, and no longer', async () => {
