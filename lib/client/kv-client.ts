@@ -181,10 +181,12 @@ export function createKv(options: KvOptions): KvClient {
       storeKind: store.kind,
       sharesPromises,
       slotOf: store.slotOf,
-      subscribe: subscribe && ((...asked) => {
-        if (isClosed()) throw closedError();
-        return subscribe(...asked);
-      }),
+      subscribe:
+        subscribe &&
+        ((...asked) => {
+          if (isClosed()) throw closedError();
+          return subscribe(...asked);
+        }),
       namespace,
       clock,
       requestTimeoutMs,

@@ -16,7 +16,7 @@ export interface PubSubOptions {
   readonly maxQueued?: number | undefined;
   /** How long a message waits for the listener to be done with the one before, in milliseconds. @default 30_000 */
   readonly listenerTimeoutMs?: number | undefined;
-  /** Told what a listener threw. @default nobody: it is counted */
+  /** Told what a listener threw or rejected with, of messages or of states. @default nobody: that of messages is counted */
   readonly onListenerError?: ((error: unknown) => void) | undefined;
 }
 

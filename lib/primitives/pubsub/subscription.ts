@@ -62,18 +62,18 @@ export function openSubscription<T>(parts: SubscriptionParts<T>): Subscription {
     try {
       // What others publish is what they say it is.
       const answer = parts.onMessage(message as T, names.get(name) ?? name);
-      return answer instanceof Promise ? inTime(answer).catch(report) : undefined;
+      return isThenable(answer) ? inTime(answer).catch(report) : undefined;
     } catch (error) {
       report(error);
       return undefined;
     }
   }
 
-  async function inTime(answer: Promise<unknown>): Promise<void> {
+  async function inTime(answer: PromiseLike<unknown>): Promise<void> {
     const { listenerTimeoutMs: timeoutMs } = parts;
     const expired = () => new DeadlineError(timeoutMs, true);
     const deadline = { clock: kv.clock, timeoutMs, controller: new AbortController(), expired };
-    await withDeadline(deadline, () => answer);
+    await withDeadline(deadline, async () => answer);
   }
 
   function report(error: unknown): void {
@@ -82,10 +82,12 @@ export function openSubscription<T>(parts: SubscriptionParts<T>): Subscription {
   }
 
   function tell(state: SubscriptionState): void {
+    const failed = (error: unknown): void => reportTo(parts.onListenerError, error);
     try {
-      options.onState?.(state);
+      const answer: unknown = options.onState?.(state);
+      if (isThenable(answer)) answer.then(undefined, failed);
     } catch (error) {
-      reportTo(parts.onListenerError, error);
+      failed(error);
     }
   }
 
@@ -96,8 +98,6 @@ export function openSubscription<T>(parts: SubscriptionParts<T>): Subscription {
       if (state.missed) counts.reconnected += 1;
       if (isLost) kv.notify({ type: 'subscription', at, state: 'restored' });
       isLost = false;
-      // Whoever learns the state of things anew now must not be told older news after that.
-      if (state.missed) return inbox.gap();
     } else if (state.state === 'reconnecting') {
       if (!isLost) kv.notify({ type: 'subscription', at, state: 'lost', reason: reasonOf(state.error) });
       isLost = true;
@@ -108,7 +108,9 @@ export function openSubscription<T>(parts: SubscriptionParts<T>): Subscription {
         kv.notify({ type: 'config', at, problem: state.error.message });
       }
     }
-    tell(state);
+    // Whoever learns the state of things anew then must not be told older news after that.
+    if (state.state === 'connected' && state.missed) inbox.gap();
+    else tell(state);
   }
 
   const opening = open();
@@ -136,6 +138,11 @@ export function openSubscription<T>(parts: SubscriptionParts<T>): Subscription {
     await (await opening)?.close();
   };
   return { ready, close, [Symbol.asyncDispose]: close };
+}
+
+/** Queries of database libraries are none of the platform's promises, and begin when somebody waits for them. */
+function isThenable(answer: unknown): answer is PromiseLike<unknown> {
+  return typeof answer === 'object' && answer !== null && 'then' in answer && typeof answer.then === 'function';
 }
 
 function reasonOf(error: Error): string {

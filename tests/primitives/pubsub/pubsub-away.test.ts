@@ -12,6 +12,9 @@ import { scriptedStore } from '../../../lib/testing/scripted-store.ts';
 import { eventually } from '../../support/eventually.ts';
 import { startFaultProxy } from '../../support/fault-proxy.ts';
 import { startRedis } from '../../support/redis-server.ts';
+import { allowNoUnhandledRejection } from '../../support/unhandled-rejections.ts';
+
+allowNoUnhandledRejection();
 
 describe('publishing', () => {
   it('is one request', async () => {
@@ -286,6 +289,41 @@ describe('a listener', () => {
     await eventually(() => heard.length === 1);
     await subscription.close();
     expect(errors).toHaveLength(2);
+  });
+
+  it('of states that rejects costs nothing', async () => {
+    const kv = createKv({ store: memoryStore() });
+    const errors: unknown[] = [];
+    const pubsub = createPubSub<string>({ kv, onListenerError: (error) => errors.push(error) });
+    const away = new Error('the database is away');
+    const onState = async (): Promise<void> => {
+      throw away;
+    };
+    const subscription = pubsub.subscribe('news', () => undefined, { onState });
+    await subscription.ready;
+    await eventually(() => errors.length === 1);
+    await kv.close();
+    await eventually(() => errors.length === 2);
+    expect(errors).toEqual([away, away]);
+  });
+
+  it('that answers with a query, which is run when somebody waits for it, is waited for', async () => {
+    const run: string[] = [];
+    const errors: unknown[] = [];
+    const query = (name: string): PromiseLike<void> => ({
+      // biome-ignore lint/suspicious/noThenProperty: such are the queries of Drizzle, Knex and Prisma.
+      then: (resolve, reject) => {
+        run.push(name);
+        const done = name === 'fails' ? Promise.reject(new Error(name)) : Promise.resolve();
+        return done.then(resolve, reject);
+      },
+    });
+    const { pubsub } = await rig<string>(query, { onListenerError: (error) => errors.push(error) });
+    for (const name of ['one', 'fails', 'two']) await pubsub.publish('news', name);
+    await eventually(() => run.length === 3);
+    await eventually(() => errors.length === 1);
+    expect(run).toEqual(['one', 'fails', 'two']);
+    expect(pubsub.stats()).toMatchObject({ failed: 1 });
   });
 
   it('gets no message that is no JSON or too large: they are counted, and an event', async () => {
