@@ -2,12 +2,12 @@ import { boundPart, buildKey, KV_PREFIXES } from '../../client/redis-keys.ts';
 import { wholeNumber } from '../../client/whole-number.ts';
 import { ConfigError } from '../../errors.ts';
 import { unlessAway } from '../unavailable.ts';
+import { bytesOf } from './message-size.ts';
 import type { Published, PubSub, PubSubOptions } from './pubsub-options.ts';
 import { openSubscription, type PubSubCounts } from './subscription.ts';
 
 const MAX_CHANNELS = 100;
 const MAX_MS = 2 ** 31 - 1;
-const encoder = new TextEncoder();
 
 /**
  * Tells other processes what has happened, at most once: messages to those who listen now. Not for what must not be lost,
@@ -47,7 +47,7 @@ export function createPubSub<T = unknown>(options: PubSubOptions): PubSub<T> {
     async publish(channel, message, callOptions) {
       const text: string | undefined = JSON.stringify(message);
       if (text === undefined) throw new TypeError('The message has no JSON form');
-      const bytes = encoder.encode(text).length;
+      const bytes = bytesOf(text);
       if (bytes > maxMessageBytes) {
         counts.tooLarge += 1;
         return { status: 'too-large', bytes, maxBytes: maxMessageBytes };

@@ -5,6 +5,7 @@ import { reportTo } from '../../events.ts';
 import { withDeadline } from '../../resilience/deadline.ts';
 import type { StoreSubscription } from '../../store/store.ts';
 import { createInbox } from './inbox.ts';
+import { isLarger } from './message-size.ts';
 import type { PubSubStats, SubscribeOptions, Subscription, SubscriptionState } from './pubsub-options.ts';
 
 export type PubSubCounts = { -readonly [count in keyof PubSubStats]: number };
@@ -53,10 +54,9 @@ export function openSubscription<T>(parts: SubscriptionParts<T>): Subscription {
   });
 
   function handle({ name, text }: Message): Promise<void> | undefined {
-    const message = text.length > parts.maxMessageBytes ? undefined : readJson(text);
+    const message = readJson(text);
     if (message === undefined) {
-      counts.unreadable += 1;
-      kv.notify({ type: 'unreadable', at: kv.clock.now(), feature: 'pubsub', problem: 'a message is no JSON' });
+      unreadable('a message is no JSON');
       return undefined;
     }
     try {
@@ -67,6 +67,11 @@ export function openSubscription<T>(parts: SubscriptionParts<T>): Subscription {
       report(error);
       return undefined;
     }
+  }
+
+  function unreadable(problem: string): void {
+    counts.unreadable += 1;
+    kv.notify({ type: 'unreadable', at: kv.clock.now(), feature: 'pubsub', problem });
   }
 
   async function inTime(answer: PromiseLike<unknown>): Promise<void> {
@@ -122,7 +127,9 @@ export function openSubscription<T>(parts: SubscriptionParts<T>): Subscription {
     }
     const message = (name: string, text: string) => {
       counts.received += 1;
-      if (!inbox.put({ name, text })) counts.overflowed += 1;
+      // Before it waits: what waits is bounded by number, and so by size too.
+      if (isLarger(text, parts.maxMessageBytes)) unreadable('a message is too large');
+      else if (!inbox.put({ name, text })) counts.overflowed += 1;
     };
     try {
       return parts.subscribe([...names.keys()], { message, state: changed }, { signal: options.signal });

@@ -329,14 +329,29 @@ describe('a listener', () => {
   it('gets no message that is no JSON or too large: they are counted, and an event', async () => {
     const heard: unknown[] = [];
     const { raw, events, pubsub } = await rig((message) => heard.push(message), { maxMessageBytes: 10 });
-    for (const text of ['{"cut', '', `"${'x'.repeat(20)}"`, '"right"']) await raw(text);
-    await eventually(() => heard.length === 1);
-    expect(heard).toEqual(['right']);
-    expect(pubsub.stats()).toMatchObject({ received: 4, unreadable: 3 });
-    expect(events).toEqual(
-      Array(3).fill({ type: 'unreadable', at: expect.any(Number), feature: 'pubsub', problem: expect.any(String) }),
-    );
+    for (const text of ['{"cut', '', `"${'x'.repeat(20)}"`, '"üüüüx"', '"üüüü"', '"right"']) await raw(text);
+    await eventually(() => heard.length === 2);
+    expect(heard).toEqual(['üüüü', 'right']);
+    expect(pubsub.stats()).toMatchObject({ received: 6, unreadable: 4 });
+    const unreadable = { type: 'unreadable', at: expect.any(Number), feature: 'pubsub' };
+    const [none, large] = ['a message is no JSON', 'a message is too large'];
+    expect(events).toEqual([none, none, large, large].map((problem) => ({ ...unreadable, problem })));
     expect(JSON.stringify(events)).not.toMatch(/cut|xxx|news/);
+  });
+
+  it('that is slow makes no message wait that is too large', async () => {
+    const heard: string[] = [];
+    const { raw, pubsub } = await rig<string>(
+      (message) => {
+        heard.push(message);
+        return new Promise(() => undefined);
+      },
+      { maxMessageBytes: 10, maxQueued: 1 },
+    );
+    for (const text of ['"one"', `"${'x'.repeat(1_000)}"`, '"two"']) await raw(text);
+    await eventually(() => pubsub.stats().received === 3);
+    expect(pubsub.stats()).toMatchObject({ unreadable: 1, overflowed: 0 });
+    expect(heard).toEqual(['one']);
   });
 });
 
