@@ -1,9 +1,10 @@
 import { readQueueSettings } from './config.ts';
 import { ConfigError } from './errors.ts';
+import { hashTag } from './store/cluster-slots.ts';
 import { createQueueClient } from './store/queue-client.ts';
 import type { QueueDriver } from './store/redis-driver.ts';
 import type { RedisStoreOptions } from './store/redis-options.ts';
-import { redisTarget } from './store/redis-target.ts';
+import { redisTarget, redisTimes } from './store/redis-target.ts';
 
 export type { QueueDriver, RedisStoreOptions };
 
@@ -38,10 +39,10 @@ export async function queueConnection(options: QueueConnectionOptions = {}): Pro
   const { redis, namespace } =
     options.redis === undefined ? fromEnvironment(options) : withDefaults(options.redis, options);
   const target = redisTarget(redis);
-  if (target.kind === 'cluster' && !/\{[^}]+\}/.test(namespace)) {
+  if (target.kind === 'cluster' && hashTag(namespace) === undefined) {
     throw new ConfigError('namespace', 'must hold a hash tag, such as {app}:, on a Cluster');
   }
-  const connection = await createQueueClient(target, redis.connectTimeoutMs ?? 2000);
+  const connection = await createQueueClient(target, redisTimes(redis).connectTimeoutMs);
   return { connection, prefix: `${namespace}bull`, close: async () => connection.disconnect() };
 }
 

@@ -154,6 +154,14 @@ describe('a connection for job queues', () => {
     }
     await expect(queueConnection({ redis: { url: 'http://secret' } })).rejects.not.toThrow(/secret/);
     const redis = { cluster: { nodes: ['localhost'] } };
-    await expect(queueConnection({ redis, namespace: 'app:' })).rejects.toMatchObject({ setting: 'namespace' });
+    // An empty tag is none, and what comes after it is none either.
+    for (const namespace of ['app:', '{}{app}:', '{app:']) {
+      await expect(queueConnection({ redis, namespace })).rejects.toMatchObject({ setting: 'namespace' });
+    }
+    // The driver would throw where nobody can catch it.
+    for (const connectTimeoutMs of [-1, Number.POSITIVE_INFINITY]) {
+      const patient = queueConnection({ redis: { url: 'redis://localhost', connectTimeoutMs } });
+      await expect(patient).rejects.toMatchObject({ setting: 'connectTimeoutMs' });
+    }
   });
 });

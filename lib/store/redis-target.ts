@@ -1,5 +1,11 @@
 import { ConfigError } from '../errors.ts';
-import type { RedisClusterOptions, RedisSentinelOptions, RedisStoreOptions, RedisTlsOptions } from './redis-options.ts';
+import type {
+  RedisClusterOptions,
+  RedisConnectOptions,
+  RedisSentinelOptions,
+  RedisStoreOptions,
+  RedisTlsOptions,
+} from './redis-options.ts';
 import type { SentinelGroup } from './redis-sentinel.ts';
 import { parseRedisNodes, parseRedisUrl, type RedisAddress, type RedisNode, type RedisNodes } from './redis-url.ts';
 
@@ -21,6 +27,23 @@ export function redisTarget(options: RedisStoreOptions): RedisTarget {
   if (options.cluster !== undefined) return clusterTarget(options.cluster);
   if (options.sentinels !== undefined) return sentinelTarget(options.sentinels);
   return { kind: 'url', address: parseRedisUrl(options.url), tls: options.tls ?? {} };
+}
+
+/** Beyond it timers fire at once. */
+const MAX_MS = 2 ** 31 - 1;
+
+/** How long things may take, checked. @throws ConfigError */
+export function redisTimes({ connectTimeoutMs = 2000, subscriberPingMs = 15_000 }: RedisConnectOptions): {
+  readonly connectTimeoutMs: number;
+  readonly subscriberPingMs: number;
+} {
+  const times = { connectTimeoutMs, subscriberPingMs };
+  for (const [name, ms] of Object.entries(times)) {
+    if (!(ms > 0 && ms <= MAX_MS)) {
+      throw new ConfigError(name, `must be a positive number of milliseconds, at most ${MAX_MS}`);
+    }
+  }
+  return times;
 }
 
 function clusterTarget(cluster: RedisClusterOptions['cluster']): RedisTarget {

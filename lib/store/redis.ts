@@ -1,5 +1,4 @@
 import { systemClock } from '../clock.ts';
-import { ConfigError } from '../errors.ts';
 import { createClusterNodes } from './cluster-nodes.ts';
 import { hostAndPort, nodeName } from './cluster-topology.ts';
 import { linkedStore } from './linked-store.ts';
@@ -8,7 +7,7 @@ import { type Connector, openLink } from './redis-connect.ts';
 import { createClient } from './redis-driver.ts';
 import type { RedisStoreOptions } from './redis-options.ts';
 import { primaryOpener } from './redis-sentinel.ts';
-import { redisTarget } from './redis-target.ts';
+import { redisTarget, redisTimes } from './redis-target.ts';
 import type { Store } from './store.ts';
 
 export type {
@@ -57,10 +56,8 @@ export type {
  * are no Cluster.
  */
 export function redisStore(options: RedisStoreOptions): Store {
-  const { connectTimeoutMs = 2000, subscriberPingMs = 15_000, clock = systemClock } = options;
-  for (const [name, ms] of Object.entries({ connectTimeoutMs, subscriberPingMs })) {
-    if (!(ms > 0)) throw new ConfigError(name, 'must be a positive number of milliseconds');
-  }
+  const { clock = systemClock } = options;
+  const { connectTimeoutMs, subscriberPingMs } = redisTimes(options);
   const target = redisTarget(options);
   const connector: Connector = {
     createClient: (address) => createClient(address, target.tls),

@@ -547,9 +547,15 @@ describe('the options of a redis store', () => {
       expect.objectContaining({ code: 'CONFIG', setting: 'url', message: expect.not.stringContaining('hunter2') }),
     );
   });
-  it.each([0, -1, Number.NaN])('do not take %d as bound of an attempt', (connectTimeoutMs) => {
-    expect(() => redisStore({ url: 'redis://localhost', connectTimeoutMs })).toThrow(
-      expect.objectContaining({ code: 'CONFIG', setting: 'connectTimeoutMs' }),
-    );
+  it.each([0, -1, Number.NaN, 2 ** 31, Number.POSITIVE_INFINITY])('do not take %d for a time', (ms) => {
+    for (const setting of ['connectTimeoutMs', 'subscriberPingMs']) {
+      expect(() => redisStore({ url: 'redis://localhost', [setting]: ms })).toThrow(
+        expect.objectContaining({ code: 'CONFIG', setting }),
+      );
+    }
+  });
+  it('take 2147483647 for a time', () => {
+    const longest = 2 ** 31 - 1;
+    redisStore({ url: 'redis://localhost', connectTimeoutMs: longest, subscriberPingMs: longest });
   });
 });
