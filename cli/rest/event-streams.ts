@@ -7,7 +7,7 @@ export interface EventStreams {
   /**
    * Answers with the messages of the channels, as server-sent events, until either side leaves.
    *
-   * @throws Refusal 503 when they cannot be heard
+   * @throws Refusal 503 when they cannot be heard, 405
    */
   serve(channels: readonly string[], request: IncomingMessage, response: ServerResponse): Promise<void>;
   /** Ends all answers. */
@@ -38,6 +38,9 @@ export function createEventStreams(store: Store): EventStreams {
   return {
     serve: async (channels, request, response) => {
       const { subscribe } = store;
+      if (request.method !== 'GET' && request.method !== 'POST') {
+        throw new Refusal(405, 'ERR method not allowed', 'GET, POST');
+      }
       if (subscribe === undefined) throw new Refusal(503, 'ERR the store behind this endpoint cannot subscribe');
       if (closed || open.size >= MAX_STREAMS) throw new Refusal(503, 'ERR too many subscribers');
       open.add(response);
@@ -61,9 +64,11 @@ export function createEventStreams(store: Store): EventStreams {
             }
           },
         });
-      }).catch((refusal: unknown) => {
+      }).catch((reason: unknown) => {
         open.delete(response);
-        throw refusal;
+        throw reason instanceof Refusal
+          ? reason
+          : new Refusal(503, 'ERR the store behind this endpoint is unavailable');
       });
     },
     close: () => {

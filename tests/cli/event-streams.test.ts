@@ -168,6 +168,21 @@ describe('the path /subscribe', () => {
     await other.stop();
   });
 
+  it.each(['HEAD', 'PUT', 'DELETE'])('is for GET and POST, and not for %s', async (method) => {
+    const headers = { authorization: `Bearer ${TOKEN}` };
+    const signal = AbortSignal.timeout(5_000);
+    const response = await fetch(`${endpoint.url}/subscribe/news`, { method, headers, signal });
+    expect([response.status, response.headers.get('allow')]).toEqual([405, 'GET, POST']);
+  });
+
+  it('is refused as by a store that is away when the store is closed', async () => {
+    const behind = memoryStore();
+    await behind.close();
+    const own = await startRestEndpoint({ store: behind, token: TOKEN });
+    expect((await listen('/subscribe/news', { url: own.url })).response.status).toBe(503);
+    await own.close();
+  });
+
   it('is refused without the reasons by a store that cannot subscribe', async () => {
     const plain: Store = {
       kind: 'redis',
