@@ -128,7 +128,12 @@ async function introduce(started: readonly StartedNode[]): Promise<void> {
 
 async function serves(node: ClusterNode, known: number): Promise<boolean> {
   const info = String(await node.ask('CLUSTER', 'INFO'));
-  return info.includes('cluster_state:ok') && info.includes(`cluster_known_nodes:${known}`);
+  if (!info.includes('cluster_state:ok') || !info.includes(`cluster_known_nodes:${known}`)) return false;
+  // What is published goes to the others on these links, and is lost where there is none yet.
+  const nodes = String(await node.ask('CLUSTER', 'NODES'))
+    .trim()
+    .split('\n');
+  return nodes.every((line) => line.includes('myself') || line.split(' ')[7] === 'connected');
 }
 
 async function follows(node: ClusterNode): Promise<boolean> {
