@@ -1,7 +1,9 @@
 import type { KvClient } from '../../client/kv-client.ts';
+import { runScriptWith } from '../../client/script.ts';
 import { wholeNumber } from '../../client/whole-number.ts';
 import type { Command } from '../../store/store.ts';
 import { unavailableBy } from '../unavailable.ts';
+import { eventDeletion } from './event-deletion.ts';
 import type { Drained, DrainOptions, EventSink } from './event-stream-options.ts';
 import { type ReadEntry, readEntries } from './stream-entry.ts';
 import { MAX_BATCH } from './waiting-events.ts';
@@ -24,14 +26,14 @@ export async function drainStream<T>(
   wholeNumber('count', count, 1, MAX_BATCH);
   wholeNumber('maxEvents', maxEvents, 1, Number.MAX_SAFE_INTEGER);
   let [events, unreadable, start] = [0, 0, '-'];
+  /** Ids and batches in turn. */
   let stored: readonly string[] = [];
 
   /** Deletes what has been stored, and reads on: in one request. */
   const turn = async (size: number): Promise<readonly ReadEntry<T>[]> => {
-    const commands: Command[] = [];
-    if (stored.length > 0) commands.push(['XDEL', key, ...stored]);
-    if (size > 0) commands.push(['XRANGE', key, start, '+', 'COUNT', size]);
-    const results = await kv.execute(commands);
+    const reading: readonly Command[] = size > 0 ? [['XRANGE', key, start, '+', 'COUNT', size]] : [];
+    const deletion = { script: eventDeletion, keys: [key], args: stored };
+    const results = await (stored.length > 0 ? runScriptWith(kv, deletion, reading) : kv.execute(reading));
     const refusal = results.find((result) => result instanceof Error);
     if (refusal) throw refusal;
     stored = [];
@@ -51,7 +53,7 @@ export async function drainStream<T>(
     if (page.length === 0) return { status: 'drained', events, unreadable, complete: size > 0 };
     if (readable.length > 0) await sink(name, readable);
     events += readable.length;
-    stored = readable.map(({ id }) => id);
+    stored = readable.flatMap(({ id, batch }) => [id, batch]);
     start = `(${page.at(-1)?.id}`;
   }
 }

@@ -2,12 +2,14 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { createKv, type KvClient } from '../../../lib/client/kv-client.ts';
 import { StoreError } from '../../../lib/errors.ts';
+import { eventDeletion } from '../../../lib/primitives/event-stream/event-deletion.ts';
 import { createEventStream } from '../../../lib/primitives/event-stream/event-stream.ts';
 import type { EventSink, StreamEvent } from '../../../lib/primitives/event-stream/event-stream-options.ts';
 import { memoryStore } from '../../../lib/store/memory/memory-store.ts';
-import type { Store } from '../../../lib/store/store.ts';
+import type { Command, Store } from '../../../lib/store/store.ts';
 import { manualClock } from '../../../lib/testing/manual-clock.ts';
 import { onEveryKv } from '../../support/every-kv.ts';
+import { realRedis } from '../../support/every-store.ts';
 import { watchedStore } from '../../support/watched-store.ts';
 
 /** A sink that keeps its word, and every call. */
@@ -36,6 +38,26 @@ onEveryKv('a drain', (makeKv) => {
     expect(await stream.drain(kept.sink)).toMatchObject({ events: 0, complete: true });
   });
 
+  it('deletes no event that came under the id of one it has stored, after the stream was lost meanwhile', async () => {
+    const kv = makeKv();
+    const stream = createEventStream<string>({ kv, name: 's' });
+    const kept = keeping<string>();
+    const append = (id: string, batch: string) =>
+      kv.command(['XADD', 'events:{s}', id, 'b', batch, 'e', JSON.stringify(batch)]);
+    for (const id of ['5-0', '5-1', '5-2']) await append(id, 'before');
+    const losing: EventSink<string> = async (name, events) => {
+      await kept.sink(name, events);
+      if (kept.calls.length > 1) return;
+      await kv.command(['DEL', 'events:{s}']);
+      await append('5-0', 'after');
+      await kv.command(['XADD', 'events:{s}', '5-1', 'foreign', 'x']);
+    };
+    await stream.drain(losing, { count: 2 });
+    expect(await stream.read()).toMatchObject({ events: [{ id: '5-0', batch: 'after' }], unreadable: 1 });
+    await stream.drain(kept.sink);
+    expect(kept.stored()).toEqual(['before', 'before', 'after']);
+  });
+
   it('may run in several processes at once', async () => {
     const kv = makeKv();
     const kept = keeping<number>();
@@ -56,13 +78,15 @@ describe('a drain', () => {
 
   it('takes one request for each page and one more', async () => {
     const { stream, store, sink } = rig();
-    await stream.append(numbers(20));
+    await stream.append(numbers(21));
+    // The server has seen the script then.
+    await stream.drain(sink, { maxEvents: 1 });
     const before = store.requests.length;
     await stream.drain(sink, { count: 10 });
     expect(store.requests.slice(before).map((commands) => commands.map(([name]) => name))).toEqual([
       ['XRANGE'],
-      ['XDEL', 'XRANGE'],
-      ['XDEL', 'XRANGE'],
+      ['EVALSHA', 'XRANGE'],
+      ['EVALSHA', 'XRANGE'],
     ]);
   });
 
@@ -112,7 +136,7 @@ describe('a drain', () => {
 /** A crash: what was asked for has happened, or not, and nobody goes on. */
 class Crash extends Error {}
 
-type Where = 'none' | 'before the sink' | 'behind the sink' | 'before XDEL' | 'behind XDEL';
+type Where = 'none' | 'before the sink' | 'behind the sink' | 'before deletion' | 'behind deletion';
 
 /** A client that crashes at the n-th deletion. */
 function crashing(store: Store, clock: ReturnType<typeof manualClock>, where: Where, turn: number): KvClient {
@@ -120,12 +144,12 @@ function crashing(store: Store, clock: ReturnType<typeof manualClock>, where: Wh
   const crashes: Store = {
     ...store,
     async execute(commands, options) {
-      const deletes = commands.some(([name]) => name === 'XDEL');
+      const deletes = commands.some(([name]) => name === 'EVALSHA');
       if (deletes) deletions += 1;
       const isIt = deletes && deletions === turn;
-      if (isIt && where === 'before XDEL') throw new Crash();
+      if (isIt && where === 'before deletion') throw new Crash();
       const replies = await store.execute(commands, options);
-      if (isIt && where === 'behind XDEL') throw new Crash();
+      if (isIt && where === 'behind deletion') throw new Crash();
       return replies;
     },
   };
@@ -142,10 +166,17 @@ describe('drains that crash anywhere, of a stream that is lost now and then', ()
       weight: 4,
       arbitrary: fc.record({
         kind: fc.constant('drain' as const),
-        where: fc.constantFrom<Where>('none', 'before the sink', 'behind the sink', 'before XDEL', 'behind XDEL'),
+        where: fc.constantFrom<Where>(
+          'none',
+          'before the sink',
+          'behind the sink',
+          'before deletion',
+          'behind deletion',
+        ),
         turn: fc.integer({ min: 1, max: 4 }),
         count: fc.integer({ min: 1, max: 12 }),
         drainers: fc.integer({ min: 1, max: 3 }),
+        isLostMeanwhile: fc.boolean(),
       }),
     },
     { weight: 1, arbitrary: fc.record({ kind: fc.constant('lose' as const) }) },
@@ -171,13 +202,28 @@ describe('drains that crash anywhere, of a stream that is lost now and then', ()
             insertions += 1;
           }
         };
-        const drain = async (where: Where, turn: number, count: number) => {
+        const append = async (count: number) => {
+          const events = Array.from({ length: count }, (_, index) => next + index);
+          next += count;
+          for (const event of events) appended.add(event);
+          await stream.append(events);
+        };
+        const lose = async () => {
+          const left = await stream.read({ count: 1_000 });
+          for (const { event } of left.status === 'read' ? left.events : []) lost.add(event);
+          await store.execute([['FLUSHALL']]);
+        };
+        const drain = async (where: Where, turn: number, count: number, isLostMeanwhile = false) => {
           const kv = crashing(store, clock, where, turn);
           let calls = 0;
           const sink: EventSink<number> = async (name, events) => {
             calls += 1;
             if (calls === turn && where === 'before the sink') throw new Crash();
             insert(name, events);
+            if (calls === turn && isLostMeanwhile) {
+              await lose();
+              await append(count);
+            }
             if (calls === turn && where === 'behind the sink') throw new Crash();
           };
           await createEventStream<number>({ kv, name: 's' })
@@ -187,22 +233,13 @@ describe('drains that crash anywhere, of a stream that is lost now and then', ()
             });
         };
         for (const one of steps) {
-          if (one.kind === 'append') {
-            const events = Array.from({ length: one.count }, (_, index) => next + index);
-            next += one.count;
-            for (const event of events) appended.add(event);
-            await stream.append(events);
-          } else if (one.kind === 'drain') {
-            await Promise.all(
-              Array.from({ length: one.drainers }, (_, index) =>
-                drain(index === 0 ? one.where : 'none', one.turn, one.count),
-              ),
-            );
-          } else if (one.kind === 'lose') {
-            const left = await stream.read({ count: 1_000 });
-            for (const { event } of left.status === 'read' ? left.events : []) lost.add(event);
-            await store.execute([['FLUSHALL']]);
-          } else clock.advance(1);
+          if (one.kind === 'append') await append(one.count);
+          else if (one.kind === 'drain') {
+            const { where, turn, count, drainers, isLostMeanwhile } = one;
+            const others = Array.from({ length: drainers - 1 }, () => drain('none', turn, count));
+            await Promise.all([drain(where, turn, count, isLostMeanwhile), ...others]);
+          } else if (one.kind === 'lose') await lose();
+          else clock.advance(1);
         }
         await drain('none', 1, 100);
         const stored = [...rows.values()];
@@ -212,6 +249,29 @@ describe('drains that crash anywhere, of a stream that is lost now and then', ()
         for (const event of appended) if (!lost.has(event)) expect(rows.size && stored.includes(event)).toBe(true);
       }),
       { numRuns: 150 },
+    );
+  });
+});
+
+describe('the script that deletes', () => {
+  const redis = realRedis();
+
+  it('answers and writes in Lua on a real Redis what its twin does', async () => {
+    const id = fc.integer({ min: 1, max: 6 }).map((number) => `${number}-0`);
+    const batch = fc.constantFrom('A', 'B');
+    const entries = fc.uniqueArray(fc.tuple(id, fc.constantFrom('b', 'c'), batch), { selector: ([name]) => name });
+    await fc.assert(
+      fc.asyncProperty(entries, fc.array(fc.tuple(id, batch), { maxLength: 8 }), async (kept, named) => {
+        const sorted = kept.toSorted(([one], [other]) => (one < other ? -1 : 1));
+        const commands: readonly Command[] = [
+          ['FLUSHALL'],
+          ...sorted.map(([name, field, value]): Command => ['XADD', 'k', name, field, value, 'e', '1']),
+          ['EVAL', eventDeletion.lua, 1, 'k', ...named.flat()],
+          ['XRANGE', 'k', '-', '+'],
+        ];
+        expect(await redis.store.execute(commands)).toEqual(await memoryStore().execute(commands));
+      }),
+      { numRuns: 100 },
     );
   });
 });
