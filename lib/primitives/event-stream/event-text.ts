@@ -21,12 +21,16 @@ export function eventText(event: unknown, maxBytes: number): EventText {
 /** Databases, and JSON.stringify on a deep stack, give up on what is nested too deep: nobody could drain it. */
 const MAX_DEPTH = 64;
 
+/** In one pass, whatever the text is: others may have written it. */
 export function isShallow(text: string): boolean {
   let depth = 0;
-  // Strings as a whole, so that brackets in them do not count.
-  for (const [token] of text.matchAll(/"(?:[^"\\]|\\.)*"|[[\]{}]/g)) {
-    if (token === '[' || token === '{') depth += 1;
-    else if (token === ']' || token === '}') depth -= 1;
+  let isQuoted = false;
+  for (let index = 0; index < text.length; index += 1) {
+    const char = text[index];
+    if (char === '"') isQuoted = !isQuoted;
+    else if (isQuoted) index += char === '\\' ? 1 : 0;
+    else if (char === '[' || char === '{') depth += 1;
+    else if (char === ']' || char === '}') depth -= 1;
     if (depth > MAX_DEPTH) return false;
   }
   return true;

@@ -150,6 +150,15 @@ describe('an event stream', () => {
     expect(await stream.read()).toMatchObject({ unreadable: 1, events: [{}, {}] });
   });
 
+  it.each([
+    ['a text of 8 MiB', `"${'x'.repeat(8_388_608)}"`, 0],
+    ['half a MiB that never ends its text', `"${'\\"'.repeat(262_144)}`, 1],
+  ])('is read at once where somebody has written %s', async (_, foreign, unreadable) => {
+    const { stream, store } = rig();
+    await store.execute([['XADD', 'events:{s}', '*', 'b', 'x', 'e', foreign]]);
+    expect(await stream.read()).toMatchObject({ status: 'read', unreadable });
+  });
+
   it.each(['x', '1-', '-', '(1-1', '1-1-1'])('is not read behind %j', async (after) => {
     await expect(rig().stream.read({ after })).rejects.toMatchObject({ code: 'CONFIG', setting: 'after' });
   });
