@@ -1,11 +1,12 @@
 import type { CallOptions } from '../../client/call.ts';
 import type { KvClient } from '../../client/kv-client.ts';
 import { wholeNumber } from '../../client/whole-number.ts';
+import { ConfigError } from '../../errors.ts';
 import type { Unavailable } from '../unavailable.ts';
 
 export interface EventStreamOptions {
   readonly kv: KvClient;
-  /** Names the stream: all processes with this name share it. */
+  /** Names the stream, in at most 256 characters: all processes with this name share it. */
   readonly name: string;
   /** About how many events it holds; beyond them, and up to some hundred more, the oldest go, drained or not. @default 100_000 */
   readonly maxLength?: number | undefined;
@@ -130,9 +131,15 @@ type ResolvedEventStreamOptions = {
 export function resolveEventStreamOptions(options: EventStreamOptions): ResolvedEventStreamOptions {
   const { kv, name, maxLength = 100_000, ttlMs = 30 * 86_400_000 } = options;
   const { maxEventBytes = 16_384, maxBufferedBytes = 1_048_576 } = options;
+  if (!isStreamName(name)) throw new ConfigError('name', 'must be a text of at most 256 characters');
   wholeNumber('maxLength', maxLength, 1, 1_000_000_000);
   wholeNumber('ttlMs', ttlMs, 1_000, 36_500 * 86_400_000);
   wholeNumber('maxEventBytes', maxEventBytes, 2, 1_048_576);
   wholeNumber('maxBufferedBytes', maxBufferedBytes, 0, 1_073_741_824);
   return { kv, name, maxLength, ttlMs, maxEventBytes, maxBufferedBytes };
+}
+
+/** What a database takes too, with an index on it: else nobody could drain the stream. */
+function isStreamName(name: string): boolean {
+  return typeof name === 'string' && name.length <= 256 && !/[\0\p{Cs}]/u.test(name);
 }

@@ -164,6 +164,10 @@ describe('an event stream', () => {
   });
 
   it.each([
+    ['name', { name: 'a\0' }],
+    ['name', { name: 'a\ud800' }],
+    ['name', { name: 'x'.repeat(257) }],
+    ['name', { name: undefined as never }],
     ['maxLength', { maxLength: 0 }],
     ['ttlMs', { ttlMs: 999 }],
     ['maxEventBytes', { maxEventBytes: 1 }],
