@@ -21,7 +21,7 @@ interface DrainedStream<T> {
 export async function drainStream<T>(
   kv: KvClient,
   { name, key, sink }: DrainedStream<T>,
-  { count = 500, maxEvents = 100_000 }: DrainOptions = {},
+  { count, maxEvents = 100_000 }: DrainOptions & { readonly count: number },
 ): Promise<Drained> {
   wholeNumber('count', count, 1, MAX_BATCH);
   wholeNumber('maxEvents', maxEvents, 1, Number.MAX_SAFE_INTEGER);

@@ -52,7 +52,7 @@ export interface StreamEvent<T> {
 export interface ReadOptions extends CallOptions {
   /** Begin behind this id. @default at the oldest event */
   readonly after?: string | undefined;
-  /** @default 100, at most 1_000 */
+  /** At most 1_000. @default 100, less where so many events could have more than 8 MiB by `maxEventBytes` */
   readonly count?: number | undefined;
 }
 
@@ -74,7 +74,7 @@ export type EventPage<T> =
 export type EventSink<T> = (stream: string, events: readonly StreamEvent<T>[]) => Promise<void>;
 
 export interface DrainOptions {
-  /** Events at a time. @default 500, at most 1_000 */
+  /** Events at a time, at most 1_000. @default 500, less where so many could have more than 8 MiB by `maxEventBytes` */
   readonly count?: number | undefined;
   /** Stop after so many. @default 100_000 */
   readonly maxEvents?: number | undefined;

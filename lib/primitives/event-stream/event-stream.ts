@@ -20,6 +20,9 @@ import { batchSize, createWaitingEvents, MAX_BATCH } from './waiting-events.ts';
 
 /** Of 11 characters of base62 are 65 bits. */
 const BATCH_LENGTH = 11;
+/** Of the events of one page, where nobody has said how many those are: what an answer in time may take. */
+const MAX_PAGE_BYTES = 8_388_608;
+
 /**
  * A stream of events in Redis that processes append to, and that others drain into a database.
  *
@@ -33,6 +36,7 @@ export function createEventStream<T>(options: EventStreamOptions): EventStream<T
   const { kv, name, maxLength, ttlMs, maxEventBytes, maxBufferedBytes } = resolveEventStreamOptions(options);
   const waiting = createWaitingEvents(maxBufferedBytes);
   const counts = { appended: 0, dropped: 0, uncertain: 0 };
+  const pageSize = (most: number) => Math.max(1, Math.min(most, Math.floor(MAX_PAGE_BYTES / maxEventBytes)));
   const keyOf = () => entityName(kv, KV_PREFIXES.EVENTS, name);
 
   const send = async (events: readonly EventText[], callOptions: CallOptions): Promise<Appended> => {
@@ -73,7 +77,7 @@ export function createEventStream<T>(options: EventStreamOptions): EventStream<T
       );
     },
     flush: (callOptions) => appendTexts([], callOptions),
-    async read({ after, count = 100, ...callOptions } = {}) {
+    async read({ after, count = pageSize(100), ...callOptions } = {}) {
       wholeNumber('count', count, 1, MAX_BATCH);
       if (after !== undefined && !STREAM_ID.test(after)) throw new ConfigError('after', 'must be the id of an event');
       const start = after === undefined ? '-' : `(${after}`;
@@ -85,7 +89,9 @@ export function createEventStream<T>(options: EventStreamOptions): EventStream<T
         return { status: 'read' as const, events, unreadable: entries.length - events.length, next };
       });
     },
-    drain: async (sink, drainOptions) => drainStream(kv, { name, key: await keyOf(), sink }, drainOptions),
+    async drain(sink, { count = pageSize(500), maxEvents } = {}) {
+      return drainStream(kv, { name, key: await keyOf(), sink }, { count, maxEvents });
+    },
     stats: () => ({ ...counts, buffered: waiting.count }),
   };
 }

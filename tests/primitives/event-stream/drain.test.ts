@@ -90,6 +90,20 @@ describe('a drain', () => {
     ]);
   });
 
+  it('reads pages of no more than 8 MiB where nobody says how many events they have', async () => {
+    const { kv, store, sink } = rig();
+    const countsOf = async (maxEventBytes: number) => {
+      const before = store.requests.length;
+      const stream = createEventStream<number>({ kv, name: 's', maxEventBytes });
+      await stream.read();
+      await stream.drain(sink);
+      await stream.drain(sink, { count: 1_000 });
+      return store.requests.slice(before).map(([command]) => command?.at(-1));
+    };
+    expect(await countsOf(16_384)).toEqual([100, 500, 1_000]);
+    expect(await countsOf(1_048_576)).toEqual([8, 8, 1_000]);
+  });
+
   it('stops after as many events as it is told, and says that there may be more', async () => {
     const { stream, sink, stored } = rig();
     await stream.append(numbers(20));
