@@ -94,8 +94,13 @@ async function runOnce<Req extends Request>(
   const free = async (): Promise<void> => {
     await claim.fail().catch(() => undefined);
   };
+  const settle = (kept: string) => claim.finish(kept).catch(() => undefined);
   const finish = async (response: Response, body: Uint8Array | null | undefined): Promise<void> => {
-    await claim.finish(keepResponse(response, body, options.headers)).catch(() => undefined);
+    const kept = keepResponse(response, body, options.headers);
+    const settled = await settle(kept);
+    // That it has run matters most: one request that was lost is sent again, one that was refused without the body.
+    if (settled === undefined) await settle(keepResponse(response, undefined, options.headers));
+    else if (settled.status === 'unavailable') await settle(kept);
   };
   try {
     const response = await run().catch(async (error: unknown) => {

@@ -1,13 +1,15 @@
 import { describe, expect, it } from 'vitest';
 import { createKv, type KvClient } from '../../../lib/client/kv-client.ts';
+import { CommandError } from '../../../lib/errors.ts';
 import type { IdempotencyOptions } from '../../../lib/guard/idempotency/idempotency-options.ts';
 import { idempotentHandler } from '../../../lib/guard/idempotency/idempotent-handler.ts';
 import { memoryStore } from '../../../lib/store/memory/memory-store.ts';
+import type { Store } from '../../../lib/store/store.ts';
 import { manualClock } from '../../../lib/testing/manual-clock.ts';
 import { eventually } from '../../support/eventually.ts';
 import { onEveryKv } from '../../support/every-kv.ts';
 import { AWAY } from '../../support/scripted-client.ts';
-import { watchedStore } from '../../support/watched-store.ts';
+import { type WatchedStore, watchedStore } from '../../support/watched-store.ts';
 
 type Options = Partial<IdempotencyOptions>;
 
@@ -39,10 +41,25 @@ function counting(kv: KvClient, options: Options = {}, respond?: Respond) {
 const rig = (options: Options = {}, respond?: Respond) => {
   const clock = manualClock();
   clock.advance(3_600_000);
-  const store = watchedStore(memoryStore({ clock }));
+  const store = failingOnce(watchedStore(memoryStore({ clock })));
   const kv = createKv({ store, clock });
   return { clock, store, kv, ...counting(kv, options, respond) };
 };
+
+/** A store whose next request fails when it is told so. */
+function failingOnce(store: WatchedStore) {
+  let next: Error | undefined;
+  const execute: Store['execute'] = async (commands, options) => {
+    const error = next;
+    next = undefined;
+    if (error) throw error;
+    return store.execute(commands, options);
+  };
+  const failOnce = (error: Error) => {
+    next = error;
+  };
+  return { ...store, execute, failOnce };
+}
 
 const isReplay = (response: Response) => response.headers.get('idempotency-replayed') === 'true';
 
@@ -326,6 +343,26 @@ describe('an idempotent handler while Redis is away', () => {
     clock.advance(3_001);
     await handle(post());
     expect(state.runs).toBe(2);
+  });
+
+  it('replays what has run also where one request to keep it was lost', async () => {
+    const { handle, store, state } = rig({}, () => {
+      store.failOnce(AWAY);
+      return new Response('done');
+    });
+    expect(await (await handle(post())).text()).toBe('done');
+    const replayed = await handle(post());
+    expect([isReplay(replayed), await replayed.text(), state.runs]).toEqual([true, 'done', 1]);
+  });
+
+  it('tells a retry that it has run where Redis refuses to keep the response', async () => {
+    const { handle, store, state } = rig({}, () => {
+      store.failOnce(new CommandError('ERR', 'max request size exceeded'));
+      return new Response('done');
+    });
+    expect(await (await handle(post())).text()).toBe('done');
+    expect(await told(await handle(post()))).toBe('409 idempotency-response-not-kept');
+    expect(state.runs).toBe(1);
   });
 
   it('throws what the handler throws, whatever becomes of the claim', async () => {
