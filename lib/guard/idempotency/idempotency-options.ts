@@ -41,8 +41,8 @@ export interface IdempotencyOptions<Req extends Request = Request> {
 }
 
 export const REPLAYED_HEADERS: readonly string[] = [
-  ...['cache-control', 'content-disposition', 'content-language', 'content-location', 'content-type'],
-  ...['etag', 'last-modified', 'link', 'location', 'vary'],
+  ...['allow', 'cache-control', 'content-disposition', 'content-encoding', 'content-language', 'content-location'],
+  ...['content-range', 'content-type', 'etag', 'last-modified', 'link', 'location', 'vary', 'www-authenticate'],
 ];
 
 export type ResolvedIdempotencyOptions<Req extends Request> = {
@@ -71,6 +71,9 @@ export function resolveIdempotencyOptions<Req extends Request>(
   wholeNumber('bodyTimeoutMs', bodyTimeoutMs, 1, 3_600_000);
   wholeNumber('maxBodyBytes', maxBodyBytes, 0, MAX_BYTES);
   wholeNumber('maxResponseBytes', maxResponseBytes, 0, MAX_BYTES);
+  if (!headers.every((header) => /^[!#$%&'*+.^_`|~\w-]+$/.test(header))) {
+    throw new ConfigError('headers', 'must be names of headers');
+  }
   if (headers.some((header) => header.toLowerCase() === 'set-cookie')) {
     throw new ConfigError('headers', 'must not have set-cookie: a cookie is for the response that it came with');
   }

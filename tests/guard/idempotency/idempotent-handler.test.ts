@@ -1,3 +1,4 @@
+import { gunzipSync, gzipSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
 import { createKv, type KvClient } from '../../../lib/client/kv-client.ts';
 import { CommandError } from '../../../lib/errors.ts';
@@ -121,6 +122,25 @@ describe('an idempotent handler', () => {
     expect([second.status, isReplay(second), await second.text()]).toEqual([first.status, true, text]);
     expect(second.headers.get('location')).toBe(first.headers.get('location'));
     expect(state.runs).toBe(1);
+  });
+
+  it('says of a replayed body how it is encoded', async () => {
+    const zipped = Uint8Array.from(gzipSync('text'));
+    const { handle } = rig({}, () => new Response(zipped, { headers: { 'content-encoding': 'gzip' } }));
+    await handle(post());
+    const replayed = await handle(post());
+    expect([isReplay(replayed), replayed.headers.get('content-encoding')]).toEqual([true, 'gzip']);
+    expect(gunzipSync(new Uint8Array(await replayed.arrayBuffer())).toString()).toBe('text');
+  });
+
+  it.each([
+    [401, 'www-authenticate', 'Bearer'],
+    [405, 'allow', 'GET'],
+  ])('replays with %i the header that has to come with it', async (status, name, value) => {
+    const { handle } = rig({}, () => new Response(null, { status, headers: { [name]: value } }));
+    await handle(post());
+    const replayed = await handle(post());
+    expect([isReplay(replayed), replayed.status, replayed.headers.get(name)]).toEqual([true, status, value]);
   });
 
   it('hands the request on as it came, body and all', async () => {
@@ -384,6 +404,9 @@ describe('an idempotent handler', () => {
     ['maxBodyBytes', { maxBodyBytes: -1 }],
     ['maxResponseBytes', { maxResponseBytes: 1.5 }],
     ['headers', { headers: ['Set-Cookie'] }],
+    ['headers', { headers: ['x own'] }],
+    ['headers', { headers: ['set-cookie '] }],
+    ['headers', { headers: [''] }],
   ])('is not made with a wrong %s', (setting, wrong) => {
     expect(() => rig(wrong)).toThrow(expect.objectContaining({ code: 'CONFIG', setting }));
   });
