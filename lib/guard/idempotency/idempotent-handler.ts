@@ -137,10 +137,13 @@ function keepExtending<Req extends Request>(
   let stop: Cancel = () => undefined;
   let isOver = false;
   const extendLater = (): void => {
-    if (isOver || elapsedSince(startedAt, clock) + everyMs + processingMs > maxProcessingMs) return;
-    stop = clock.after(everyMs, () => {
-      // Lost or away: the next time may do better, and there is nobody to tell.
-      void claim.extend().then(extendLater, () => undefined);
+    // The last one is good for what is left of the handler's time.
+    const delayMs = Math.min(everyMs, maxProcessingMs - processingMs - elapsedSince(startedAt, clock));
+    if (isOver || delayMs <= 0) return;
+    stop = clock.after(delayMs, () => {
+      // Lost or away: the next time, which does not wait for this one, may do better, and there is nobody to tell.
+      void claim.extend().catch(() => undefined);
+      extendLater();
     });
   };
   extendLater();

@@ -47,19 +47,25 @@ const rig = (options: Options = {}, respond?: Respond) => {
   return { clock, store, kv, ...counting(kv, options, respond) };
 };
 
-/** A store whose next request fails when it is told so. */
+/** A store that counts its answers, and whose next request fails, or is never answered, when it is told so. */
 function failingOnce(store: WatchedStore) {
-  let next: Error | undefined;
+  let instead: (() => Promise<never>) | undefined;
+  let answers = 0;
   const execute: Store['execute'] = async (commands, options) => {
-    const error = next;
-    next = undefined;
-    if (error) throw error;
-    return store.execute(commands, options);
+    const answer = instead;
+    instead = undefined;
+    if (answer) return answer();
+    const replies = await store.execute(commands, options);
+    answers += 1;
+    return replies;
   };
   const failOnce = (error: Error) => {
-    next = error;
+    instead = () => Promise.reject(error);
   };
-  return { ...store, execute, failOnce };
+  const loseOnce = () => {
+    instead = () => new Promise(() => undefined);
+  };
+  return { ...store, execute, failOnce, loseOnce, answers: () => answers };
 }
 
 const isReplay = (response: Response) => response.headers.get('idempotency-replayed') === 'true';
@@ -196,14 +202,10 @@ describe('an idempotent handler', () => {
 
   it('answers 409 with when to come again while the first request runs', async () => {
     let finish: (response: Response) => void = () => undefined;
-    const { handle } = rig({}, () => new Promise<Response>((resolve) => (finish = resolve)));
+    const { handle, state } = rig({}, () => new Promise<Response>((resolve) => (finish = resolve)));
     const first = handle(post());
-    const second = await (async () => {
-      for (;;) {
-        const response = await handle(post());
-        if (response.status === 409) return response;
-      }
-    })();
+    await eventually(() => state.runs === 1);
+    const second = await handle(post());
     expect(['1', '2']).toContain(second.headers.get('retry-after'));
     expect(await told(second)).toBe('409 idempotency-in-progress');
     finish(new Response('done'));
@@ -333,6 +335,39 @@ describe('an idempotent handler', () => {
     finish(new Response('second'));
     expect(await (await second).text()).toBe('second');
     void first;
+  });
+
+  /** The request of a handler that never ends, while it runs, and a clock that goes on with so many answers. */
+  const endless = async (options: Options) => {
+    const { handle, clock, store, state } = rig(options, () => new Promise<Response>(() => undefined));
+    const other = async () => (await Promise.race([handle(post()), eventually(() => state.runs === 2)]))?.status;
+    void handle(post());
+    await eventually(() => state.runs === 1);
+    const pass = async (ms: number, answers: number) => {
+      const before = store.answers();
+      await clock.run(ms);
+      await eventually(() => store.answers() >= before + answers);
+      expect(store.answers()).toBe(before + answers);
+    };
+    // The server has to be told the script the first time.
+    await pass(1_000, 2);
+    return { store, pass, other };
+  };
+
+  it('keeps others off all the time that it may take, also where its steps do not divide that', async () => {
+    const { pass, other } = await endless({ processingMs: 3_000, maxProcessingMs: 4_500 });
+    await pass(500, 1);
+    await pass(3_000, 0);
+    expect(await other()).toBe(409);
+    await pass(1, 0);
+    expect(await other()).toBeUndefined();
+  });
+
+  it('keeps others off though one of its requests to do so is lost without an answer', async () => {
+    const { store, pass, other } = await endless({ processingMs: 3_000 });
+    store.loseOnce();
+    for (let second = 0; second < 4; second += 1) await pass(1_000, second === 0 ? 0 : 1);
+    expect(await other()).toBe(409);
   });
 
   it('extends nothing once it has answered', async () => {
