@@ -3,7 +3,9 @@ import { randomBase62, sha256 } from '../../client/crypto.ts';
 import type { KvClient } from '../../client/kv-client.ts';
 import { createLru } from '../../client/lru.ts';
 import { boundPart, KV_PREFIXES } from '../../client/redis-keys.ts';
+import { RETRY_MS } from '../../client/retry-after.ts';
 import { runScript, type ScriptCall } from '../../client/script.ts';
+import { elapsedSince, instant } from '../../clock.ts';
 import { ConfigError, StoreError } from '../../errors.ts';
 import { entityName } from '../names.ts';
 import { mayHaveRun, unavailableBy, unlessAway } from '../unavailable.ts';
@@ -27,11 +29,15 @@ const encoder = new TextEncoder();
 export function createClaims({ kv, name, maxResultBytes }: ClaimsOptions) {
   const unheard = createLru<string>(MAX_UNHEARD);
 
-  /** The token of a claim that nobody heard of, for one caller; else a new one. */
-  const tokenFor = (key: string): string => {
-    const token = unheard.get(key) ?? randomBase62(TOKEN_LENGTH);
+  /** The token of a claim that nobody heard of, for one caller at a time. */
+  const takeUnheard = (key: string): string | undefined => {
+    const token = unheard.get(key);
     unheard.delete(key);
     return token;
+  };
+  /** Of several the one that was sent first is the likeliest to have got through. */
+  const remember = (key: string, token: string): void => {
+    if (unheard.get(key) === undefined) unheard.set(key, token);
   };
 
   return async (subject: string, options: ClaimOptions = {}): Promise<Claim> => {
@@ -40,18 +46,20 @@ export function createClaims({ kv, name, maxResultBytes }: ClaimsOptions) {
     spanMs('retentionMs', retentionMs);
     const key = await entityName(kv, KV_PREFIXES.DEDUP, 'work', name, subject);
     const work = await boundPart(fingerprint);
-    const token = tokenFor(key);
+    const taken = takeUnheard(key);
+    const token = taken ?? randomBase62(TOKEN_LENGTH);
     // Who reads Redis cannot settle what is not theirs.
     const owner = await sha256(token);
     const call = (script: ScriptCall['script'], ...args: readonly (string | number)[]): ScriptCall => {
       return { script, keys: [key], args: [owner, ...args] };
     };
 
+    const askedAt = instant(kv.clock);
     let reply: unknown;
     try {
       reply = await runScript(kv, call(claimScript, processingMs, work), { signal, timeoutMs });
     } catch (error) {
-      if (mayHaveRun(error)) unheard.set(key, token);
+      if (mayHaveRun(error)) remember(key, token);
       return unavailableBy(error);
     }
 
@@ -77,7 +85,12 @@ export function createClaims({ kv, name, maxResultBytes }: ClaimsOptions) {
       fail: (callOptions) => settle(call(failScript), 'freed', callOptions),
       extend: (callOptions) => settle(call(extendScript, processingMs), 'extended', callOptions),
     };
-    return claimFrom(reply, claimed);
+    const claim = claimFrom(reply, claimed);
+    const isLate = claim.status === 'claimed' && elapsedSince(askedAt, kv.clock) >= processingMs;
+    // It may still be this token's claim: the next one finds out.
+    if (isLate || (taken !== undefined && claim.status === 'mismatch')) remember(key, token);
+    // The process was suspended, and somebody else may have claimed it since.
+    return isLate ? { status: 'unavailable', retryAfterMs: RETRY_MS, mayHaveRun: true } : claim;
   };
 }
 

@@ -162,6 +162,38 @@ describe('work', () => {
     expect(statuses).toEqual(['in-progress', 'claimed', 'in-progress']);
   });
 
+  it('is taken over as well by the next claim for it where several were lost, or one was for other work', async () => {
+    const { held, dedup, claim } = rig();
+    await dedup.claim('so that the script is known');
+    held.hold();
+    const lost = [claim(), claim()];
+    await expect.poll(() => held.held).toBeGreaterThan(0);
+    held.lose();
+    for (const one of lost) expect(await one).toMatchObject({ status: 'unavailable' });
+    expect(await claim({ fingerprint: 'other' })).toEqual({ status: 'mismatch' });
+    expect(await claim()).toMatchObject({ status: 'claimed' });
+  });
+
+  it('is not taken for claimed by who hears of it when its time is up', async () => {
+    const { clock, held, dedup, claim, elsewhere } = rig();
+    await dedup.claim('so that the script is known');
+    const late = async (suspendedMs: number) => {
+      held.hold();
+      const answer = claim();
+      await expect.poll(() => held.held).toBe(1);
+      clock.suspend(suspendedMs);
+      held.deliver();
+      return answer;
+    };
+    expect(await late(1_000)).toEqual({ status: 'unavailable', retryAfterMs: 1_000, mayHaveRun: true });
+    const owner = owned(await claim());
+    await owner.fail();
+    await owned(await late(999)).fail();
+    expect(await late(1_001)).toMatchObject({ status: 'unavailable' });
+    expect(await elsewhere.claim('job')).toMatchObject({ status: 'claimed' });
+    expect(await claim()).toMatchObject({ status: 'in-progress' });
+  });
+
   it('may be finished again when nobody answered, with the same outcome', async () => {
     const { claim } = rig();
     const owner = owned(await claim());
