@@ -59,7 +59,7 @@ export function createClaims({ kv, name, maxResultBytes }: ClaimsOptions) {
     try {
       reply = await runScript(kv, call(claimScript, processingMs, work), { signal, timeoutMs });
     } catch (error) {
-      if (mayHaveRun(error)) remember(key, token);
+      if (taken !== undefined || mayHaveRun(error)) remember(key, token);
       return unavailableBy(error);
     }
 

@@ -174,6 +174,23 @@ describe('work', () => {
     expect(await claim()).toMatchObject({ status: 'claimed' });
   });
 
+  it('is taken over as well when Redis could not be asked in between', async () => {
+    const { kv, held, store, dedup, claim } = rig();
+    await dedup.claim('so that the script is known');
+    held.hold();
+    const lost = claim();
+    await expect.poll(() => held.held).toBe(1);
+    held.lose();
+    await lost;
+    store.takeAway(AWAY);
+    expect(await claim()).toEqual(UNAVAILABLE);
+    kv.circuit.force('FORCED_OPEN');
+    expect(await claim()).toMatchObject({ status: 'unavailable', mayHaveRun: false });
+    kv.circuit.release();
+    store.giveBack();
+    expect(await claim()).toMatchObject({ status: 'claimed' });
+  });
+
   it('is not taken for claimed by who hears of it when its time is up', async () => {
     const { clock, held, dedup, claim, elsewhere } = rig();
     await dedup.claim('so that the script is known');
