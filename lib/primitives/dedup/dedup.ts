@@ -30,9 +30,12 @@ export function createDedup(options: DedupOptions): Dedup {
       // From before the request, so that what Redis keeps ends later.
       const since = instant(kv.clock);
       try {
-        const isFirst = await isNew(key, ttlMs, callOptions);
+        // What was let through here ends in Redis when it does here.
+        const before = recent.known(key);
+        const leftMs = before?.state === 'untold' ? Math.ceil(before.leftMs) : ttlMs;
+        const isFirst = await isNew(key, leftMs, callOptions);
         const known = recent.known(key);
-        const passedHere = isFirst && known === 'untold';
+        const passedHere = isFirst && known?.state === 'untold';
         // Duplicates of what is known here do not push its end back.
         if (known === undefined || (isFirst && !passedHere)) recent.note(key, since, ttlMs, true);
         return { status: isFirst && !passedHere ? 'first' : 'duplicate', approximate: passedHere };

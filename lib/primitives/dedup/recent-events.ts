@@ -3,8 +3,8 @@ import { type Clock, elapsedSince, type Instant } from '../../clock.ts';
 
 /** The events that this process has met, so far as they fit. */
 export interface RecentEvents {
-  /** Whether a repeat of it would be a duplicate. `untold`: Redis has not heard of it, as far as is known. */
-  known(name: string): 'told' | 'untold' | undefined;
+  /** What makes a repeat of it a duplicate, and for how long, in milliseconds; `untold`: Redis has not heard of it, as far as is known. */
+  known(name: string): { readonly state: 'told' | 'untold'; readonly leftMs: number } | undefined;
   /** @param since when it was asked about: no entry here outlives the one in Redis */
   note(name: string, since: Instant, ttlMs: number, isTold: boolean): void;
 }
@@ -21,7 +21,8 @@ export function createRecentEvents(maxKeys: number, clock: Clock): RecentEvents 
     known(name) {
       const event = events.get(name);
       if (event === undefined) return undefined;
-      if (elapsedSince(event.since, clock) < event.ttlMs) return event.isTold ? 'told' : 'untold';
+      const leftMs = event.ttlMs - elapsedSince(event.since, clock);
+      if (leftMs > 0) return { state: event.isTold ? 'told' : 'untold', leftMs };
       events.delete(name);
       return undefined;
     },

@@ -121,6 +121,17 @@ describe('an event while Redis is away', () => {
     expect(await dedup.seen('y', { ttlMs })).toEqual(FIRST);
   });
 
+  it('ends when it would have, where it was let through here and Redis heard of it late', async () => {
+    const { clock, dedup, away, back } = rig();
+    away();
+    await dedup.seen('x', { ttlMs });
+    clock.advance(ttlMs - 0.5);
+    back();
+    expect(await dedup.seen('x', { ttlMs })).toEqual(KNOWN_HERE);
+    clock.advance(2);
+    expect(await dedup.seen('x', { ttlMs })).toEqual(FIRST);
+  });
+
   it('counts as new once Redis has lost it, though this process remembers it', async () => {
     const { dedup, store } = rig();
     await dedup.seen('x', { ttlMs });
