@@ -28,7 +28,8 @@ export function createRemembered(clock: Clock, maxStaleMs: number, maxWeight: nu
     const askedAt = instant(clock);
     try {
       const answer = await ask();
-      if (maxStaleMs > 0) memories.set(id, { answer, weight: weigh(answer), askedAt });
+      const passed = (memories.get(id)?.askedAt.monotonic ?? askedAt.monotonic) > askedAt.monotonic;
+      if (maxStaleMs > 0 && !passed) memories.set(id, { answer, weight: weigh(answer), askedAt });
       return { ...answer, status: 'fresh' };
     } catch (error) {
       const unavailable = unavailableBy(error);

@@ -6,7 +6,7 @@ import { aroundScript } from '../../../lib/primitives/leaderboard/around.ts';
 import { createLeaderboard } from '../../../lib/primitives/leaderboard/leaderboard.ts';
 import type { LeaderboardOptions } from '../../../lib/primitives/leaderboard/leaderboard-options.ts';
 import { memoryStore } from '../../../lib/store/memory/memory-store.ts';
-import type { Command } from '../../../lib/store/store.ts';
+import type { Command, Store } from '../../../lib/store/store.ts';
 import { manualClock } from '../../../lib/testing/manual-clock.ts';
 import { onEveryKv } from '../../support/every-kv.ts';
 import { realRedis } from '../../support/every-store.ts';
@@ -241,6 +241,36 @@ describe('a leaderboard while Redis is away', () => {
     expect(fresh[2]).toMatchObject({ standing: { rank: 1 } });
     clock.advance(1);
     expect(await asked()).toEqual(fresh.map(() => unavailable));
+  });
+
+  it('answers by the latest question, also where its answer passed that to an earlier one', async () => {
+    const { board, store, clock } = rig();
+    await board.set('a', 1);
+    await board.rank('a');
+    const deliveries: (() => void)[] = [];
+    const slow: Store = {
+      ...store,
+      async execute(commands, options) {
+        const replies = await store.execute(commands, options);
+        await new Promise<void>((resolve) => deliveries.push(resolve));
+        return replies;
+      },
+    };
+    const slowKv = createKv({ store: slow, clock, coalesce: false });
+    const other = createLeaderboard({ kv: slowKv, name: 'b' });
+    const early = other.rank('a');
+    await expect.poll(() => deliveries.length).toBe(1);
+    await board.set('a', 2);
+    clock.advance(5);
+    const late = other.rank('a');
+    await expect.poll(() => deliveries.length).toBe(2);
+    for (const deliver of deliveries.toReversed()) {
+      deliver();
+      await Promise.race([early, late]);
+    }
+    await Promise.all([early, late]);
+    slowKv.circuit.force('FORCED_OPEN');
+    expect(await other.rank('a')).toMatchObject({ status: 'stale', standing: { score: 2 }, ageMs: 0 });
   });
 
   it('has nothing to say of what it was never asked, or another board', async () => {
