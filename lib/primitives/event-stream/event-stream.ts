@@ -5,7 +5,7 @@ import { runScript } from '../../client/script.ts';
 import { wholeNumber } from '../../client/whole-number.ts';
 import { ConfigError } from '../../errors.ts';
 import { entityName } from '../names.ts';
-import { mayHaveRun, unavailableBy, unlessAway } from '../unavailable.ts';
+import { hasNotRun, unavailableBy, unlessAway } from '../unavailable.ts';
 import { drainStream } from './drain.ts';
 import { eventAppend } from './event-append.ts';
 import {
@@ -58,11 +58,11 @@ export function createEventStream<T>(options: EventStreamOptions): EventStream<T
         answer = await send([...earlier, ...own], callOptions);
       } catch (error) {
         // What may have been appended is not sent again; all else waits, as far as there is room.
-        const isLost = mayHaveRun(error);
+        const isLost = !hasNotRun(error);
         if (isLost) counts.uncertain += earlier.length + own.length;
         else counts.dropped += waiting.putBack(earlier);
         counts.dropped += waiting.add(isLost ? left.slice(own.length) : left);
-        return { ...unavailableBy(error), buffered: waiting.count };
+        return { ...unavailableBy(error), mayHaveRun: isLost, buffered: waiting.count };
       }
       left = left.slice(own.length);
     }

@@ -271,6 +271,24 @@ describe('an event stream while Redis is away', () => {
   });
 });
 
+describe('an event stream in a Redis that is full', () => {
+  const redis = realRedis();
+
+  it('keeps events here, of which none has been appended, and sends them when there is room', async () => {
+    const kv = createKv({ store: redis.store });
+    const stream = createEventStream<number>({ kv, name: 's' });
+    await stream.append([1]);
+    await kv.command(['CONFIG', 'SET', 'maxmemory', 1]);
+    const full = await stream.append([2, 3]);
+    await kv.command(['CONFIG', 'SET', 'maxmemory', 0]);
+    expect(full).toEqual({ status: 'unavailable', retryAfterMs: 1_000, mayHaveRun: false, buffered: 2 });
+    expect(await stream.read()).toMatchObject({ events: [{ event: 1 }] });
+    await stream.append([4]);
+    expect(await stream.read()).toMatchObject({ events: [1, 2, 3, 4].map((event) => ({ event })) });
+    expect(stream.stats()).toEqual({ appended: 4, buffered: 0, dropped: 0, uncertain: 0 });
+  });
+});
+
 describe('the script that appends', () => {
   const redis = realRedis();
 
