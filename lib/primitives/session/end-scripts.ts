@@ -5,7 +5,7 @@ import { groupOf, look, memberOf, STATE_LUA, TOMBSTONE, writeGroup } from './ses
 /**
  * Ends a session, or, without a reason, does so only where it is over already. KEYS: session, group, index. ARGV: hash,
  * reason or `''`, life of a tombstone in ms, how long in ms what is ended waits for the archive once that is due, 0 for no archive, 1 where a
- * tombstone is wanted although nothing is there.
+ * tombstone is wanted although nothing is there, how long ago in ms it was to end where what has begun since is to go on, or `''`.
  *
  * Answers what it was: `live`, `over`, `none`, `unreadable`, `moved` with the hash it goes on under; for what waits for the
  * archive its text as well. `active` with the time it has left where it goes on.
@@ -21,8 +21,9 @@ local function bury()
 end
 if found.is == 'kept' then return { 'none', found.text } end
 if found.is == 'moved' then
-  bury()
   if reason == '' then return { 'none' } end
+  -- It leads nobody in any more, but still whoever ends it: the answer to this may be lost.
+  redis.call('SET', session, '1 m ' .. text_of(tombstone_ms) .. '\\n' .. found.hash, 'PX', text_of(tombstone_ms))
   return { 'moved', found.hash }
 end
 if found.is == 'absent' or found.is == 'tombstone' then
@@ -34,6 +35,9 @@ if found.is == 'unreadable' then
   return { 'unreadable' }
 end
 if found.is == 'active' and reason == '' then return { 'active', text_of(found.left) } end
+-- One that has begun in the future says that the clock was set back: nobody knows since when it is on.
+local has_begun_since = ARGV[6] ~= '' and found.started > now - tonumber(ARGV[6]) and found.started <= now
+if found.is == 'active' and has_begun_since then return { 'none' } end
 redis.call('ZREM', KEYS[3], member_of(found.issued, ARGV[1]))
 local was = found.is == 'active' and 'live' or 'over'
 if keep == 0 then
@@ -47,7 +51,7 @@ local text = '1 e ' .. text_of(found.version) .. ' ' .. text_of(found.started) .
 redis.call('SET', session, text, 'PX', text_of(math.max(keep + found.idle, tombstone_ms)))
 return { was, text }
 `,
-  memory(redis, [session = '', group = '', index = ''], [hash = '', reason = '', tombstoneMs, keepMs, always]) {
+  memory(redis, [session = '', group = '', index = ''], [hash = '', reason = '', tombstoneMs, keepMs, always, agoMs]) {
     const keep = Number(keepMs);
     const now = redisNowMs(redis);
     const found = look(redis, session, group);
@@ -56,8 +60,9 @@ return { was, text }
     };
     if (found.is === 'kept') return ['none', found.text];
     if (found.is === 'moved') {
-      bury();
-      return reason === '' ? ['none'] : ['moved', found.hash];
+      if (reason === '') return ['none'];
+      redis.call('SET', session, `1 m ${tombstoneMs}\n${found.hash}`, 'PX', Number(tombstoneMs));
+      return ['moved', found.hash];
     }
     if (found.is === 'absent' || found.is === 'tombstone') {
       if (always === '1') bury();
@@ -68,6 +73,8 @@ return { was, text }
       return ['unreadable'];
     }
     if (found.is === 'active' && reason === '') return ['active', String(found.left)];
+    const hasBegunSince = agoMs !== '' && found.started > now - Number(agoMs) && found.started <= now;
+    if (found.is === 'active' && hasBegunSince) return ['none'];
     redis.call('ZREM', index, memberOf(found.issued, hash));
     const was = found.is === 'active' ? 'live' : 'over';
     if (keep === 0) {

@@ -3,9 +3,17 @@ import { createLru } from '../../client/lru.ts';
 import { elapsedSince, type Instant, instant } from '../../clock.ts';
 import { type Address, publicId } from './session-names.ts';
 
+/** An end of which Redis has not heard. */
+export interface PendingEnd {
+  readonly address: Address;
+  readonly asked: Instant;
+  /** Whether what is there by then may be another session: under an id of somebody else's making. */
+  readonly mayBeginAnew: boolean;
+}
+
 /** Sessions that were ended here, and of which Redis has not heard. Bounded: the oldest are forgotten. */
 export interface PendingEnds {
-  add(address: Address): void;
+  add(address: Address, mayBeginAnew: boolean): void;
   has(address: Address): boolean;
   /** Tells Redis again, unless that was tried a moment ago; `undefined` where there is nothing to do. */
   replay(): Promise<void> | undefined;
@@ -16,24 +24,27 @@ const TOLD_AT_ONCE = 100;
 const EVERY_MS = 1_000;
 
 /** @param tell ends these sessions in Redis. Rejects while that is away: then they stay. */
-export function createPendingEnds(kv: KvClient, tell: (addresses: readonly Address[]) => Promise<void>): PendingEnds {
-  const pending = createLru<Address>(MAX_PENDING);
+export function createPendingEnds(kv: KvClient, tell: (ends: readonly PendingEnd[]) => Promise<void>): PendingEnds {
+  const pending = createLru<PendingEnd>(MAX_PENDING);
   let triedAt: Instant | undefined;
 
   const tellAll = async (): Promise<void> => {
     for (let left = pending.size; left > 0; left -= TOLD_AT_ONCE) {
       const batch = pending.take(TOLD_AT_ONCE);
       // While they are told they are in force all the same.
-      for (const [id, address] of batch) pending.set(id, address);
-      await tell(batch.map(([, address]) => address));
-      for (const [id] of batch) pending.delete(id);
+      for (const [id, end] of batch) pending.set(id, end);
+      await tell(batch.map(([, end]) => end));
+      // One that was asked for again meanwhile is told again.
+      for (const [id, end] of batch) if (pending.get(id) === end) pending.delete(id);
     }
   };
 
   return {
-    add(address) {
-      pending.set(publicId(address), address);
-      triedAt = instant(kv.clock);
+    add(address, mayBeginAnew) {
+      const asked = instant(kv.clock);
+      // Others that fail meanwhile put nothing off.
+      if (pending.size === 0) triedAt = asked;
+      pending.set(publicId(address), { address, asked, mayBeginAnew });
     },
     has: (address) => pending.size > 0 && pending.get(publicId(address)) !== undefined,
     replay() {

@@ -1,7 +1,11 @@
+import type { Result } from '../../client/call.ts';
 import { runScript, runScriptsWith, type ScriptCall } from '../../client/script.ts';
+import { elapsedSince } from '../../clock.ts';
+import { isKvError } from '../../errors.ts';
+import type { Unavailable } from '../unavailable.ts';
 import { archivedFrom } from './archived-text.ts';
 import { closeScript, forgetScript, revokeScript } from './end-scripts.ts';
-import { createPendingEnds, type PendingEnds } from './pending-ends.ts';
+import { createPendingEnds, type PendingEnd, type PendingEnds } from './pending-ends.ts';
 import type { ArchivedSession, SessionArchive } from './session-archive.ts';
 import { type SessionBase, tellUnreadable, unlessAway, wordsOf } from './session-base.ts';
 import { type Address, publicId } from './session-names.ts';
@@ -23,6 +27,16 @@ export interface EndOptions {
   readonly reason?: Reason | undefined;
   /** Whether the id may not begin anew either: one of somebody else's making. @default false */
   readonly always?: boolean | undefined;
+  /** Whether it is over for this process, and Redis told of it later, where that is away. @default true */
+  readonly toldLater?: boolean | undefined;
+}
+
+interface Closing {
+  /** @default only if it is over already */
+  readonly reason?: Reason | undefined;
+  readonly always?: boolean | undefined;
+  /** How long ago it was to end, where what has begun since is to go on. */
+  readonly agoMs?: number | undefined;
 }
 
 export interface SessionEnding {
@@ -42,42 +56,56 @@ export interface SessionEnding {
 export function createSessionEnding(base: SessionBase, archive: SessionArchive | undefined): SessionEnding {
   const { kv, names, settings, background } = base;
 
-  const closing = async (address: Address, reason: Reason | '' = '', always = false): Promise<ScriptCall> => {
+  const closing = async (address: Address, { reason, always = false, agoMs }: Closing = {}): Promise<ScriptCall> => {
     const { session, group, index } = await names.keysOf(address);
-    const args = [address.hash, reason, settings.tombstoneMs, settings.keepMs, always ? 1 : 0];
-    return { script: closeScript, keys: [session, group, index], args };
+    const wanted = [reason ?? '', settings.tombstoneMs, settings.keepMs, always ? 1 : 0, agoMs ?? ''];
+    return { script: closeScript, keys: [session, group, index], args: [address.hash, ...wanted] };
   };
 
+  /** Ends a session; what is away now is ended here at once. `passed`: hashes that have led to it. */
   const close = async (
     address: Address,
-    { reason = 'destroyed', always = false }: EndOptions,
-  ): Promise<Closed & { readonly at: Address }> => {
-    const words = wordsOf(await runScript(kv, await closing(address, reason, always)));
-    const [was, hash] = words;
-    // The old id of a rotation with grace: whoever logs out with it means the session.
-    return was === 'moved' && hash !== undefined
-      ? close({ ...address, hash }, { reason, always })
-      : { ...closedFrom(words), at: address };
+    options: EndOptions,
+    passed: readonly string[] = [],
+  ): Promise<(Closed & { readonly at: Address }) | Unavailable> => {
+    const { reason = 'destroyed', always = false, toldLater = true } = options;
+    const answer = await unlessAway(async () => ({
+      words: wordsOf(await runScript(kv, await closing(address, { reason, always }))),
+    }));
+    if ('status' in answer) {
+      if (toldLater) pending.add(address, always);
+      return passed.length === 0 ? answer : { ...answer, mayHaveRun: true };
+    }
+    const [was, hash] = answer.words;
+    // The old id of a rotation: whoever logs out with it means the session. What is damaged may lead in a circle.
+    if (was === 'moved' && hash !== undefined && hash !== address.hash && !passed.includes(hash)) {
+      return close({ ...address, hash }, options, [...passed, address.hash]);
+    }
+    const closed = closedFrom(answer.words);
+    if (closed.was === 'unreadable') tellUnreadable(kv, 'a session');
+    return { ...closed, at: address };
   };
 
-  const tell = async (addresses: readonly Address[]): Promise<void> => {
-    const calls = await Promise.all(addresses.map((address) => closing(address, 'destroyed', true)));
+  const tell = async (ends: readonly PendingEnd[]): Promise<void> => {
+    const calls = await Promise.all(
+      ends.map(({ address, asked, mayBeginAnew }) => {
+        const agoMs = mayBeginAnew ? Math.ceil(elapsedSince(asked, kv.clock)) : undefined;
+        return closing(address, { reason: 'destroyed', always: true, agoMs });
+      }),
+    );
     const results = await runScriptsWith(kv, calls, []);
-    addresses.forEach((address, place) => {
-      const [was, hash] = wordsOf(results[place]);
-      if (was === 'moved' && hash !== undefined) pending.add({ ...address, hash });
-    });
+    for (const [place, { address }] of ends.entries()) {
+      const result = results[place];
+      if (isOfAnotherType(result)) {
+        tellUnreadable(kv, 'a session');
+        continue;
+      }
+      const [was, hash] = wordsOf(result);
+      if (was === 'moved' && hash !== undefined) await close({ ...address, hash }, { always: true }, [address.hash]);
+    }
   };
 
   const pending = createPendingEnds(kv, tell);
-
-  /** What is away now is ended here at once. */
-  const closeOrKeep = async (address: Address, options: EndOptions) => {
-    const closed = await unlessAway(() => close(address, options));
-    if ('status' in closed) pending.add(address);
-    else if (closed.was === 'unreadable') tellUnreadable(kv, 'a session');
-    return closed;
-  };
 
   const forgetting = async (address: Address): Promise<ScriptCall> => {
     const { session } = await names.keysOf(address);
@@ -106,24 +134,27 @@ export function createSessionEnding(base: SessionBase, archive: SessionArchive |
     forgetting,
     catchUp,
     async destroy(address, options = {}) {
-      const closed = await closeOrKeep(address, options);
+      const closed = await close(address, options);
       catchUp();
       if ('status' in closed) return closed;
       return closed.was === 'live' ? { status: 'ended', archived: false } : { status: 'none' };
     },
     async end(address) {
-      const closed = await closeOrKeep(address, {});
+      const closed = await close(address, {});
       catchUp();
       if ('status' in closed) return closed;
       const archived = closed.text !== undefined && (await archiveNow(closed.at, closed.text));
       return closed.was === 'live' || archived ? { status: 'ended', archived } : { status: 'none' };
     },
-    revoke: (group) =>
-      unlessAway(async () => {
+    async revoke(group) {
+      const revoked = await unlessAway(async () => {
         const keys = await names.groupKeys(group);
         await runScript(kv, { script: revokeScript, keys: [keys.group, keys.index], args: [] });
-        return { status: 'revoked' };
-      }),
+        return { status: 'revoked' } as const;
+      });
+      catchUp();
+      return revoked;
+    },
   };
 }
 
@@ -132,6 +163,11 @@ export function closedFrom([was, detail]: readonly string[]): Closed {
   if (was === 'active') return { was, text: undefined, leftMs: Number(detail) };
   const known = was === 'live' || was === 'over' || was === 'unreadable' ? was : 'none';
   return { was: known, text: detail, leftMs: 0 };
+}
+
+/** Nobody is let in by that, and Redis will say the same of it again. */
+function isOfAnotherType(result: Result | undefined): boolean {
+  return isKvError(result) && result.code === 'COMMAND' && result.replyCode === 'WRONGTYPE';
 }
 
 async function hasTaken(archive: SessionArchive | undefined, row: ArchivedSession): Promise<boolean> {

@@ -93,11 +93,15 @@ export function createSessionReading<T>(base: SessionBase, { pending, catchUp }:
       catchUp();
       return answer;
     },
-    count: (group) =>
-      unlessUnread(async () => {
+    async count(group) {
+      const counted = await unlessUnread(async () => {
         const { index } = await names.groupKeys(group);
-        return { status: 'counted', count: Number(await kv.command(['ZCOUNT', index, `(${kv.clock.now()}`, '+inf'])) };
-      }),
+        const count = Number(await kv.command(['ZCOUNT', index, `(${kv.clock.now()}`, '+inf']));
+        return { status: 'counted', count } as const;
+      });
+      catchUp();
+      return counted;
+    },
     list: (group) =>
       unlessUnread(async () => {
         const { index } = await names.groupKeys(group);

@@ -66,7 +66,8 @@ export function createSessionWriting<T>(base: SessionBase, { pending, catchUp }:
     if (status === 'saved') return { status, session: sessionFrom(address, words, data) };
     if (status === 'conflict') return { status };
     if (status !== 'moved' || hash === undefined || hops === 0) return { status: 'ended' };
-    return save({ ...address, hash }, data, { idleMs, ifVersion }, hops - 1);
+    const next = { ...address, hash };
+    return pending.has(next) ? { status: 'ended' } : save(next, data, { idleMs, ifVersion }, hops - 1);
   };
 
   return {

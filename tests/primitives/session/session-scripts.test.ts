@@ -56,6 +56,7 @@ const step = fc.oneof(
       reason: fc.constantFrom('', 'destroyed', 'rotated'),
       keep: fc.constantFrom(0, HOUR_MS),
       always: fc.constantFrom(0, 1),
+      ago: fc.constantFrom('', '', 0, 1, HOUR_MS),
     }),
   },
   {
@@ -113,8 +114,8 @@ function commandsOf(one: Step): readonly Command[] {
       return run(saveScript, keysOf(hash), [hash, '{"d":\n1}', idleMs, version, begin, '"u"', absolute, keep, most]);
     }
     case 'close': {
-      const { hash, reason, keep, always } = one as Extract<Step, { reason: unknown }>;
-      return run(closeScript, keysOf(hash), [hash, reason, HOUR_MS, keep, always]);
+      const { hash, reason, keep, always, ago } = one as Extract<Step, { reason: unknown }>;
+      return run(closeScript, keysOf(hash), [hash, reason, HOUR_MS, keep, always, ago]);
     }
     case 'rotate': {
       const { hash, to, data, grace } = one as Extract<Step, { to: unknown }>;
@@ -194,7 +195,7 @@ describe('the scripts of sessions', () => {
       const save = { do: 'save', idle: '', version: '', begin: 1, absolute: 0, keep: 0, most: 2 };
       for (const hash of HASHES) await store.execute(commandsOf({ ...save, hash } as Step));
       await store.execute(commandsOf({ do: 'rotate', hash: 'h3', to: 'h0', data: '', grace: HOUR_MS } as Step));
-      await store.execute(commandsOf({ do: 'close', hash: 'h_2', reason: 'destroyed', keep: 0, always: 1 } as Step));
+      await store.execute(commandsOf({ do: 'close', hash: 'h_2', reason: 'destroyed', keep: 0, always: 1, ago: '' } as Step));
       await store.execute(commandsOf({ do: 'revoke' } as Step));
       const lives = await store.execute([...KEYS.slice(0, 5)].map((key): Command => ['PTTL', key]));
       for (const life of lives) expect(Number(life)).not.toBe(-1);
