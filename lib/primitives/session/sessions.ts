@@ -52,18 +52,20 @@ export function createSessions<T>(options: SessionsOptions): Sessions<T> {
 
   const toOtherUser = async (session: Session<T>, userId: string, data: T): Promise<SessionRotation<T>> => {
     // First ended, then begun: what is lost between the two is a login, not a logout.
-    const ended = await ending.destroy(addressOf(session.id), { reason: 'rotated' });
+    const ended = await ending.destroy(addressOf(session.id), { reason: 'rotated', toldLater: false });
     if (ended.status === 'unavailable') return ended;
     if (ended.status === 'none') return { status: 'ended' };
     const { token, saved } = await begin(userId, data);
-    if (saved.status === 'unavailable') return saved;
+    if (saved.status === 'unavailable') return { ...saved, mayHaveRun: true };
     return saved.status === 'saved' ? { status: 'rotated', token, session: saved.session } : { status: 'ended' };
   };
 
   const rotate = async (session: Session<T>, rotation: RotateOptions<T>): Promise<SessionRotation<T>> => {
     const { data, userId = session.userId, graceMs = 0 } = rotation;
     wholeNumber('graceMs', graceMs, 0, MAX_GRACE_MS);
-    if (userId !== undefined && userId !== session.userId) return toOtherUser(session, userId, data ?? session.data);
+    if (userId !== undefined && userId !== session.userId) {
+      return toOtherUser(session, userId, data === undefined ? session.data : data);
+    }
     const from = addressOf(session.id);
     const token = names.newToken(from.group);
     const to = await names.ofId(token);

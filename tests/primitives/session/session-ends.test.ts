@@ -181,3 +181,33 @@ describe('an end that Redis has not heard', () => {
     expect(await sessions.get('id')).toMatchObject({ status: 'active' });
   });
 });
+
+describe('a login', () => {
+  it('that Redis has not heard of leaves the session as it was', async () => {
+    const { store, sessions, elsewhere, catchUp } = await rig();
+    const { token, session } = await begun(sessions);
+    store.goAway();
+    const answer = await sessions.rotate(session, { userId: 'bob' });
+    expect(answer).toMatchObject({ status: 'unavailable', mayHaveRun: false });
+    await catchUp();
+    for (const process of [sessions, elsewhere]) expect(await dataOf(process, token)).toEqual(CART);
+    expect(await sessions.rotate(session, { userId: 'bob' })).toMatchObject({ status: 'rotated' });
+  });
+
+  it('that was done by half may have been done', async () => {
+    const { store, sessions } = await rig();
+    const { session } = await begun(sessions);
+    store.goAway(1);
+    const answer = await sessions.rotate(session, { userId: 'bob' });
+    expect(answer).toMatchObject({ status: 'unavailable', mayHaveRun: true });
+  });
+
+  it('takes over no data where it is given null', async () => {
+    const { kv } = sessionRig();
+    const sessions = createSessions<Cart | null>({ kv });
+    const created = await sessions.create('ada', CART);
+    if (created.status !== 'created') throw new Error(created.status);
+    const rotated = await sessions.rotate(created.session, { userId: 'bob', data: null });
+    expect(rotated).toMatchObject({ status: 'rotated', session: { data: null } });
+  });
+});
