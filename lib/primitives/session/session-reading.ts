@@ -9,12 +9,18 @@ import type { SessionEnding } from './session-ending.ts';
 import { type Address, publicId } from './session-names.ts';
 import type { Session, SessionCount, SessionList, SessionRead } from './session-options.ts';
 import { readOwner } from './session-payload.ts';
-import { judge, type Live, told } from './session-state.ts';
+import { judge, type Live, type State, told } from './session-state.ts';
 
 export interface SessionReading<T> {
   read(address: Address): Promise<SessionRead<T>>;
   list(group: string): Promise<SessionList<T>>;
   count(group: string): Promise<SessionCount>;
+}
+
+/** An old id that leads to a session: where it stands, and its text. */
+interface Pointer {
+  readonly key: string;
+  readonly text: unknown;
 }
 
 const NONE = { status: 'none' } as const;
@@ -46,16 +52,20 @@ export function createSessionReading<T>(base: SessionBase, { pending, catchUp }:
     });
   };
 
-  const ask = async (address: Address, hops = MAX_HOPS): Promise<SessionRead<T>> => {
+  /** `from`: what has led there, and is to do so still. */
+  const ask = async (address: Address, hops = MAX_HOPS, from?: Pointer): Promise<SessionRead<T>> => {
     const { session, group } = await names.keysOf(address);
+    // Others write in between. What follows a session lives longer than that had left: first the time, then the text.
     const results = await kv.execute([
-      ['MGET', session, group],
       ['PTTL', session],
+      ['MGET', session, group],
+      ...(from ? [['PTTL', from.key] as const] : []),
     ]);
-    const texts = accepted(results[0]);
+    if (from && !leadsOn(judge(from.text, null, Number(accepted(results[2]))))) return NONE;
+    const texts = accepted(results[1]);
     const [text, groupText] = Array.isArray(texts) ? texts : [];
-    const found = judge(text, groupText, Number(accepted(results[1])));
-    if (found.is === 'moved' && found.leads && hops > 0) return ask({ ...address, hash: found.hash }, hops - 1);
+    const found = judge(text, groupText, Number(accepted(results[0])));
+    if (leadsOn(found) && hops > 0) return ask({ ...address, hash: found.hash }, hops - 1, { key: session, text });
     if (found.is === 'unreadable') tellUnreadable(kv, 'a session');
     // It may have been ended here while it was read.
     if (found.is !== 'active' || pending.has(address)) return NONE;
@@ -70,13 +80,13 @@ export function createSessionReading<T>(base: SessionBase, { pending, catchUp }:
     const [first] = keys;
     if (!first) return [];
     const results = await kv.execute([
-      ['MGET', first.group, ...keys.map(({ session }) => session)],
       ...keys.map(({ session }): Command => ['PTTL', session]),
+      ['MGET', first.group, ...keys.map(({ session }) => session)],
     ]);
-    const texts = accepted(results[0]);
+    const texts = accepted(results[keys.length]);
     const [groupText, ...sessions] = Array.isArray(texts) ? texts : [];
     return hashes.flatMap((hash, place) => {
-      const found = judge(sessions[place], groupText, Number(accepted(results[place + 1])));
+      const found = judge(sessions[place], groupText, Number(accepted(results[place])));
       const address = { group, hash };
       const session = found.is === 'active' && !pending.has(address) ? sessionOf(address, found) : undefined;
       return session ? [session] : [];
@@ -116,4 +126,8 @@ export function createSessionReading<T>(base: SessionBase, { pending, catchUp }:
         return { status: 'listed', sessions };
       }),
   };
+}
+
+function leadsOn(found: State): found is State & { readonly is: 'moved' } {
+  return found.is === 'moved' && found.leads;
 }

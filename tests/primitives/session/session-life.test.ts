@@ -34,12 +34,12 @@ describe('a session', () => {
     const { token } = await begun(sessions);
     await requests(() => sessions.save(token, CART));
     clock.advance(HOUR_MS / 2);
-    expect(await requests(() => sessions.read(token))).toEqual(['MGET PTTL']);
+    expect(await requests(() => sessions.read(token))).toEqual(['PTTL MGET']);
     clock.advance(1);
-    expect(await requests(() => sessions.read(token))).toEqual(['MGET PTTL', 'EVALSHA', 'EVAL']);
+    expect(await requests(() => sessions.read(token))).toEqual(['PTTL MGET', 'EVALSHA', 'EVAL']);
     expect(await sessions.read(token)).toMatchObject({ session: { leftMs: HOUR_MS, version: 2 } });
     clock.advance(HOUR_MS - 1);
-    expect(await requests(() => sessions.read(token))).toEqual(['MGET PTTL', 'EVALSHA']);
+    expect(await requests(() => sessions.read(token))).toEqual(['PTTL MGET', 'EVALSHA']);
     clock.advance(HOUR_MS - 1);
     expect(await dataOf(sessions, token)).toEqual(CART);
   });
@@ -83,7 +83,7 @@ describe('a session', () => {
         clock.advance(60_000);
       }
     });
-    expect(sent.filter((names) => names === 'MGET PTTL')).toHaveLength(29);
+    expect(sent.filter((names) => names === 'PTTL MGET')).toHaveLength(29);
     expect(sent.filter((names) => names === 'EVALSHA')).toHaveLength(2);
   });
 
