@@ -6,10 +6,12 @@ import { groupOf, leftOf, look, STATE_LUA, told, writeGroup, writeSession } from
 /**
  * Writes the data of a session, and begins it where that is allowed. KEYS: session, group, index. ARGV: hash, data, idle
  * time in ms or `''` for the session's own, version that must stand there or `''`, 1 where one that is not there may begin;
- * then of what begins: owner, absolute time in ms or 0, time for the archive in ms, most sessions of a group or 0.
+ * then of what begins: owner, absolute time in ms or 0, time for the archive in ms or 0, most sessions of a group or 0, life
+ * of a tombstone in ms.
  *
  * Answers what it is now (`told`), or why it is not: `none`, `ended`, `moved` with the hash, `conflict`. What stands there
- * and is not on is never replaced: that is what keeps a late save from bringing it back.
+ * and is not on is never replaced: that is what keeps a late save from bringing it back. But what has just expired, for
+ * no archive, stands there only so that it is known to be no more than that: one that was revoked before must not begin anew.
  */
 export const saveScript: Script = defineScript({
   name: 'session-save',
@@ -44,9 +46,11 @@ if found.is == 'active' then
   return told('saved', found)
 end
 
-if found.is ~= 'absent' then return { 'ended' } end
+local is_free = found.is == 'absent' or (found.reason == 'expired' and ARGV[5] == '1' and ARGV[8] == '0')
+if not is_free then return { 'ended' } end
 if ARGV[5] ~= '1' then return { 'none' } end
-local absolute, keep, most = tonumber(ARGV[7]), tonumber(ARGV[8]), tonumber(ARGV[9])
+local absolute, most = tonumber(ARGV[7]), tonumber(ARGV[9])
+local keep = math.max(tonumber(ARGV[8]), tonumber(ARGV[10]))
 local min, last = group_of(keys.group)
 local issued = math.max(now, (last or 0) + 1, min or 0)
 redis.call('ZREMRANGEBYSCORE', keys.index, '-inf', text_of(now))
@@ -60,7 +64,8 @@ write_session(keys, hash, session, now)
 return told('saved', session)
 `,
   memory(redis, [sessionKey = '', group = '', index = ''], args) {
-    const [hash = '', data = '', idleMs = '', version = '', mayBegin, owner = '', absoluteMs, keepMs, most] = args;
+    const [hash = '', data = '', idleMs = '', version = '', mayBegin, owner = '', absoluteMs, keepMs, most, ...rest] =
+      args;
     const keys = { session: sessionKey, group, index };
     const now = redisNowMs(redis);
     const found = look(redis, sessionKey, group);
@@ -75,9 +80,11 @@ return told('saved', session)
       return told('saved', session);
     }
 
-    if (found.is !== 'absent') return ['ended'];
+    const hasExpired = found.is === 'over' && found.reason === 'expired';
+    if (found.is !== 'absent' && !(hasExpired && mayBegin === '1' && keepMs === '0')) return ['ended'];
     if (mayBegin !== '1') return ['none'];
-    const [absolute, keep, cap, idle] = [Number(absoluteMs), Number(keepMs), Number(most), Number(idleMs)];
+    const [absolute, cap, idle] = [Number(absoluteMs), Number(most), Number(idleMs)];
+    const keep = Math.max(Number(keepMs), Number(rest[0]));
     const known = groupOf(redis, group);
     const issued = Math.max(now, (known?.last ?? 0) + 1, known?.min ?? 0);
     redis.call('ZREMRANGEBYSCORE', index, '-inf', now);

@@ -166,7 +166,8 @@ export interface Sessions<T> {
   /** An id for `put`, in the shape of a token, by which that session ends when its user's do. No request. */
   newId(userId: string): Promise<string>;
   /**
-   * Begins a session under an id of your own making, or saves it. One that has ended is not begun anew for `tombstoneMs`.
+   * Begins a session under an id of your own making, or saves it. One that was ended is not begun anew for `tombstoneMs`;
+   * one that has expired is, unless it waits for an archive.
    * The id is a secret: who has it is let in. One request. @throws ConfigError as `create`
    */
   put(id: string, data: T, options?: PutOptions): Promise<SessionSave<T>>;

@@ -54,7 +54,8 @@ export function createSessionWriting<T>(base: SessionBase, { pending, catchUp }:
   ): Promise<SessionSave<T>> => {
     const keys = await names.keysOf(address);
     const idle = mayBegin ? (idleMs ?? settings.idleMs) : (idleMs ?? '');
-    const begin = [mayBegin ? 1 : 0, ownerText(userId), settings.absoluteMs, settings.keepMs, settings.maxPerUser];
+    const { absoluteMs, keepMs, maxPerUser, tombstoneMs } = settings;
+    const begin = [mayBegin ? 1 : 0, ownerText(userId), absoluteMs, keepMs, maxPerUser, tombstoneMs];
     const text = dataText(data, settings.maxBytes);
     const args = [address.hash, text, idle, ifVersion ?? '', ...begin];
     const call = { script: saveScript, keys: [keys.session, keys.group, keys.index], args };

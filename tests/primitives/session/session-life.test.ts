@@ -143,6 +143,33 @@ describe('a session', () => {
     expect(await sessions.put('id', CART)).toMatchObject({ status: 'saved', session: { version: 1 } });
   });
 
+  it('that was revoked is not begun anew by a late put, although it would have expired by then', async () => {
+    const { sessions, clock } = sessionRig({ idleMs: HOUR_MS, tombstoneMs: 60_000, maxPerUser: 1 });
+    const [id, other] = [await sessions.newId('ada'), await sessions.newId('bob')];
+    for (const one of [id, other]) await sessions.put(one, CART);
+    clock.advance(HOUR_MS - 1);
+    await sessions.revokeUser('ada');
+    await begun(sessions, 'bob');
+    for (const ms of [1, 60_000]) {
+      clock.advance(ms);
+      for (const one of [id, other]) expect(await sessions.put(one, CART)).toEqual({ status: 'ended' });
+    }
+    clock.advance(1);
+    expect(await sessions.put(id, CART)).toMatchObject({ status: 'saved', session: { version: 1 } });
+  });
+
+  it('that has only expired can be begun anew by a put at once, and by no save', async () => {
+    const { sessions, clock } = sessionRig({ idleMs: HOUR_MS, touchOnRead: false });
+    const id = await sessions.newId('ada');
+    for (let round = 0; round < 3; round += 1) {
+      expect(await sessions.put(id, CART)).toMatchObject({ status: 'saved', session: { version: 1, leftMs: HOUR_MS } });
+      clock.advance(HOUR_MS);
+      expect(await sessions.get(id)).toEqual({ status: 'none' });
+      expect(await sessions.count('ada')).toEqual({ status: 'counted', count: 0 });
+      expect(await sessions.save(id, CART)).toEqual({ status: 'ended' });
+    }
+  });
+
   it('is not there any more than its user’s record is: of one that was lost nobody knows who was revoked', async () => {
     const { sessions, kv, clock } = sessionRig();
     const [revoked, lost] = [await begun(sessions), await begun(sessions, 'bob')];

@@ -111,7 +111,18 @@ function commandsOf(one: Step): readonly Command[] {
       >;
       // One that may begin is always given its idle time.
       const idleMs = begin === 1 ? idle || 4 * HOUR_MS : idle;
-      return run(saveScript, keysOf(hash), [hash, '{"d":\n1}', idleMs, version, begin, '"u"', absolute, keep, most]);
+      return run(saveScript, keysOf(hash), [
+        hash,
+        '{"d":\n1}',
+        idleMs,
+        version,
+        begin,
+        '"u"',
+        absolute,
+        keep,
+        most,
+        HOUR_MS / 2,
+      ]);
     }
     case 'close': {
       const { hash, reason, keep, always, ago } = one as Extract<Step, { reason: unknown }>;
