@@ -9,6 +9,7 @@ import type { SessionEnding } from './session-ending.ts';
 import { type Address, publicId } from './session-names.ts';
 import type { Session, SessionSave } from './session-options.ts';
 import { dataText, ownerText } from './session-payload.ts';
+import { leftOf } from './session-state.ts';
 
 export interface Saving {
   /** @default the session's own; of one that begins the sessions' */
@@ -26,6 +27,8 @@ export interface Rotation<T> {
   /** `undefined` for what there is. */
   readonly data: T | undefined;
   readonly graceMs: number;
+  /** How long it has left, as far as is known. */
+  readonly leftMs: number;
 }
 
 export interface SessionWriting<T> {
@@ -43,8 +46,8 @@ export function createSessionWriting<T>(base: SessionBase, { pending, catchUp }:
    * By when a sweep is to look at a session. On a Cluster the index is elsewhere, and so not written in one step with the
    * session; but one that could not be written there is not answered as begun.
    */
-  const dueAt = async (address: Address, idleMs: number): Promise<readonly Command[]> =>
-    settings.keepMs === 0 ? [] : [['ZADD', await names.due(), kv.clock.now() + idleMs, publicId(address)]];
+  const dueIn = async (address: Address, leftMs: number): Promise<readonly Command[]> =>
+    settings.keepMs === 0 ? [] : [['ZADD', await names.due(), kv.clock.now() + leftMs, publicId(address)]];
 
   const save = async (
     address: Address,
@@ -59,7 +62,8 @@ export function createSessionWriting<T>(base: SessionBase, { pending, catchUp }:
     const text = dataText(data, settings.maxBytes);
     const args = [address.hash, text, idle, ifVersion ?? '', ...begin];
     const call = { script: saveScript, keys: [keys.session, keys.group, keys.index], args };
-    const due = mayBegin ? await dueAt(address, idleMs ?? settings.idleMs) : [];
+    const leftMs = leftOf(idleMs ?? settings.idleMs, absoluteMs, 0);
+    const due = mayBegin ? await dueIn(address, leftMs) : [];
     const [result, ...others] = await runScriptWith(kv, call, due);
     const words = wordsOf(result);
     for (const other of others) accepted(other);
@@ -81,7 +85,7 @@ export function createSessionWriting<T>(base: SessionBase, { pending, catchUp }:
       catchUp();
       return answer;
     },
-    async rotate({ from, to, data, graceMs }) {
+    async rotate({ from, to, data, graceMs, leftMs }) {
       if (pending.has(from)) return { session: undefined };
       const answer = await unlessAway(async () => {
         const { session, group, index } = await names.keysOf(from);
@@ -89,7 +93,7 @@ export function createSessionWriting<T>(base: SessionBase, { pending, catchUp }:
         const text = data === undefined ? '' : dataText(data, settings.maxBytes);
         const args = [from.hash, to.hash, text, graceMs, settings.tombstoneMs];
         const call = { script: rotateScript, keys: [session, group, index, next.session], args };
-        const [result, ...others] = await runScriptWith(kv, call, await dueAt(to, settings.idleMs));
+        const [result, ...others] = await runScriptWith(kv, call, await dueIn(to, leftMs));
         const words = wordsOf(result);
         for (const other of others) accepted(other);
         return { session: words[0] === 'saved' ? sessionFrom(to, words, readJson(words[6]) as T) : undefined };

@@ -13,6 +13,7 @@ import type {
 } from './session-options.ts';
 import { createSessionReading } from './session-reading.ts';
 import { LONGEST_MS, sessionSettings } from './session-settings.ts';
+import { leftOf } from './session-state.ts';
 import { createSessionWriting } from './session-writing.ts';
 import { sweepSessions } from './sweeping.ts';
 
@@ -69,7 +70,9 @@ export function createSessions<T>(options: SessionsOptions): Sessions<T> {
     const from = addressOf(session.id);
     const token = names.newToken(from.group);
     const to = await names.ofId(token);
-    const rotated = await writing.rotate({ from, to, data, graceMs });
+    // A sweep that looks too early looks again; one that looks after its absolute end may look too late.
+    const leftMs = leftOf(session.leftMs, session.endsAt ?? 0, kv.clock.now());
+    const rotated = await writing.rotate({ from, to, data, graceMs, leftMs });
     if ('status' in rotated) return rotated;
     return rotated.session ? { status: 'rotated', token, session: rotated.session } : { status: 'ended' };
   };

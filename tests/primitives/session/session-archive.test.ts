@@ -178,6 +178,29 @@ describe('a sweep', () => {
     expect(rows.size).toBe(1);
   });
 
+  it('looks in time at what has less left than idleMs, rotated or not', async () => {
+    const DAY_MS = 24 * HOUR_MS;
+    const short = archiveRig({ idleMs: DAY_MS, absoluteMs: HOUR_MS, archiveWithinMs: HOUR_MS });
+    await begun(short.sessions);
+    short.clock.advance(HOUR_MS);
+    expect(await short.sessions.sweep()).toMatchObject({ archived: 1 });
+    const { sessions, clock, rows } = archiveRig({ idleMs: 30 * DAY_MS, absoluteMs: 30 * DAY_MS });
+    const { session } = await begun(sessions);
+    clock.advance(29 * DAY_MS);
+    const rotated = started(await sessions.rotate(started(await sessions.rotate(session)).session));
+    for (let day = 0; day < 40; day += 1) {
+      clock.advance(DAY_MS);
+      await sessions.sweep();
+    }
+    expect([...rows.keys()]).toEqual([rotated.session.id]);
+    const own = archiveRig({ idleMs: 30 * DAY_MS });
+    await own.sessions.put('id', CART, { idleMs: HOUR_MS });
+    const read = await own.sessions.get('id');
+    if (read.status === 'active') await own.sessions.rotate(read.session);
+    own.clock.advance(HOUR_MS);
+    expect(await own.sessions.sweep()).toMatchObject({ archived: 1 });
+  });
+
   it('passes by what is damaged, says so, and does not meet it again', async () => {
     const { sessions, clock, rows, kv, events } = archiveRig();
     const [broken, odd, fine] = [await begun(sessions), await begun(sessions), await begun(sessions)];
