@@ -158,8 +158,15 @@ export function createSessionEnding(base: SessionBase, archive: SessionArchive |
   };
 }
 
-/** What the script has answered of one session. */
-export function closedFrom([was, detail]: readonly string[]): Closed {
+/** What cannot be read lets nobody in, and does not come to the archive. */
+export const UNREADABLE: Closed = { was: 'unreadable', text: undefined, leftMs: 0 };
+
+/** What the script has answered of one of several sessions. @throws what stands in the place of an answer */
+export function closedOf(result: Result | undefined): Closed {
+  return isOfAnotherType(result) ? UNREADABLE : closedFrom(wordsOf(result));
+}
+
+function closedFrom([was, detail]: readonly string[]): Closed {
   if (was === 'active') return { was, text: undefined, leftMs: Number(detail) };
   const known = was === 'live' || was === 'over' || was === 'unreadable' ? was : 'none';
   return { was: known, text: detail, leftMs: 0 };

@@ -80,9 +80,15 @@ export function publicId({ group, hash }: Address): string {
 
 /** @throws ConfigError for what is no id of a session. */
 export function addressOf(id: string): Address {
+  const address = readAddress(id);
+  if (address) return address;
+  throw new ConfigError('session', 'must be a session, or its token');
+}
+
+/** `undefined` for what is no id of a session. */
+export function readAddress(id: string): Address | undefined {
   const [, group, hash] = ID.exec(id) ?? [];
-  if (group === undefined || hash === undefined) throw new ConfigError('session', 'must be a session, or its token');
-  return { group, hash };
+  return group === undefined || hash === undefined ? undefined : { group, hash };
 }
 
 function boundedId(id: string): string {

@@ -2,9 +2,9 @@ import { defineScript, runScriptsWith, type Script } from '../../client/script.t
 import type { Command } from '../../store/store.ts';
 import { archivedFrom } from './archived-text.ts';
 import type { ArchivedSession, SessionArchive } from './session-archive.ts';
-import { accepted, type SessionBase, tellUnreadable, unlessAway, wordsOf } from './session-base.ts';
-import { type Closed, closedFrom, type SessionEnding } from './session-ending.ts';
-import { addressOf } from './session-names.ts';
+import { accepted, type SessionBase, tellUnreadable, unlessAway } from './session-base.ts';
+import { closedOf, type SessionEnding, UNREADABLE } from './session-ending.ts';
+import { addressOf, publicId, readAddress } from './session-names.ts';
 import type { SessionSweep } from './session-options.ts';
 
 /**
@@ -46,13 +46,14 @@ export async function sweepSessions(
   const looked = await unlessAway(async () => {
     const members = accepted(await kv.command(['ZRANGEBYSCORE', index, '-inf', now, 'LIMIT', 0, limit]));
     const ids = Array.isArray(members) ? members.map(String) : [];
-    const calls = await Promise.all(ids.map((id) => closing(addressOf(id))));
-    const results = ids.length === 0 ? [] : await runScriptsWith(kv, calls, []);
-    return { ids, found: ids.map((_, place) => closedFrom(wordsOf(results[place]))) };
+    const addresses = ids.map(readAddress).filter((address) => address !== undefined);
+    const calls = await Promise.all(addresses.map((address) => closing(address)));
+    const results = calls.length === 0 ? [] : await runScriptsWith(kv, calls, []);
+    return { ids, found: new Map(addresses.map((address, place) => [publicId(address), closedOf(results[place])])) };
   });
   if ('status' in looked) return looked;
   const { ids, found } = looked;
-  const outcomes = ids.map((id, place) => ({ id, closed: found[place] ?? NOTHING }));
+  const outcomes = ids.map((id) => ({ id, closed: found.get(id) ?? UNREADABLE }));
 
   const rows: ArchivedSession[] = [];
   for (const { id, closed } of outcomes) {
@@ -74,5 +75,3 @@ export async function sweepSessions(
   if (settled) return settled;
   return { status: 'swept', archived: rows.length, more: ids.length === limit };
 }
-
-const NOTHING: Closed = { was: 'none', text: undefined, leftMs: 0 };

@@ -203,17 +203,21 @@ describe('a sweep', () => {
 
   it('passes by what is damaged, says so, and does not meet it again', async () => {
     const { sessions, clock, rows, kv, events } = archiveRig();
-    const [broken, odd, fine] = [await begun(sessions), await begun(sessions), await begun(sessions)];
+    const begunHere = () => begun(sessions);
+    const [broken, odd, list, fine] = [await begunHere(), await begunHere(), await begunHere(), await begunHere()];
     const [base = ''] = [await kv.command(['KEYS', '*:index'])].flat().map(String);
     const nameOf = (id: string) => base.replace(':index', `:s:${id.split('.')[1]}`);
     await kv.command(['SET', nameOf(broken.session.id), 'x', 'PX', 5 * HOUR_MS]);
     await kv.command(['SET', nameOf(odd.session.id), '1 e 1 2 3 destroyed\nnull\n{', 'PX', 5 * HOUR_MS]);
+    await kv.command(['DEL', nameOf(list.session.id)]);
+    await kv.command(['LPUSH', nameOf(list.session.id), 'x']);
+    await kv.command(['ZADD', base.replace(/\{.*\}.*/, '{default:due}'), 1, 'no id']);
     clock.advance(HOUR_MS);
     expect(await sessions.sweep()).toMatchObject({ archived: 1 });
     expect([...rows.keys()]).toEqual([fine.session.id]);
-    expect(events.map(({ type }) => type)).toEqual(['unreadable', 'unreadable']);
+    expect(events.map(({ type }) => type)).toEqual(Array(4).fill('unreadable'));
     expect(await sessions.sweep()).toMatchObject({ archived: 0 });
-    expect(events).toHaveLength(2);
+    expect(events).toHaveLength(4);
   });
 
   it('does not take off its index what has begun anew under its id meanwhile', async () => {
