@@ -18,7 +18,7 @@ export interface SqlSessionArchiveOptions {
 
 /** Sessions that have ended, in PostgreSQL. */
 export interface SqlSessionArchive extends SessionArchive {
-  /** A session that has ended; `undefined` where there is none. One statement. @throws StoreError */
+  /** A session that has ended, the last one of this id; `undefined` where there is none. One statement. @throws StoreError */
   get(id: string): Promise<ArchivedSession | undefined>;
 }
 
@@ -41,11 +41,11 @@ export function sqlSessionArchive({ query, table = DEFAULT_TABLE }: SqlSessionAr
 select id, user_id, started_at, ended_at, reason, version, data
 from json_to_recordset($1::text::json)
   as given (id text, user_id text, started_at bigint, ended_at bigint, reason text, version bigint, data text)
-order by id
-on conflict (id) do nothing`;
+order by id, started_at
+on conflict (id, started_at) do nothing`;
   const select = `select coalesce('"' || user_id || '"', 'null') as owner, started_at::text, ended_at::text, reason,
   version::text, data
-from ${quoted} where id = $1::text`;
+from ${quoted} where id = $1::text order by ${quoted}.started_at desc limit 1`;
 
   return {
     async put(sessions) {

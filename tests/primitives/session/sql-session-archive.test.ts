@@ -61,6 +61,21 @@ describe('the archive of sessions in SQL', () => {
     expect(await count()).toBe(2);
   });
 
+  it('has each of those that have begun under one id, one after the other', async () => {
+    const { sessions, clock } = sessionRig({ archive, idleMs: 3_600_000, tombstoneMs: 1_000 });
+    let id = '';
+    for (const item of ['first', 'second']) {
+      const put = await sessions.put('own', { items: [item] });
+      if (put.status === 'saved') id = put.session.id;
+      await sessions.remove('own');
+      clock.advance(3_600_000);
+      expect(await sessions.sweep()).toMatchObject({ archived: 1 });
+      expect(await archive.get(id)).toMatchObject({ data: { items: [item] } });
+      clock.advance(1_001);
+    }
+    expect(await count()).toBe(2);
+  });
+
   it('takes a thousand in one statement, and none in none', async () => {
     let statements = 0;
     const counted = sqlSessionArchive({
