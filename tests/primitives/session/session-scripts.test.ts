@@ -206,7 +206,9 @@ describe('the scripts of sessions', () => {
       const save = { do: 'save', idle: '', version: '', begin: 1, absolute: 0, keep: 0, most: 2 };
       for (const hash of HASHES) await store.execute(commandsOf({ ...save, hash } as Step));
       await store.execute(commandsOf({ do: 'rotate', hash: 'h3', to: 'h0', data: '', grace: HOUR_MS } as Step));
-      await store.execute(commandsOf({ do: 'close', hash: 'h_2', reason: 'destroyed', keep: 0, always: 1, ago: '' } as Step));
+      await store.execute(
+        commandsOf({ do: 'close', hash: 'h_2', reason: 'destroyed', keep: 0, always: 1, ago: '' } as Step),
+      );
       await store.execute(commandsOf({ do: 'revoke' } as Step));
       const lives = await store.execute([...KEYS.slice(0, 5)].map((key): Command => ['PTTL', key]));
       for (const life of lives) expect(Number(life)).not.toBe(-1);
