@@ -133,6 +133,20 @@ describe('an end that Redis has not heard', () => {
     expect(await dataOf(elsewhere, token)).toBe('none');
   });
 
+  it('is told behind whatever is asked next', async () => {
+    for (const ask of ['count', 'revokeUser', 'list', 'get'] as const) {
+      const { store, sessions, elsewhere, clock } = await rig();
+      const { token } = await begun(sessions);
+      store.goAway();
+      await sessions.destroy(token);
+      store.comeBack();
+      clock.advance(1_000);
+      await sessions[ask]('carl');
+      await sessions.settled();
+      expect(await dataOf(elsewhere, token)).toBe('none');
+    }
+  });
+
   it('does not end what another process has begun under the same id since', async () => {
     const { store, sessions, elsewhere, clock, catchUp } = await rig();
     await sessions.put('id', CART);
