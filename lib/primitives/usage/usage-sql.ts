@@ -50,7 +50,7 @@ export function usageStatements(table: string): UsageStatements {
 )
 select count(*)::text as given from given`,
 
-    read: `select kept.day::text as day, sum(kept.n)::text as n from ${quoted} kept
+    read: `select to_char(kept.day, 'YYYY-MM-DD') as day, sum(kept.n)::text as n from ${quoted} kept
 where kept.key_id = $1::text and kept.day >= $2::text::date group by kept.day`,
   };
 }

@@ -231,6 +231,16 @@ describe('a drain of usage', () => {
 });
 
 describe('reading from the database', () => {
+  it('finds the same days however the database writes dates', async () => {
+    const { usage, use } = uses();
+    await use('a', 3);
+    await usage.drain({ query, table });
+    await engine.database.exec("set datestyle = 'German, DMY'");
+    const read = await usage.readDrained('a', 1, { query, table });
+    await engine.database.exec("set datestyle = 'ISO, MDY'");
+    expect(read).toEqual({ status: 'found', total: 3, days: [{ day: '2026-11-21', count: 3 }] });
+  });
+
   it('is unavailable while that is away, and never zero', async () => {
     const { usage } = uses();
     const away: SqlQuery = () => Promise.reject(new Error('away'));
