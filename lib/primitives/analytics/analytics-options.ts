@@ -65,7 +65,8 @@ export interface Analytics {
   /**
    * Counts an event of today, UTC, by its dimensions. One request, atomic with the check of `once`.
    *
-   * A count without `once` whose outcome is not known is not sent again. One with it is: the id tells whether it has arrived.
+   * A count without `once` whose outcome is not known is not sent again. One with it is, within `ttlMs`: for so long the id
+   * tells whether it has arrived.
    *
    * @param event 1 to 64 letters, digits, dots, dashes, underscores and colons, first a letter
    * @param dimensions at most 8, with names of that form, of up to 32; together at most 512 characters as JSON

@@ -1,7 +1,7 @@
 import { createBackground } from '../../client/background.ts';
 import { runScript, runScriptsWith, type ScriptCall } from '../../client/script.ts';
 import { wholeNumber } from '../../client/whole-number.ts';
-import { DAY_MS } from '../../clock.ts';
+import { DAY_MS, elapsedSince, type Instant, instant } from '../../clock.ts';
 import { ConfigError, isUnavailable } from '../../errors.ts';
 import { shardOf } from '../shard.ts';
 import { hasNotRun, type Unavailable, unavailableBy } from '../unavailable.ts';
@@ -49,34 +49,45 @@ export function createAnalytics(options: AnalyticsOptions): Analytics {
     return { script: countScript, keys: [live, await seen(event, once.id)], args: [...args, once.ttlMs] };
   };
 
-  /** Whether it is kept here, to be told later. With `once` also where nobody knows whether it was counted. */
-  const keep = (count: Count, error: unknown): boolean => {
-    const isCertain = hasNotRun(error);
-    if (!isCertain && !count.once) {
-      if (isUnavailable(error)) counts.unknownOutcome += count.by;
-      else counts.dropped += count.by;
-      return false;
-    }
-    const kept = isUnavailable(error) && held.add(count);
-    if (!kept) counts.dropped += count.by;
-    return kept;
+  const lose = ({ by, askedAt }: Count): void => {
+    if (askedAt) counts.unknownOutcome += by;
+    else counts.dropped += by;
   };
+
+  /** Whether it is kept here, to be told later. With `once` also where nobody knows whether it was counted. */
+  const keep = (count: Count, error: unknown, sentAt: Instant): boolean => {
+    const isDoubtful = isUnavailable(error) && !hasNotRun(error);
+    const its = isDoubtful ? { ...count, askedAt: count.askedAt ?? sentAt } : count;
+    const isKept = isUnavailable(error) && (!isDoubtful || count.once !== undefined) && held.add(its);
+    if (!isKept) lose(its);
+    return isKept;
+  };
+
+  /** Whether its id is still remembered when it arrives, if it has been counted. */
+  const isTellable = ({ askedAt, once }: Count): boolean =>
+    !askedAt || !once || elapsedSince(askedAt, kv.clock) + kv.requestTimeoutMs < once.ttlMs;
 
   const flush = async (): Promise<{ readonly status: 'flushed' } | Unavailable> => {
     const taken = held.takeAll();
     let failure: unknown;
     for (let at = 0; at < taken.length && !isUnavailable(failure); at += MAX_OF_REQUEST) {
-      const some = taken.slice(at, at + MAX_OF_REQUEST);
+      const some: Count[] = [];
+      for (const count of taken.slice(at, at + MAX_OF_REQUEST)) {
+        if (isTellable(count)) some.push(count);
+        else lose(count);
+      }
+      if (some.length === 0) continue;
+      const sentAt = instant(kv.clock);
       const calls = await Promise.all(some.map(callOf));
       const results = await runScriptsWith(kv, calls, []).catch((error: unknown) => calls.map(() => error));
       for (const [index, count] of some.entries()) {
         const result = results[index];
-        if (result instanceof Error) keep(count, result);
+        if (result instanceof Error) keep(count, result, sentAt);
       }
       const errors = results.filter((result) => result instanceof Error);
       failure = errors.find(isUnavailable) ?? failure ?? errors[0];
       if (isUnavailable(failure)) {
-        for (const count of taken.slice(at + MAX_OF_REQUEST)) if (!held.add(count)) counts.dropped += count.by;
+        for (const count of taken.slice(at + MAX_OF_REQUEST)) if (!held.add(count)) lose(count);
       }
     }
     return failure === undefined ? { status: 'flushed' } : unavailableBy(failure);
@@ -85,17 +96,21 @@ export function createAnalytics(options: AnalyticsOptions): Analytics {
   return {
     async count(event, dimensions = {}, countOptions = {}) {
       const count = { event, field: eventField(kv.clock.now(), event, dimensions), ...countedBy(countOptions) };
-      if (count.once && held.has(event, count.once.id)) return { status: 'duplicate' };
+      const { once } = count;
+      const sentAt = instant(kv.clock);
       let answer: unknown;
       try {
         answer = await runScript(kv, await callOf(count));
       } catch (error) {
         const away = unavailableBy(error);
-        if (keep(count, error)) return { status: 'buffered' };
+        const isHere = once !== undefined && held.has(event, once.id);
+        if (keep(count, error, sentAt)) return { status: isHere ? 'duplicate' : 'buffered' };
         return hasNotRun(error) ? { ...away, mayHaveRun: false } : away;
       }
+      // One of the two is in Redis now, and one is all that counts.
+      const wasHere = once !== undefined && held.remove(event, once.id);
       if (held.size > 0) background.run(flush);
-      return { status: answer === 1 ? 'counted' : 'duplicate' };
+      return { status: answer === 1 && !wasHere ? 'counted' : 'duplicate' };
     },
     flush,
     drain: async (drainOptions) => drainAnalytics({ kv, names, shards, batchFields }, drainOptions),

@@ -1,3 +1,5 @@
+import type { Instant } from '../../clock.ts';
+
 /** A count as Redis is told of it. */
 export interface Count {
   readonly event: string;
@@ -5,6 +7,8 @@ export interface Count {
   readonly field: string;
   readonly by: number;
   readonly once: { readonly id: string; readonly ttlMs: number } | undefined;
+  /** When it was first sent, where nobody knows whether it has arrived. */
+  readonly askedAt?: Instant | undefined;
 }
 
 /** Counts that Redis has not been told of. */
@@ -13,6 +17,8 @@ export interface HeldCounts {
   add(count: Count): boolean;
   /** Whether one with this id is here. */
   has(event: string, id: string): boolean;
+  /** Takes out the one with this id; whether it was here. */
+  remove(event: string, id: string): boolean;
   /** Takes everything out, as few counts as will do. */
   takeAll(): readonly Count[];
   readonly size: number;
@@ -29,9 +35,11 @@ export function createHeldCounts(maxSize: number): HeldCounts {
       if (!there && held.size >= maxSize) return false;
       if (!there) held.set(name, count);
       else if (!count.once) held.set(name, { ...count, by: there.by + count.by });
+      else held.set(name, { ...there, askedAt: there.askedAt ?? count.askedAt });
       return true;
     },
     has: (event, id) => held.has(onceName(event, id)),
+    remove: (event, id) => held.delete(onceName(event, id)),
     takeAll() {
       const taken = [...held.values()];
       held = new Map();

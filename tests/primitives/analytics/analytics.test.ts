@@ -157,6 +157,37 @@ describe('while Redis is away', () => {
     expect(await counted()).toEqual({ '["view",{}]': 1, '["warm",{}]': 1 });
   });
 
+  it('an event with an id is not told again when Redis may have forgotten that it was counted', async () => {
+    const { clock, store, kv, analytics, counted } = events();
+    kv.circuit.force('DISABLED');
+    await analytics.count('warm');
+    const { execute } = store;
+    store.execute = async (commands, options) => {
+      await execute(commands, options);
+      throw RESET;
+    };
+    expect(await analytics.count('view', {}, once('soon', 5_000))).toEqual({ status: 'buffered' });
+    expect(await analytics.count('view', {}, once('late', 10_000))).toEqual({ status: 'buffered' });
+    store.execute = execute;
+    clock.advance(5_001);
+    expect(await analytics.flush()).toEqual({ status: 'flushed' });
+    expect(await counted()).toEqual({ '["view",{}]': 2, '["warm",{}]': 1 });
+    expect(analytics.stats()).toEqual({ buffered: 0, unknownOutcome: 1, dropped: 0 });
+  });
+
+  it('an event with an id is told though none but its own repetitions come when Redis is back, and counts once', async () => {
+    const { clock, store, analytics, counted } = events();
+    store.takeAway(AWAY);
+    expect(await analytics.count('view', {}, once('v7', 5_000))).toEqual({ status: 'buffered' });
+    store.giveBack();
+    expect(await analytics.count('view', {}, once('v7', 5_000))).toEqual({ status: 'duplicate' });
+    expect([await counted(), analytics.stats().buffered]).toEqual([{ '["view",{}]': 1 }, 0]);
+    clock.advance(5_001);
+    expect(await analytics.count('view', {}, once('v7', 5_000))).toEqual({ status: 'counted' });
+    await analytics.settled();
+    expect(await counted()).toEqual({ '["view",{}]': 2 });
+  });
+
   it.each([RESET, new DeadlineError(1_000, true)])(
     'an event without id is never told again when its outcome is not known: %s',
     async (error) => {
