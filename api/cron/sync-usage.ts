@@ -8,7 +8,7 @@ import { retryAfter } from '../../lib/guard/rate-headers.ts';
 import type { DrainOutcome } from '../../lib/primitives/drain.ts';
 import { syncUsage } from '../../lib/usage.ts';
 
-/** What is brought from Redis into the database, one after the other. Each may be asked as often as anybody likes. */
+/** What is brought from Redis into the database. Each may be asked as often as anybody likes. */
 const DRAINS: Readonly<Record<string, () => Promise<DrainOutcome>>> = {
   usage: syncUsage,
   analytics: syncAnalytics,
@@ -37,20 +37,14 @@ export async function GET(request: Request): Promise<Response> {
   }
   const drained: Record<string, Summary> = {};
   let retryAfterMs = 0;
-  for (const [name, drain] of Object.entries(DRAINS)) {
-    try {
-      const outcome = await drain();
-      drained[name] = { status: outcome.status, rows: outcome.rows };
-      if (outcome.status === 'drained') continue;
-      retryAfterMs = Math.max(retryAfterMs, outcome.retryAfterMs);
-      logFailure(`drain ${name}`, new StoreError('unavailable', `${outcome.where}: ${outcome.reason}`));
-    } catch (error) {
-      if (isKvError(error) && error.code === 'CONFIG') throw error;
-      // What is wrong with one of them holds up no other.
-      drained[name] = { status: 'failed', rows: 0 };
-      retryAfterMs = Math.max(retryAfterMs, RETRY_MS);
-      logFailure(`drain ${name}`, error);
-    }
+  // At once, so that a slow one takes no time from the other.
+  for (const [name, outcome] of await Promise.all(Object.entries(DRAINS).map(outcomeOf))) {
+    const { status, rows } = outcome;
+    if (status === 'failed' && isKvError(outcome.error) && outcome.error.code === 'CONFIG') throw outcome.error;
+    drained[name] = { status, rows };
+    if (status === 'drained') continue;
+    retryAfterMs = Math.max(retryAfterMs, outcome.retryAfterMs);
+    logFailure(`drain ${name}`, outcome.error);
   }
   if (retryAfterMs === 0) {
     return Response.json({ synced: true, drained }, { headers: { 'cache-control': 'no-store' } });
@@ -60,6 +54,27 @@ export async function GET(request: Request): Promise<Response> {
   });
   response.headers.set('retry-after', retryAfter(retryAfterMs));
   return response;
+}
+
+type Run =
+  | { readonly status: 'drained'; readonly rows: number }
+  | {
+      readonly status: 'unavailable' | 'failed';
+      readonly rows: number;
+      readonly retryAfterMs: number;
+      readonly error: unknown;
+    };
+
+/** What is wrong with one of them holds up no other. */
+async function outcomeOf([name, drain]: [string, () => Promise<DrainOutcome>]): Promise<[string, Run]> {
+  try {
+    const outcome = await drain();
+    if (outcome.status === 'drained') return [name, outcome];
+    const { status, rows, where, reason, retryAfterMs } = outcome;
+    return [name, { status, rows, retryAfterMs, error: new StoreError('unavailable', `${where}: ${reason}`) }];
+  } catch (error) {
+    return [name, { status: 'failed', rows: 0, retryAfterMs: RETRY_MS, error }];
+  }
 }
 
 /** Whether the request carries the secret. In a time that says nothing of how much of it was right. */

@@ -1,7 +1,8 @@
+import { randomShare } from '../client/crypto.ts';
 import type { KvClient } from '../client/kv-client.ts';
 import { createSqlAsk, type SqlAsk, type SqlQuery, type SqlRow, unreadable } from '../client/sql-query.ts';
 import { wholeNumber } from '../client/whole-number.ts';
-import { ConfigError, DeadlineError } from '../errors.ts';
+import { ConfigError, DeadlineError, isUnavailable } from '../errors.ts';
 import { withDeadline } from '../resilience/deadline.ts';
 import { unavailableBy } from './unavailable.ts';
 
@@ -50,6 +51,8 @@ export interface DrainTools {
   ask<T>(text: string, params: string[], read: (rows: readonly SqlRow[]) => T | undefined): Promise<T>;
   /** So many rows have got there. */
   saved(rows: number): void;
+  /** What is wrong with one part holds up no other: unless it is an outage, the drain fails of it when all are done. */
+  part(work: () => Promise<void>): Promise<void>;
 }
 
 /**
@@ -65,25 +68,53 @@ export async function runDrain(
 ): Promise<DrainOutcome> {
   const database = createDatabase(kv, options, content);
   let rows = 0;
-  let where: 'redis' | 'database' = 'redis';
+  let failure: { readonly error: unknown } | undefined;
+  const ofDatabase = new Set<unknown>();
   const tools: DrainTools = {
     async ask(text, params, read) {
-      where = 'database';
-      const answer = read(await database(text, params));
-      if (answer === undefined) throw unreadable(content);
-      where = 'redis';
-      return answer;
+      try {
+        const answer = read(await database(text, params));
+        if (answer === undefined) throw unreadable(content);
+        return answer;
+      } catch (error) {
+        ofDatabase.add(error);
+        throw error;
+      }
     },
     saved(count) {
       rows += count;
     },
+    async part(work) {
+      try {
+        await work();
+      } catch (error) {
+        if (isOutage(error)) throw error;
+        failure ??= { error };
+      }
+    },
   };
   try {
     await drain(tools);
+    if (failure) throw failure.error;
     return { status: 'drained', rows };
   } catch (error) {
     const { retryAfterMs } = unavailableBy(error);
+    const where = ofDatabase.has(error) ? 'database' : 'redis';
     const reason = error instanceof Error ? error.message : '';
     return { status: 'unavailable', where, reason, retryAfterMs, rows };
   }
+}
+
+/** Classes of SQLSTATE by which a database refuses what it is given, and may take the next: of its data, or its size. */
+const REFUSED = /^(?:2[123]|54)...$/;
+
+function isOutage(error: unknown): boolean {
+  if (!isUnavailable(error)) return false;
+  return !(error.code === 'STORE' && typeof error.cause === 'string' && REFUSED.test(error.cause));
+}
+
+/** All of them, from anywhere on: of drains that are all cut short none leaves behind what the last one did. */
+export function fromAnywhere<T>(all: readonly T[]): readonly T[] {
+  const first = Math.floor(randomShare() * all.length);
+  return [...all.slice(first), ...all.slice(0, first)];
 }

@@ -7,7 +7,7 @@ import { appendEvents, configureAnalytics, trackEvent } from '../../lib/analytic
 import { analyticsSchema } from '../../lib/primitives/analytics/analytics-sql.ts';
 import { sqlEventSchema } from '../../lib/primitives/event-stream/sql-event-schema.ts';
 import { usageSchema } from '../../lib/primitives/usage/usage-sql.ts';
-import { trackUsage } from '../../lib/usage.ts';
+import { flushUsage, trackUsage } from '../../lib/usage.ts';
 import { middleware } from '../../middleware.ts';
 import { useDefaultEnvironment } from '../support/default-environment.ts';
 import { manageKeys } from '../support/managed-keys.ts';
@@ -119,6 +119,39 @@ describe('GET /api/cron/sync-usage', () => {
       503,
       { drained: { usage: { status: 'failed', rows: 0 }, analytics: { status: 'drained', rows: 1 } } },
     ]);
+  });
+
+  it('drains both at once, so that a slow one takes no time from the other', async () => {
+    trackUsage('key_1', 3);
+    await trackEvent('view');
+    let hasEvents = () => {};
+    const events = new Promise<void>((resolve) => {
+      hasEvents = resolve;
+    });
+    configureAnalytics({
+      async query(text, params, options) {
+        const isOfUsage = text.includes('breakwater_usage');
+        if (isOfUsage) await events;
+        const answer = await engine.query(text, params, options);
+        if (!isOfUsage) hasEvents();
+        return answer;
+      },
+    });
+    expect((await sync()).status).toBe(200);
+    expect([await sumOf('breakwater_usage'), await sumOf('breakwater_analytics')]).toEqual([3, 1]);
+  });
+
+  it('brings the other uses though this process has one that cannot be counted', async () => {
+    const { store } = await manageKeys();
+    trackUsage('key_1', 3);
+    await flushUsage();
+    const today = new Date(1_700_000_000_000).toISOString().slice(0, 10);
+    const names = Array.from({ length: 16 }, (_, shard) => `usage:{keys:${shard}}:${today}`);
+    const types = await store.execute(names.map((name) => ['TYPE', name]));
+    await store.execute(names.filter((_, shard) => types[shard] === 'none').map((name) => ['SET', name, 'x']));
+    for (const keyId of 'abcdefgh') trackUsage(keyId);
+    expect((await sync()).status).toBe(503);
+    expect(await sumOf('breakwater_usage')).toBeGreaterThanOrEqual(3);
   });
 
   it('is 503 where no database is named, which the log says', async () => {

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { createKv } from '../../lib/client/kv-client.ts';
 import type { SqlQuery } from '../../lib/client/sql-query.ts';
 import { CircuitOpenError, CommandError, ConfigError, StoreError } from '../../lib/errors.ts';
-import { runDrain } from '../../lib/primitives/drain.ts';
+import { fromAnywhere, runDrain } from '../../lib/primitives/drain.ts';
 import { memoryStore } from '../../lib/store/memory/memory-store.ts';
 import { manualClock } from '../../lib/testing/manual-clock.ts';
 
@@ -52,6 +52,38 @@ describe('a drain', () => {
     expect(signal?.aborted).toBe(true);
   });
 
+  it('names who has failed it, also where it goes on to ask the other', async () => {
+    const query: SqlQuery = () => Promise.reject(new Error('away'));
+    const drained = await runDrain(kv, { query }, 'tests', async ({ ask }) => {
+      await ask('x', [], () => true).catch(() => {});
+      throw new StoreError('network', 'gone');
+    });
+    expect(drained).toMatchObject({ where: 'redis', reason: 'gone' });
+  });
+
+  it.each([
+    ['a defect', new TypeError('defect'), 2],
+    ['data that the database refuses', new StoreError('protocol', 'refused', { cause: '22P05' }), 2],
+    ['a row that is too large', new StoreError('protocol', 'refused', { cause: '54000' }), 2],
+    ['a table that is missing', new StoreError('protocol', 'missing', { cause: '42P01' }), 1],
+    ['an answer that cannot be read', new StoreError('protocol', 'unreadable'), 1],
+    ['an outage', new StoreError('network', 'gone', { cause: 'ECONNRESET' }), 1],
+  ])('goes on with its other parts after %s, unless that would fail them too', async (_name, error, parts) => {
+    let begun = 0;
+    const drain = runDrain(kv, { query: answers }, 'tests', async ({ part }) => {
+      for (let index = 0; index < 2; index += 1) {
+        await part(() => {
+          begun += 1;
+          return Promise.reject(error);
+        });
+      }
+    });
+    if (error instanceof StoreError)
+      expect(await drain).toMatchObject({ status: 'unavailable', reason: error.message });
+    else await expect(drain).rejects.toBe(error);
+    expect(begun).toBe(parts);
+  });
+
   it.each([new CommandError('WRONGTYPE', 'no'), new TypeError('defect')])(
     'throws what is no outage: %s',
     async (error) => {
@@ -83,5 +115,13 @@ describe('a drain', () => {
     const error = new StoreError('network', 'gone');
     const drained = await runDrain(kv, { query: answers }, 'tests', () => Promise.reject(error));
     expect(drained).toMatchObject({ status: 'unavailable', where: 'redis', reason: 'gone' });
+  });
+});
+
+describe('the order of a drain', () => {
+  it('begins anywhere, and has everything once', () => {
+    const orders = Array.from({ length: 200 }, () => fromAnywhere(['a', 'b', 'c']).join(''));
+    expect([...new Set(orders)].sort()).toEqual(['abc', 'bca', 'cab']);
+    expect(fromAnywhere([])).toEqual([]);
   });
 });

@@ -3,7 +3,9 @@ import type { KvClient } from '../../client/kv-client.ts';
 import { runScriptsWith, type ScriptCall } from '../../client/script.ts';
 import { wholeNumber } from '../../client/whole-number.ts';
 import { DAY_MS } from '../../clock.ts';
-import { type DrainOutcome, type DrainTools, runDrain } from '../drain.ts';
+import { isUnavailable } from '../../errors.ts';
+import { type DrainOutcome, type DrainTools, fromAnywhere, runDrain } from '../drain.ts';
+import { createNotes } from '../drain-notes.ts';
 import type { AnalyticsNames, ShardNames } from './analytics-names.ts';
 import type { AnalyticsDrainOptions } from './analytics-options.ts';
 import { ANALYTICS_TABLE, analyticsStatements } from './analytics-sql.ts';
@@ -49,28 +51,30 @@ export function drainAnalytics(
   };
 
   return runDrain(kv, options, 'analytics', async (tools) => {
-    let left = await Promise.all(Array.from({ length: shards }, (_, shard) => names(shard)));
+    const ends = createNotes(kv);
+    let left = fromAnywhere(await Promise.all(Array.from({ length: shards }, (_, shard) => names(shard))));
     for (let round = 0; left.length > 0 && round < MAX_ROUNDS; round += 1) {
       const unfinished: ShardNames[] = [];
-      const ends: ScriptCall[] = [];
       const batches = await grab(left);
+      const drainShard = async (shard: ShardNames, batch: Batch | Error | undefined): Promise<void> => {
+        if (batch instanceof Error) throw batch;
+        if (!batch) return;
+        await save(batch, tools);
+        if (batch.hasMore) unfinished.push(shard);
+        // A batch that stays is sent again, and adds nothing then.
+        await ends.add({ script: acknowledgeScript, keys: [shard.batch], args: [batch.id] });
+      };
       try {
-        for (const [index, shard] of left.entries()) {
-          const batch = batches[index];
-          if (!batch) continue;
-          await save(batch, tools);
-          ends.push({ script: acknowledgeScript, keys: [shard.batch], args: [batch.id] });
-          if (batch.hasMore) unfinished.push(shard);
-        }
+        for (const [index, shard] of left.entries()) await tools.part(() => drainShard(shard, batches[index]));
       } finally {
-        await acknowledge(ends);
+        await ends.tell();
       }
       left = unfinished;
     }
     await tools.ask(forget, [String(rememberMs)], () => true);
   });
 
-  async function grab(from: readonly ShardNames[]): Promise<readonly (Batch | undefined)[]> {
+  async function grab(from: readonly ShardNames[]): Promise<readonly (Batch | Error | undefined)[]> {
     const asked = from.map(({ live, batch }) => {
       const newId = randomBase62(BATCH_ID_LENGTH);
       const call: ScriptCall = { script: grabScript, keys: [live, batch], args: [newId, batchFields] };
@@ -83,15 +87,9 @@ export function drainAnalytics(
     );
     return asked.map(({ newId }, index) => {
       const result = results[index];
-      if (result instanceof Error) throw result;
-      return batchOf(result, newId);
+      if (isUnavailable(result)) throw result;
+      return result instanceof Error ? result : batchOf(result, newId);
     });
-  }
-
-  /** A batch that stays is sent again, and adds nothing then. @throws as `execute` */
-  async function acknowledge(ends: readonly ScriptCall[]): Promise<void> {
-    if (ends.length === 0) return;
-    for (const result of await runScriptsWith(kv, ends, [])) if (result instanceof Error) throw result;
   }
 
   function batchOf(reply: unknown, newId: string): Batch | undefined {

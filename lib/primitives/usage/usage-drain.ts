@@ -2,9 +2,11 @@ import type { KvClient } from '../../client/kv-client.ts';
 import { runScriptsWith, type ScriptCall } from '../../client/script.ts';
 import type { SqlRow } from '../../client/sql-query.ts';
 import { DAY_MS } from '../../clock.ts';
-import { type DrainOutcome, runDrain } from '../drain.ts';
+import { isUnavailable } from '../../errors.ts';
+import { type DrainOutcome, fromAnywhere, runDrain } from '../drain.ts';
+import { createNotes } from '../drain-notes.ts';
 import { lastDays, type UsageNames } from './usage-names.ts';
-import type { UsageDrainOptions } from './usage-options.ts';
+import { isUsageKeyId, type UsageDrainOptions } from './usage-options.ts';
 import { changedScript, drainedScript, KEY_MARK } from './usage-scripts.ts';
 import { USAGE_TABLE, usageStatements } from './usage-sql.ts';
 
@@ -30,26 +32,27 @@ const MAX_OF_STATEMENT = 5_000;
 export function drainUsage({ kv, names, retentionMs }: UsageDrain, options: UsageDrainOptions): Promise<DrainOutcome> {
   const { table = USAGE_TABLE, full = false } = options;
   const { save } = usageStatements(table);
-  return runDrain(kv, options, CONTENT, async ({ ask, saved }) => {
+  return runDrain(kv, options, CONTENT, async ({ ask, saved, part }) => {
     // A day's hash is kept from its first use on, which may be in the last moment of it.
     const days = lastDays(kv.clock.now(), Math.ceil(retentionMs / DAY_MS) + 1);
-    const notes: ScriptCall[] = [];
-    try {
-      for (const { hash, day } of await changedHashes(kv, names, days, full)) {
-        const snapshot = snapshotOf(kv, await kv.command(['HGETALL', hash]));
-        if (!snapshot) continue;
-        const { epoch, changes, rows } = snapshot;
-        for (let at = 0; at < rows.length; at += MAX_OF_STATEMENT) {
-          const some = rows.slice(at, at + MAX_OF_STATEMENT);
-          // With any other answer nothing must be noted.
-          const isGiven = ([row]: readonly SqlRow[]) => row?.given === String(some.length) || undefined;
-          await ask(save, [day, epoch, JSON.stringify(some)], isGiven);
-          saved(some.length);
-        }
-        notes.push({ script: drainedScript, keys: [hash], args: [epoch, changes] });
+    const notes = createNotes(kv);
+    const drainHash = async ({ hash, day }: DayHash): Promise<void> => {
+      const snapshot = snapshotOf(kv, await kv.command(['HGETALL', hash]));
+      if (!snapshot) return;
+      const { epoch, changes, rows } = snapshot;
+      for (let at = 0; at < rows.length; at += MAX_OF_STATEMENT) {
+        const some = rows.slice(at, at + MAX_OF_STATEMENT);
+        // With any other answer nothing must be noted.
+        const isGiven = ([row]: readonly SqlRow[]) => row?.given === String(some.length) || undefined;
+        await ask(save, [day, epoch, JSON.stringify(some)], isGiven);
+        saved(some.length);
       }
+      await notes.add({ script: drainedScript, keys: [hash], args: [epoch, changes] });
+    };
+    try {
+      for (const hash of await changedHashes(kv, names, days, full)) await part(() => drainHash(hash));
     } finally {
-      await runScriptsWith(kv, notes, []).catch(() => undefined);
+      await notes.tell().catch(() => undefined);
     }
   });
 }
@@ -78,12 +81,15 @@ async function changedHashes(
     }),
   );
   const results = await runScriptsWith(kv, calls, []);
-  return shards.flatMap((hashes, shard) => {
+  const byShard = shards.map((hashes, shard) => {
     const places = results[shard];
-    if (places instanceof Error) throw places;
+    if (isUnavailable(places)) throw places;
+    // Something else stands in the place of one of them: which it is shows when each is read.
+    if (places instanceof Error) return hashes;
     const changed = new Set(Array.isArray(places) ? places.map(Number) : []);
     return hashes.filter((_, place) => changed.has(place));
   });
+  return fromAnywhere(byShard).flat();
 }
 
 /** `undefined` for a hash that is gone, or is none of ours. */
@@ -93,13 +99,17 @@ function snapshotOf(kv: KvClient, reply: unknown): Snapshot | undefined {
   const fields = new Map<string, string>();
   for (let at = 0; at < words.length; at += 2) fields.set(String(words[at]), String(words[at + 1]));
   const [epoch, changes] = [fields.get('epoch'), fields.get('changes')];
+  const tell = (problem: string) => kv.notify({ type: 'unreadable', at: kv.clock.now(), feature: 'usage', problem });
   if (epoch === undefined || changes === undefined) {
-    const problem = 'counters without their epoch';
-    kv.notify({ type: 'unreadable', at: kv.clock.now(), feature: 'usage', problem });
+    tell('counters without their epoch');
     return undefined;
   }
+  for (const own of ['epoch', 'changes', 'drained']) fields.delete(own);
   const rows = [...fields]
-    .filter(([field, n]) => field.startsWith(KEY_MARK) && /^\d{1,18}$/.test(n))
-    .map(([field, n]) => ({ key_id: field.slice(KEY_MARK.length), n }));
+    .map(([field, n]) => ({ mark: field.slice(0, KEY_MARK.length), key_id: field.slice(KEY_MARK.length), n }))
+    .flatMap(({ mark, key_id, n }) =>
+      mark === KEY_MARK && isUsageKeyId(key_id) && /^\d{1,18}$/.test(n) ? [{ key_id, n }] : [],
+    );
+  if (rows.length < fields.size) tell('the name of a counter, or its count');
   return { epoch, changes, rows };
 }

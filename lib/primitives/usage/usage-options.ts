@@ -95,7 +95,7 @@ export interface Usage {
   /**
    * Brings the database up to date with Redis, in the table of `usageSchema()`. Whatever goes wrong, and however many do it
    * at once, a use that is in Redis is in the database once. One request to see what has changed, one more and one statement
-   * for each shard and day that has, one to note it. Redis or the database away: stops there, nothing is lost.
+   * for each shard and day that has, one to note it, and again each second. Redis or the database away: stops there, nothing is lost.
    */
   drain(options: UsageDrainOptions): Promise<DrainOutcome>;
   /** The last days of a key as they are in the database. One statement, none to Redis. */
@@ -126,8 +126,13 @@ export function resolveUsageOptions(options: UsageOptions): Resolved {
   };
 }
 
-/** What PostgreSQL can keep in a text, and no more of it than a name needs. @throws ConfigError */
+/** @throws ConfigError */
 export function checkKeyId(keyId: string): string {
-  if (keyId.length > 0 && keyId.length <= 128 && !/[\p{Cc}\p{Cs}]/u.test(keyId)) return keyId;
+  if (isUsageKeyId(keyId)) return keyId;
   throw new ConfigError('keyId', 'must be 1 to 128 characters, none of them a control character');
+}
+
+/** What PostgreSQL can keep in a text, and no more of it than a name needs. */
+export function isUsageKeyId(keyId: string): boolean {
+  return keyId.length > 0 && keyId.length <= 128 && !/[\p{Cc}\p{Cs}]/u.test(keyId);
 }

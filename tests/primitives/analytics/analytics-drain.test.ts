@@ -201,6 +201,49 @@ describe('a drain of analytics', () => {
     await expect(analytics.drain({ query, table, rememberMs: DAY_MS - 1 })).rejects.toThrow('rememberMs');
   });
 
+  it('brings all that it can before it throws that something else stands in the place of a shard', async () => {
+    const { store, analytics } = events({ shards: 2, batchFields: 10 });
+    for (let index = 0; index < 100; index += 1) await analytics.count('view', { index });
+    const kept = Number((await store.execute([['HLEN', 'analytics:{events:1}:live']]))[0]);
+    await store.execute([['SET', 'analytics:{events:0}:live', 'x']]);
+    await expect(analytics.drain({ query, table })).rejects.toMatchObject({ code: 'COMMAND', replyCode: 'WRONGTYPE' });
+    expect(await contents()).toHaveLength(kept);
+    expect(kept).toBeGreaterThan(10);
+  });
+
+  it('brings all that it can before it says that the database refuses a batch', async () => {
+    const { analytics } = events({ shards: 8 });
+    for (let index = 0; index < 100; index += 1) await analytics.count('view', { index });
+    await analytics.count('click');
+    await engine.database.exec(`alter table ${table} add check (event <> 'click')`);
+    expect(await analytics.drain({ query, table })).toMatchObject({ status: 'unavailable', where: 'database' });
+    expect(statements).toEqual([...Array.from({ length: 8 }, () => 'with c'), 'delete']);
+    expect(await batches()).toBe(7);
+  });
+
+  it('that is cut short leaves less to the next, wherever its time ends', async () => {
+    const { clock, analytics } = events({ shards: 4 });
+    for (let index = 0; index < 40; index += 1) await analytics.count('view', { index });
+    let left = 3;
+    let hasEnded = () => {};
+    const end = new Promise<void>((resolve) => {
+      hasEnded = resolve;
+    });
+    const slow: SqlQuery = async (text, params, options) => {
+      left -= 1;
+      if (left === 0) hasEnded();
+      if (left <= 0) return new Promise(() => {});
+      clock.advance(500);
+      return query(text, params, options);
+    };
+    analytics.drain({ query: slow, table });
+    await end;
+    statements = [];
+    expect(await analytics.drain({ query, table })).toMatchObject({ status: 'drained' });
+    expect(statements).toEqual(['with c', 'with c', 'delete']);
+    expect(await contents()).toHaveLength(40);
+  });
+
   it('passes over counters whose names are none of ours, and tells of them', async () => {
     const { store, heard, analytics } = events();
     await analytics.count('view');

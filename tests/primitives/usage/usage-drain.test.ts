@@ -211,8 +211,66 @@ describe('a drain of usage', () => {
     await store.execute([['HSET', 'usage:{keys:0}:2026-11-20', 'changes', '1', ':b', '5']]);
     await store.execute([['HSET', 'usage:{keys:0}:2026-11-21', ':c', 'many']]);
     expect(await usage.drain({ query, table })).toEqual({ status: 'drained', rows: 1 });
+    const untold = { type: 'unreadable', feature: 'usage' };
+    expect(events).toMatchObject([untold, untold]);
+    expect(await contents()).toEqual(['2026-11-21 a 3']);
+  });
+
+  it('passes over names that no database takes, and brings the rest', async () => {
+    const { store, events, usage, use } = uses({ shards: 1 });
+    await use('a', 3);
+    await store.execute([['HSET', 'usage:{keys:0}:2026-11-21', ':b\u0000', '5', ':', '1', `:${'x'.repeat(129)}`, '1']]);
+    expect(await usage.drain({ query, table })).toEqual({ status: 'drained', rows: 1 });
     expect(events).toMatchObject([{ type: 'unreadable', feature: 'usage' }]);
     expect(await contents()).toEqual(['2026-11-21 a 3']);
+  });
+
+  it('brings all that it can before it throws that something else stands in the place of a hash', async () => {
+    const { clock, store, usage, use } = uses({ shards: 1 });
+    await use('a', 3);
+    clock.advance(2 * DAY_MS);
+    await use('a', 4);
+    await store.execute([['SET', 'usage:{keys:0}:2026-11-22', 'x']]);
+    await expect(usage.drain({ query, table })).rejects.toMatchObject({ code: 'COMMAND', replyCode: 'WRONGTYPE' });
+    expect(await contents()).toEqual(['2026-11-21 a 3', '2026-11-23 a 4']);
+  });
+
+  it('brings all that it can before it says that the database refuses a hash', async () => {
+    const { clock, usage, use } = uses({ shards: 1 });
+    for (const count of [3, 4, 5]) {
+      await use('a', count);
+      clock.advance(DAY_MS);
+    }
+    await engine.database.exec(`alter table ${table} add check (n <> 4)`);
+    expect(await usage.drain({ query, table })).toMatchObject({
+      ...{ status: 'unavailable', where: 'database', rows: 2 },
+      reason: 'The database of usage counters did not answer',
+    });
+    expect(await contents()).toEqual(['2026-11-21 a 3', '2026-11-23 a 5']);
+  });
+
+  it('that is cut short leaves less to the next, wherever its time ends', async () => {
+    const { clock, usage, use } = uses({ shards: 1 });
+    for (const count of [3, 4, 5, 6]) {
+      await use('a', count);
+      clock.advance(DAY_MS);
+    }
+    let left = 3;
+    let hasEnded = () => {};
+    const end = new Promise<void>((resolve) => {
+      hasEnded = resolve;
+    });
+    const slow: SqlQuery = async (text, params, options) => {
+      left -= 1;
+      if (left === 0) hasEnded();
+      if (left <= 0) return new Promise(() => {});
+      clock.advance(500);
+      return query(text, params, options);
+    };
+    usage.drain({ query: slow, table });
+    await end;
+    expect(await usage.drain({ query, table })).toEqual({ status: 'drained', rows: 2 });
+    expect(await contents()).toHaveLength(4);
   });
 
   it('notes nothing for an epoch that has ended, so that the new one is drained', async () => {
