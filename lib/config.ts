@@ -42,7 +42,7 @@ export interface Settings {
   readonly redisCache: boolean;
   /** A PostgreSQL, if it is one: what else applications name so is nothing to us until somebody asks for it. */
   readonly databaseUrl: string | undefined;
-  /** What the platform shows that calls our cron jobs. */
+  /** What the platform shows that calls cron jobs, also others than ours: whether it is fit is asked where ours is called. */
   readonly cronSecret: string | undefined;
   /** With which mode migrations begin, by the name of the variable. */
   readonly migrations: MigrationModes;
@@ -70,7 +70,7 @@ export function readSettings(env: Environment = environment()): Settings {
     lists: readAccessLists(read),
     redisCache: readSwitch(read, 'ENABLE_REDIS_CACHE', true),
     databaseUrl: read('DATABASE_URL'),
-    cronSecret: readSecret(read, 'CRON_SECRET', 16),
+    cronSecret: read('CRON_SECRET'),
     migrations: readMigrationModes(Object.keys(env), read),
     production: read('NODE_ENV') === 'production',
   };
@@ -122,10 +122,10 @@ export function openDatabase(url: string | undefined): SqlQuery {
   throw new ConfigError('DATABASE_URL', 'needs the Node runtime');
 }
 
-function readSecret(read: Read, name: string, leastLength = 32): string | undefined {
+function readSecret(read: Read, name: string): string | undefined {
   const secret = read(name);
-  if (secret !== undefined && secret.length < leastLength) {
-    throw new ConfigError(name, `must have at least ${leastLength} characters`);
+  if (secret !== undefined && secret.length < 32) {
+    throw new ConfigError(name, 'must have at least 32 characters');
   }
   return secret;
 }

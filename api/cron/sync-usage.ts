@@ -15,6 +15,9 @@ const DRAINS: Readonly<Record<string, () => Promise<DrainOutcome>>> = {
   events: syncEvents,
 };
 
+/** What a header can carry, and nobody guesses. */
+const FIT = /^[ -~]{16,1024}$/;
+
 interface Summary {
   readonly status: DrainOutcome['status'] | 'failed';
   readonly rows: number;
@@ -27,8 +30,8 @@ interface Summary {
 export async function GET(request: Request): Promise<Response> {
   const { settings, logFailure } = getDefaults();
   const { cronSecret } = settings;
-  if (cronSecret === undefined) {
-    return problem(503, 'misconfigured', 'CRON_SECRET is not set, so nobody can be told from the cron job.');
+  if (cronSecret === undefined || !FIT.test(cronSecret)) {
+    return problem(503, 'misconfigured', 'CRON_SECRET must be set to 16 to 1024 characters of ASCII.');
   }
   if (!(await isShown(request, cronSecret))) {
     const response = problem(401, 'cron-secret-invalid', 'This is for the cron job.');
@@ -79,6 +82,6 @@ async function outcomeOf([name, drain]: [string, () => Promise<DrainOutcome>]): 
 
 /** Whether the request carries the secret. In a time that says nothing of how much of it was right. */
 async function isShown(request: Request, secret: string): Promise<boolean> {
-  const shown = /^bearer (.{1,1024})$/i.exec(request.headers.get('authorization') ?? '')?.[1] ?? '';
+  const shown = /^bearer +([ -~]{1,1024})$/i.exec(request.headers.get('authorization') ?? '')?.[1] ?? '';
   return constantTimeEqual(await sha256(shown), await sha256(secret));
 }

@@ -77,6 +77,23 @@ describe('GET /api/cron/sync-usage', () => {
     }
   });
 
+  it.each(['x'.repeat(15), 'x'.repeat(1_025), `${'x'.repeat(16)}é`])(
+    'does nothing where the secret is one that cannot be shown, or guessed, and the rest goes on: %s',
+    async (secret) => {
+      vi.stubEnv('CRON_SECRET', secret);
+      const response = await GET(request(`Bearer ${secret}`));
+      expect([response.status, await response.json()]).toMatchObject([503, { code: 'misconfigured' }]);
+      expect(trackUsage('key_1')).toBe(true);
+    },
+  );
+
+  it.each([`bearer ${SECRET}`, `BEARER   ${SECRET}`, ` Bearer ${SECRET} `])(
+    'knows the secret however it is written: %j',
+    async (authorization) => {
+      expect((await GET(request(authorization))).status).toBe(200);
+    },
+  );
+
   it('is 503 while Redis is away, and loses nothing', async () => {
     const { store } = await manageKeys();
     trackUsage('key_1', 3);
