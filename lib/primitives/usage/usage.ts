@@ -44,6 +44,7 @@ export function createUsage(options: UsageOptions): Usage {
 
   const tell = async (): Promise<Flushed> => {
     const taken = buffer.takeAll();
+    if (taken.length === 0) return { status: 'flushed' };
     let failure: unknown;
     for (let at = 0; at < taken.length; at += MAX_OF_REQUEST) {
       const some = taken.slice(at, at + MAX_OF_REQUEST);
@@ -69,6 +70,8 @@ export function createUsage(options: UsageOptions): Usage {
   };
 
   const flush = async (): Promise<Flushed> => {
+    // It may come back, and whoever asks for this may be about to sleep.
+    if (flights.size > 0 && kv.sharesPromises) await Promise.allSettled(flights);
     const flight = tell();
     flights.add(flight);
     try {
@@ -86,16 +89,21 @@ export function createUsage(options: UsageOptions): Usage {
     }
     const waitMs = Math.max(pauseMs, buffer.size >= flushKeys ? 0 : flushMs);
     background.run(async () => {
+      let own: typeof timer;
       await new Promise<void>((resolve) => {
         const cancel = clock.after(waitMs, resolve);
         const fire = () => {
           cancel();
           resolve();
         };
-        timer = { dueAt: clock.monotonic() + waitMs, fire };
+        own = { dueAt: clock.monotonic() + waitMs, fire };
+        timer = own;
       });
-      timer = undefined;
-      await flush();
+      // Until Redis has answered no other is set, so that no more is on its way than fits here.
+      await flush().finally(() => {
+        if (timer === own) timer = undefined;
+      });
+      if (buffer.size > 0 && pauseMs === 0) schedule();
     });
   };
 

@@ -7,6 +7,7 @@ import type { UsageOptions } from '../../../lib/primitives/usage/usage-options.t
 import { memoryStore } from '../../../lib/store/memory/memory-store.ts';
 import { manualClock } from '../../../lib/testing/manual-clock.ts';
 import { eventually } from '../../support/eventually.ts';
+import { heldStore } from '../../support/held-store.ts';
 import { AWAY } from '../../support/scripted-client.ts';
 import { watchedStore } from '../../support/watched-store.ts';
 
@@ -56,6 +57,49 @@ describe('a use', () => {
     expect(store.requests).toEqual([]);
     usage.record('c');
     await eventually(() => usage.stats().sent === 4);
+  });
+
+  it('is on its way with few others where Redis answers slowly: what comes meanwhile waits here, and is bounded', async () => {
+    const clock = manualClock(EVENING);
+    const store = heldStore(memoryStore({ clock }));
+    const usage = createUsage({ kv: createKv({ store, clock }), flushKeys: 50, maxBuffered: 100 });
+    usage.record('warm');
+    await usage.flush();
+    store.hold();
+    for (let index = 0; index < 1_000; index += 1) {
+      usage.record(`key_${index}`);
+      if (index % 50 === 49) await clock.run(1);
+    }
+    const { recorded, sent, buffered, dropped } = usage.stats();
+    expect(recorded - sent - buffered - dropped).toBeLessThanOrEqual(100);
+    expect([buffered, store.held]).toEqual([100, 1]);
+    store.deliver();
+    await eventually(() => usage.stats().sent === 51 && clock.pending() === 1);
+    await clock.run(1);
+    await usage.settled();
+    expect(usage.stats()).toMatchObject({ sent: 151, buffered: 0 });
+    expect(clock.pending()).toBe(0);
+  });
+
+  it('that is on its way has arrived when a flush has ended', async () => {
+    const clock = manualClock(EVENING);
+    const store = heldStore(memoryStore({ clock }));
+    const usage = createUsage({ kv: createKv({ store, clock }) });
+    usage.record('warm');
+    await usage.flush();
+    usage.record('a');
+    store.hold();
+    await clock.run(1_000);
+    await eventually(() => store.held === 1);
+    let hasEnded = false;
+    const flushing = usage.flush().finally(() => {
+      hasEnded = true;
+    });
+    for (let turns = 0; turns < 20; turns += 1) await turn();
+    expect(hasEnded).toBe(false);
+    store.deliver();
+    expect(await flushing).toEqual({ status: 'flushed' });
+    expect(usage.stats()).toMatchObject({ recorded: 2, sent: 2 });
   });
 
   it('leaves no timer behind once it is told, and none where nobody uses anything', async () => {
