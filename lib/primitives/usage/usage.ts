@@ -33,8 +33,14 @@ export function createUsage(options: UsageOptions): Usage {
   const background = createBackground(options.waitUntil);
   const counts = { recorded: 0, sent: 0, unknownOutcome: 0, dropped: 0 };
   const flights = new Set<Promise<Flushed>>();
-  let pauseMs = 0;
+  let pausedUntil = clock.monotonic();
   let timer: { readonly dueAt: number; readonly fire: () => void } | undefined;
+
+  const pause = (ms: number): void => {
+    pausedUntil = clock.monotonic() + ms;
+  };
+
+  const pauseLeft = (): number => Math.max(0, pausedUntil - clock.monotonic());
 
   const keep = (uses: Uses): boolean => {
     const kept = buffer.add(uses);
@@ -60,12 +66,12 @@ export function createUsage(options: UsageOptions): Usage {
       }
     }
     if (failure === undefined) {
-      pauseMs = 0;
+      pause(0);
       return { status: 'flushed' };
     }
-    pauseMs = RETRY_MS;
+    pause(RETRY_MS);
     const away = unavailableBy(failure);
-    pauseMs = away.retryAfterMs;
+    pause(away.retryAfterMs);
     return away;
   };
 
@@ -84,10 +90,10 @@ export function createUsage(options: UsageOptions): Usage {
   /** Has Redis told in a while: by a timer, unless one is waiting. Only a use begins one, so an idle process may end. */
   const schedule = (): void => {
     if (timer && clock.monotonic() <= timer.dueAt + LOST_TIMER_MS) {
-      if (pauseMs === 0 && buffer.size >= flushKeys) timer.fire();
+      if (pauseLeft() === 0 && buffer.size >= flushKeys) timer.fire();
       return;
     }
-    const waitMs = Math.max(pauseMs, buffer.size >= flushKeys ? 0 : flushMs);
+    const waitMs = Math.max(pauseLeft(), buffer.size >= flushKeys ? 0 : flushMs);
     background.run(async () => {
       let own: typeof timer;
       await new Promise<void>((resolve) => {
@@ -103,7 +109,7 @@ export function createUsage(options: UsageOptions): Usage {
       await flush().finally(() => {
         if (timer === own) timer = undefined;
       });
-      if (buffer.size > 0 && pauseMs === 0) schedule();
+      if (buffer.size > 0 && pauseLeft() === 0) schedule();
     });
   };
 

@@ -81,6 +81,23 @@ describe('a use', () => {
     expect(clock.pending()).toBe(0);
   });
 
+  it('waits for what is left of a pause, and not for all of it again', async () => {
+    const { clock, store, usage } = uses({ flushMs: 100 });
+    store.takeAway(AWAY);
+    usage.record('a');
+    await clock.run(100);
+    await usage.settled();
+    store.giveBack();
+    clock.advance(899);
+    usage.record('a');
+    await clock.run(100);
+    expect(usage.stats().sent).toBe(0);
+    await clock.run(1);
+    await usage.settled();
+    expect(usage.stats()).toMatchObject({ sent: 2, buffered: 0 });
+    expect(clock.pending()).toBe(0);
+  });
+
   it('that is on its way has arrived when a flush has ended', async () => {
     const clock = manualClock(EVENING);
     const store = heldStore(memoryStore({ clock }));
