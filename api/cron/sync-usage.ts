@@ -40,7 +40,7 @@ export async function GET(request: Request): Promise<Response> {
   }
   const drained: Record<string, Summary> = {};
   let retryAfterMs = 0;
-  // At once, so that a slow one takes no time from the other.
+  // At once, so that a slow one takes no time from the others.
   for (const [name, outcome] of await Promise.all(Object.entries(DRAINS).map(outcomeOf))) {
     const { status, rows } = outcome;
     if (status === 'failed' && isKvError(outcome.error) && outcome.error.code === 'CONFIG') throw outcome.error;

@@ -138,7 +138,7 @@ describe('GET /api/cron/sync-usage', () => {
     ]);
   });
 
-  it('drains both at once, so that a slow one takes no time from the other', async () => {
+  it('drains all at once, so that a slow one takes no time from the others', async () => {
     trackUsage('key_1', 3);
     await trackEvent('view');
     let hasEvents = () => {};
