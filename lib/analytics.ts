@@ -1,10 +1,10 @@
 import type { SqlQuery } from './client/sql-query.ts';
-import { configureDatabase, getDatabase, onDefaultClient } from './default-client.ts';
+import { configureDatabase, getDatabase, getDefaults, onDefaultClient } from './default-client.ts';
 import { ConfigError } from './errors.ts';
 import { createAnalytics } from './primitives/analytics/analytics.ts';
 import type { Counted, CountOptions } from './primitives/analytics/analytics-options.ts';
 import type { Dimensions } from './primitives/analytics/event-field.ts';
-import type { DrainOutcome } from './primitives/drain.ts';
+import { type DrainOutcome, inTime } from './primitives/drain.ts';
 import { createEventStream } from './primitives/event-stream/event-stream.ts';
 import type { Appended } from './primitives/event-stream/event-stream-options.ts';
 import { sqlEventSink } from './primitives/event-stream/sql-event-sink.ts';
@@ -69,7 +69,7 @@ export async function syncEvents(): Promise<DrainOutcome> {
   let rows = 0;
   try {
     const drained = await events().drain(async (stream, page) => {
-      await sink(stream, page);
+      await inTime(getDefaults().kv, () => sink(stream, page));
       rows += page.length;
     });
     if (drained.status === 'drained') return { status: 'drained', rows };

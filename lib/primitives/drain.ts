@@ -29,20 +29,28 @@ export type DrainOutcome =
       readonly rows: number;
     };
 
+const QUERY_TIMEOUT_MS = 10_000;
+
 /** Asks the database, with a deadline that our own timer decides. @throws ConfigError naming the option */
 export function createDatabase(
   kv: KvClient,
-  { query, queryTimeoutMs = 10_000 }: DatabaseOptions,
+  { query, queryTimeoutMs = QUERY_TIMEOUT_MS }: DatabaseOptions,
   content: string,
 ): SqlAsk {
   if (typeof query !== 'function') throw new ConfigError('query', 'must be a function');
   const timeoutMs = wholeNumber('queryTimeoutMs', queryTimeoutMs, 1, 2 ** 31 - 1);
   const ask = createSqlAsk(query, content);
-  return (text, params) => {
-    const expired = () => new DeadlineError(timeoutMs, true);
-    const deadline = { clock: kv.clock, timeoutMs, controller: new AbortController(), expired };
-    return withDeadline(deadline, (signal) => ask(text, params, signal));
-  };
+  return (text, params) => inTime(kv, (signal) => ask(text, params, signal), timeoutMs);
+}
+
+/** What a database answers to `work` by its deadline. @throws DeadlineError, and what `work` throws */
+export function inTime<T>(
+  kv: KvClient,
+  work: (signal: AbortSignal) => Promise<T>,
+  timeoutMs: number = QUERY_TIMEOUT_MS,
+): Promise<T> {
+  const expired = () => new DeadlineError(timeoutMs, true);
+  return withDeadline({ clock: kv.clock, timeoutMs, controller: new AbortController(), expired }, work);
 }
 
 /** What a drain works with. */

@@ -10,6 +10,7 @@ import { usageSchema } from '../../lib/primitives/usage/usage-sql.ts';
 import { flushUsage, trackUsage } from '../../lib/usage.ts';
 import { middleware } from '../../middleware.ts';
 import { useDefaultEnvironment } from '../support/default-environment.ts';
+import { eventually } from '../support/eventually.ts';
 import { manageKeys } from '../support/managed-keys.ts';
 import { AWAY } from '../support/scripted-client.ts';
 import { projectRoot } from '../support/source-tree.ts';
@@ -156,6 +157,29 @@ describe('GET /api/cron/sync-usage', () => {
     });
     expect((await sync()).status).toBe(200);
     expect([await sumOf('breakwater_usage'), await sumOf('breakwater_analytics')]).toEqual([3, 1]);
+  });
+
+  it('waits for no database that never answers', async () => {
+    const { clock } = await manageKeys();
+    trackUsage('key_1', 3);
+    await trackEvent('view');
+    await appendEvents([{ a: 1 }]);
+    let asked = 0;
+    configureAnalytics({
+      query: () => {
+        asked += 1;
+        return new Promise(() => {});
+      },
+    });
+    const answered = sync();
+    await eventually(() => asked === 3);
+    await clock.run(10_000);
+    const response = await answered;
+    const away = { status: 'unavailable', rows: 0 };
+    expect([response.status, await response.json()]).toMatchObject([
+      503,
+      { drained: { usage: away, analytics: away, events: away } },
+    ]);
   });
 
   it('brings the other uses though this process has one that cannot be counted', async () => {
