@@ -36,7 +36,7 @@ export type Counted =
   | { readonly status: 'counted' }
   /** It has been counted under this id already. */
   | { readonly status: 'duplicate' }
-  /** Redis is away: counted here, and told when it is back. Whether another process has counted it is seen then. */
+  /** Redis is away: counted here, and told when it is back. Whether it had been counted is seen then, if within `ttlMs`. */
   | { readonly status: 'buffered' }
   /** Nobody knows whether it was counted (`mayHaveRun`), or it was not, as there was no room left here. */
   | Unavailable;
