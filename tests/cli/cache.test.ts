@@ -1,35 +1,14 @@
 import { afterEach, describe, expect, it } from 'vitest';
-import { dispatch } from '../../cli/dispatch.ts';
 import { startRestEndpoint } from '../../cli/rest/endpoint.ts';
 import { type Cache, createCache } from '../../lib/cache/cache.ts';
 import { createKv } from '../../lib/client/kv-client.ts';
 import type { Command, Store } from '../../lib/store/store.ts';
 import { manualClock } from '../../lib/testing/manual-clock.ts';
+import { type Environment, runCommand } from '../support/command-run.ts';
 import { realRedis } from '../support/every-store.ts';
 import { freePort } from '../support/redis-server.ts';
 
-type Env = Readonly<Record<string, string>>;
-
-interface Outcome {
-  readonly status: number;
-  readonly printed: readonly string[];
-  readonly complaints: readonly string[];
-}
-
-/** Runs `breakwater cache …`. */
-async function run(args: readonly string[], env: Env, stop = new AbortController().signal): Promise<Outcome> {
-  const printed: string[] = [];
-  const complaints: string[] = [];
-  const status = await dispatch(['cache', ...args], {
-    print: (line) => printed.push(line),
-    complain: (line) => complaints.push(line),
-    readLine: () => Promise.reject(new Error('standard input is read')),
-    env,
-    stop,
-  });
-  for (const line of complaints) expect(line).not.toContain('\n');
-  return { status, printed, complaints };
-}
+const run = (args: readonly string[], env: Environment, stop?: AbortSignal) => runCommand('cache', args, env, stop);
 
 describe('breakwater cache, on a real Redis', () => {
   const redis = realRedis();

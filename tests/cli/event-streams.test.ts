@@ -8,23 +8,17 @@ import { memoryStore } from '../../lib/store/memory/memory-store.ts';
 import { redisStore } from '../../lib/store/redis.ts';
 import type { Store } from '../../lib/store/store.ts';
 import { eventually } from '../support/eventually.ts';
-import { type RedisServer, startRedis } from '../support/redis-server.ts';
+import { realRedis } from '../support/every-store.ts';
+import { startRedis } from '../support/redis-server.ts';
 
 const TOKEN = 'owner-token';
 
-let server: RedisServer;
-let store: Store;
+const redis = realRedis();
 let endpoint: RestEndpoint;
 beforeAll(async () => {
-  server = await startRedis();
-  store = redisStore({ url: server.url });
-  endpoint = await startRestEndpoint({ store, token: TOKEN, readOnlyToken: 'reader-token' });
+  endpoint = await startRestEndpoint({ store: redis.store, token: TOKEN, readOnlyToken: 'reader-token' });
 });
-afterAll(async () => {
-  await endpoint.close();
-  await store.close();
-  await server.stop();
-});
+afterAll(() => endpoint.close());
 
 const callers: AbortController[] = [];
 afterEach(() => {
@@ -58,11 +52,11 @@ async function listen(path: string, { url, token = TOKEN }: { url?: string; toke
   return { response, text: () => text, ended: () => ended, leave: () => caller.abort() };
 }
 
-const publish = (channel: string, text: string) => store.execute([['PUBLISH', channel, text]]);
+const publish = (channel: string, text: string) => redis.store.execute([['PUBLISH', channel, text]]);
 
 async function hasSubscribers(count: number): Promise<void> {
   await eventually(async () => {
-    const [reply] = await store.execute([['PUBSUB', 'NUMSUB', 'news']]);
+    const [reply] = await redis.store.execute([['PUBSUB', 'NUMSUB', 'news']]);
     return Array.isArray(reply) && reply[1] === count;
   });
 }
@@ -146,7 +140,7 @@ describe('the path /subscribe', () => {
   });
 
   it('ends its answers when the endpoint is closed', async () => {
-    const own = await startRestEndpoint({ store, token: TOKEN });
+    const own = await startRestEndpoint({ store: redis.store, token: TOKEN });
     const stream = await listen('/subscribe/news', { url: own.url });
     await own.close();
     await eventually(() => stream.ended());

@@ -1,30 +1,15 @@
 import { describe, expect, it } from 'vitest';
-import { dispatch } from '../../cli/dispatch.ts';
 import { createKv } from '../../lib/client/kv-client.ts';
 import { createHandover } from '../../lib/primitives/migration/handover.ts';
 import { createRecordMigration } from '../../lib/primitives/migration/record-migration.ts';
 import { mapRecords } from '../../lib/primitives/migration/records/map-records.ts';
 import { listMigrations } from '../../lib/primitives/migration/status.ts';
+import { type Environment, runCommand } from '../support/command-run.ts';
 import { eventually } from '../support/eventually.ts';
 import { realRedis } from '../support/every-store.ts';
 import { freePort } from '../support/redis-server.ts';
 
-type Env = Readonly<Record<string, string>>;
-
-/** Runs `breakwater migrate …`. */
-async function run(args: readonly string[], env: Env, stop = new AbortController().signal) {
-  const printed: string[] = [];
-  const complaints: string[] = [];
-  const status = await dispatch(['migrate', ...args], {
-    print: (line) => printed.push(line),
-    complain: (line) => complaints.push(line),
-    readLine: () => Promise.reject(new Error('standard input is read')),
-    env,
-    stop,
-  });
-  for (const line of complaints) expect(line).not.toContain('\n');
-  return { status, printed, complaints };
-}
+const run = (args: readonly string[], env: Environment, stop?: AbortSignal) => runCommand('migrate', args, env, stop);
 
 describe('breakwater migrate, on a real Redis', () => {
   const redis = realRedis();
@@ -40,7 +25,7 @@ describe('breakwater migrate, on a real Redis', () => {
     return { migration, maps };
   }
 
-  const changes = async (args: readonly string[], env: Env) => {
+  const changes = async (args: readonly string[], env: Environment) => {
     let outcome = await run(args, env);
     await eventually(async () => {
       if (outcome.status === 1) outcome = await run(args, env);
