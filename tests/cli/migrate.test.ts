@@ -83,7 +83,7 @@ describe('breakwater migrate, on a real Redis', () => {
     const { migration } = await used('users');
     await redis.store.execute([
       ['HSET', 'migration:{users}', 'mode', 'dual:read-old', 'rank', 1, 'share', 0, 'period', 2, 'since', 0],
-      ['HSET', 'migration:{users}:tally', 'missed.new@2', 5, 'caughtUp.new@2', 2],
+      ['HSET', 'migration:{users}:tally', 'pending.new@2#a', 2, 'pending.new@2#b', 1, 'pending.new@1#a', 1],
     ]);
     const args = ['set', 'users', 'dual:read-percent', '--percent', '5'];
     expect(await run(args, env)).toEqual({

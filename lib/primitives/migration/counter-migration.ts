@@ -71,7 +71,7 @@ export function createCounterMigration(options: CounterMigrationOptions): Counte
       await within(mirrorTimeoutMs, true, (call) => sides[side].add(key, by, call));
     } catch {
       tally.count(`failures.${side}`);
-      tally.count(`missed.${side}@${known.last().period}`, by);
+      tally.missed(side, known.last().period, by);
       known.tellSoon();
     }
   };

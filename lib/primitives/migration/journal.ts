@@ -91,7 +91,7 @@ export function createJournal({ maxSize, count }: JournalOptions): Journal {
       if (divergence) forget(divergence);
     },
     heed(standing) {
-      const isNew = period !== undefined && period !== standing.period;
+      const isNew = period !== standing.period;
       period = standing.period;
       // One side is kept up alone: what the other has missed is a matter of the next period.
       if (standing.mode === 'old' || standing.mode === 'new') noted.clear();

@@ -74,7 +74,7 @@ export function createKnownMode(options: KnownModeOptions): KnownMode {
     const missing = SIDES.filter(options.misses);
     const news = options.tally.take(known);
     try {
-      const [first] = await runScriptWith(kv, lookCall(known, standing, kind), [
+      const [first, ...others] = await runScriptWith(kv, lookCall(known, standing, kind), [
         ...news.commands,
         ['SADD', registryName(kv), name],
       ]);
@@ -84,7 +84,7 @@ export function createKnownMode(options: KnownModeOptions): KnownMode {
       if (!askedAt || asked.monotonic >= askedAt.monotonic) {
         askedAt = asked;
         standing = looked.standing;
-        guarded = missing;
+        guarded = others.some((result) => result instanceof Error) ? [] : missing;
         onLook(standing);
       }
       return looked;

@@ -68,21 +68,17 @@ export function createBase(
 /** @throws ConfigError */
 export function createCore<V>(options: RecordMigrationOptions<V>): MigrationCore<V> {
   const { maxDiverged = 10_000, isSame: isSameRecord = isSameValue } = options;
-  /** Of this process, by side and period: what it has counted for missed, and not for made good. */
-  const outstanding = new Map<string, number>();
   const journal = createJournal({
     maxSize: wholeNumber('maxDiverged', maxDiverged, 1, 10_000_000),
     count(what, side, period) {
-      const of = `${side}@${period}` as const;
-      base.tally.count(`${what}.${of}`);
-      outstanding.set(of, (outstanding.get(of) ?? 0) + (what === 'missed' ? 1 : -1));
+      base.tally.missed(side, period, what === 'missed' ? 1 : -1);
     },
   });
   const base = createBase(options, 'records', {
     onLook(standing) {
       if (journal.heed(standing)) base.known.tellSoon();
     },
-    misses: (side) => (outstanding.get(`${side}@${base.known.last().period}`) ?? 0) > 0,
+    misses: (side) => base.tally.missedBy(side, base.known.last().period) > 0,
   });
   const { clock } = options.kv;
   const sides = { old: createSide(options.old, clock), new: createSide(options.new, clock) };

@@ -4,6 +4,7 @@ import { defineScript, runScript, type Script } from '../../client/script.ts';
 import type { MigrationNames } from './migration-names.ts';
 import { type MigrationMode, newShareOf, rankOf, type SideName } from './mode.ts';
 import { numberAt } from './standing.ts';
+import { pendingPrefix } from './tally.ts';
 
 export interface ChangeOptions {
   /** Change it whatever is said against it. @default false */
@@ -53,8 +54,11 @@ if ARGV[4] ~= '1' then
   if share > from_share or (share == from_share and rank > from_rank) then toward = 'new' end
   if (toward == 'new' and rank > 1) or (toward == 'old' and rank < 3) then
     if redis.call('HGET', home, 'behind') == toward then return {'behind', toward} end
-    local of_period = toward .. '@' .. (redis.call('HGET', home, 'period') or '')
-    local pending = at(tally, 'missed.' .. of_period) - at(tally, 'caughtUp.' .. of_period)
+    local prefix = 'pending.' .. toward .. '@' .. (redis.call('HGET', home, 'period') or '') .. '#'
+    local pending, fields = 0, redis.call('HGETALL', tally)
+    for index = 1, #fields, 2 do
+      if string.sub(fields[index], 1, #prefix) == prefix then pending = pending + tonumber(fields[index + 1]) end
+    end
     if pending > 0 then return {'diverged', toward, string.format('%.0f', pending)} end
   end
 end
@@ -85,8 +89,13 @@ return {'changed', from}
       const toward = share > fromShare || (share === fromShare && rank > fromRank) ? 'new' : 'old';
       if (toward === 'new' ? rank > 1 : rank < 3) {
         if (redis.call('HGET', home, 'behind') === toward) return ['behind', toward];
-        const ofPeriod = `${toward}@${redis.call('HGET', home, 'period') ?? ''}`;
-        const pending = numberAt(redis, tally, `missed.${ofPeriod}`) - numberAt(redis, tally, `caughtUp.${ofPeriod}`);
+        const prefix = pendingPrefix(toward, String(redis.call('HGET', home, 'period') ?? ''));
+        const fields = redis.call('HGETALL', tally);
+        const list = Array.isArray(fields) ? fields.map(String) : [];
+        const pending = list.reduce(
+          (sum, field, index) => (index % 2 === 0 && field.startsWith(prefix) ? sum + Number(list[index + 1]) : sum),
+          0,
+        );
         if (pending > 0) return ['diverged', toward, String(pending)];
       }
     }

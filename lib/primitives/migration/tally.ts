@@ -1,3 +1,4 @@
+import { randomBase62 } from '../../client/crypto.ts';
 import type { KvClient } from '../../client/kv-client.ts';
 import { isUnavailable } from '../../errors.ts';
 import type { Command } from '../../store/store.ts';
@@ -21,28 +22,34 @@ export interface MigrationTally {
 
 export type Comparison = 'same' | 'different' | 'missingInNew' | 'missingInOld';
 
-export type Field =
-  | `failures.${SideName}`
-  | `${'missed' | 'caughtUp'}.${SideName}@${number}`
-  | `compared.${Comparison}`
-  | `latency.${SideName}.${number}`;
+export type Field = `failures.${SideName}` | `compared.${Comparison}` | `latency.${SideName}.${number}`;
 
 export interface Tally {
   count(field: Field, by?: number): void;
+  /** So many more keys of a period are missed by a side than were; fewer, when it has been given them. */
+  missed(side: SideName, period: number, by: number): void;
+  /** How many it misses, for all that this process knows. */
+  missedBy(side: SideName, period: number): number;
   /** A compared read of a side took so long. */
   took(side: SideName, durationMs: number): void;
   /** Remembers a key that differs, by its digest. */
   divergent(digest: string): void;
-  /** The news for Redis, and what to do with the outcome. What may have been counted is not sent again. */
+  /**
+   * The news for Redis, and what to do with the outcome. What may have been counted is not sent again; but what is missed
+   * every time, as how much it is in all: also Redis that has lost it, or a request, must not let reads move.
+   */
   take(names: MigrationNames): { readonly commands: readonly Command[]; failed(error: unknown): void };
 }
 
 /** Without news for so long, a tally ends. */
 const LIFE_MS = 2_592_000_000;
 const MAX_DIGESTS = 20;
+const ID_LENGTH = 12;
 const COMPARISONS: readonly Comparison[] = ['same', 'different', 'missingInNew', 'missingInOld'];
 
 export function createTally(): Tally {
+  const id = randomBase62(ID_LENGTH);
+  const missing = new Map<string, number>();
   let news = new Map<Field, number>();
   let digests: string[] = [];
 
@@ -52,6 +59,11 @@ export function createTally(): Tally {
 
   return {
     count,
+    missed(side, period, by) {
+      const prefix = pendingPrefix(side, period);
+      missing.set(prefix, (missing.get(prefix) ?? 0) + by);
+    },
+    missedBy: (side, period) => missing.get(pendingPrefix(side, period)) ?? 0,
     took: (side, durationMs) => count(`latency.${side}.${bucketOf(durationMs)}`),
     divergent(digest) {
       digests = [...digests, digest].slice(-MAX_DIGESTS);
@@ -60,9 +72,10 @@ export function createTally(): Tally {
       const taken = { news, digests };
       news = new Map();
       digests = [];
-      // What was missed before what was made good: others must not see too little of it in between.
-      const inOrder = [...taken.news].sort(([a], [b]) => Number(isCaughtUp(a)) - Number(isCaughtUp(b)));
-      const commands: Command[] = inOrder.map(([field, by]) => ['HINCRBY', names.tally, field, by]);
+      const commands: Command[] = [...taken.news].map(([field, by]) => ['HINCRBY', names.tally, field, by]);
+      for (const [prefix, keys] of missing) {
+        commands.push(keys > 0 ? ['HSET', names.tally, prefix + id, keys] : ['HDEL', names.tally, prefix + id]);
+      }
       if (commands.length > 0) commands.push(['PEXPIRE', names.tally, LIFE_MS]);
       if (taken.digests.length > 0) {
         commands.push(
@@ -84,8 +97,9 @@ export function createTally(): Tally {
   };
 }
 
-function isCaughtUp(field: Field): boolean {
-  return field.startsWith('caughtUp');
+/** Of the fields in which each process says how many keys a side misses of a period. */
+export function pendingPrefix(side: SideName, period: number | string): string {
+  return `pending.${side}@${period}#`;
 }
 
 /** @param period of which `pending` is. One request. @throws as `execute` */
@@ -103,7 +117,10 @@ export async function readTally(kv: KvClient, names: MigrationNames, period: num
   });
   return {
     failures: both((side) => of(`failures.${side}`)),
-    pending: both((side) => Math.max(0, of(`missed.${side}@${period}`) - of(`caughtUp.${side}@${period}`))),
+    pending: both((side) => {
+      const prefix = pendingPrefix(side, period);
+      return [...counts].reduce((sum, [field, keys]) => (field.startsWith(prefix) ? sum + keys : sum), 0);
+    }),
     compared: Object.fromEntries(
       COMPARISONS.map((comparison) => [comparison, of(`compared.${comparison}`)] as const),
     ) as Readonly<Record<Comparison, number>>,

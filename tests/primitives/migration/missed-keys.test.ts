@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { createKv } from '../../../lib/client/kv-client.ts';
+import { StoreError } from '../../../lib/errors.ts';
 import { readMigrationStatus } from '../../../lib/primitives/migration/status.ts';
 import { DWELL_MS, type MigrationRig, migrationRig, REFRESH_MS } from '../../support/migration-rig.ts';
 import { AWAY } from '../../support/scripted-client.ts';
@@ -161,5 +162,62 @@ describe('a missed key', () => {
     rig.fresh.calls.length = 0;
     expect(await rig.migration.repair()).toBe(0);
     expect(rig.fresh.calls).toEqual(['get k']);
+  });
+
+  it('is told again where the request that told of it was lost: whoever missed it says so until it is repaired', async () => {
+    const rig = migrationRig();
+    await rig.put('dual:read-old');
+    rig.fresh.fault = 'refuse';
+    rig.store.takeAway(new StoreError('network', 'reset', { mayHaveRun: true }));
+    await rig.migration.set('k', 'v');
+    rig.store.giveBack();
+    await rig.clock.run(2 * REFRESH_MS);
+    await rig.migration.settled();
+    rig.clock.advance(DWELL_MS);
+    await rig.migration.get('k');
+    await rig.migration.settled();
+    expect(await rig.change('dual:read-percent(50)')).toEqual({ status: 'diverged', side: 'new', keys: 1 });
+    rig.fresh.fault = undefined;
+    rig.store.takeAway(new StoreError('network', 'reset', { mayHaveRun: true }));
+    expect(await rig.migration.repair()).toBe(0);
+    await expect(rig.migration.status()).rejects.toThrow();
+    rig.store.giveBack();
+    expect((await rig.migration.status()).pending).toEqual({ old: 0, new: 0 });
+  });
+
+  it('is told again to a Redis that has lost everything, and hides none that is missed later', async () => {
+    const rig = migrationRig();
+    await rig.put('dual:read-old');
+    const other = rig.elsewhere();
+    await other.migration.status();
+    rig.fresh.fault = 'refuse';
+    await rig.migration.set('k', 'v');
+    await rig.store.execute([['FLUSHALL']]);
+    await other.migration.status();
+    await rig.migration.status();
+    rig.clock.advance(DWELL_MS);
+    expect(await rig.change('dual:read-percent(50)')).toEqual({ status: 'diverged', side: 'new', keys: 1 });
+    await rig.store.execute([['FLUSHALL']]);
+    await other.migration.status();
+    rig.fresh.fault = undefined;
+    expect(await rig.migration.repair()).toBe(0);
+    rig.fresh.fault = 'refuse';
+    await other.migration.set('l', 'v');
+    await rig.migration.status();
+    rig.clock.advance(DWELL_MS);
+    expect(await rig.change('dual:read-percent(50)')).toEqual({ status: 'diverged', side: 'new', keys: 1 });
+  });
+
+  it('from before the first answer of Redis is told when that comes', async () => {
+    const rig = migrationRig();
+    await rig.put('dual:read-old');
+    const late = rig.elsewhere({ initial: 'dual:read-old' });
+    late.store.takeAway(AWAY);
+    rig.fresh.fault = 'refuse';
+    await late.migration.set('k', 'v');
+    late.store.giveBack();
+    await late.migration.status();
+    await late.migration.status();
+    expect(await pendingOf(rig)).toEqual({ old: 0, new: 1 });
   });
 });
