@@ -12,12 +12,14 @@ export interface Repair {
   now(): Promise<number>;
 }
 
-/** Keys that are repaired together. */
-const BATCH = 100;
+/** Keys that are repaired together, at most. */
+const MAX_BATCH = 100;
 
 export function createRepair<V>(core: MigrationCore<V>): Repair {
   const { kv, known, journal, sides, mirror, background, refreshMs } = core;
   let triedAt: Instant | undefined;
+  /** Fewer after a failure, more after a success: a key that one side never takes keeps no other waiting. */
+  let batch = MAX_BATCH;
 
   /** A write that nobody waits for any more might land behind the repair. */
   const isSettled = ({ key, from }: Divergence): boolean =>
@@ -40,7 +42,9 @@ export function createRepair<V>(core: MigrationCore<V>): Repair {
         const settled = group.filter(({ key }) => !restless.has(key));
         journal.settle(settled);
         repaired += settled.length;
+        batch = Math.min(MAX_BATCH, 2 * batch);
       } catch {
+        batch = Math.max(1, Math.floor(batch / 2));
         core.tally.count(`failures.${otherSide(from)}`);
       }
     }
@@ -53,9 +57,12 @@ export function createRepair<V>(core: MigrationCore<V>): Repair {
 
   const now = async (): Promise<number> => {
     triedAt = instant(kv.clock);
-    for (let left = journal.size; left > 0; left -= BATCH) {
+    for (let left = journal.size; left > 0; ) {
       if (!isDual(await known.current())) break;
-      if ((await repairSome(journal.some(BATCH, isSettled))) === 0) break;
+      const size = batch;
+      if ((await repairSome(journal.some(size, isSettled))) > 0) left -= size;
+      // The same again in smaller batches, if there are any.
+      else if (batch >= size) break;
     }
     return journal.size;
   };

@@ -220,4 +220,21 @@ describe('a missed key', () => {
     await late.migration.status();
     expect(await pendingOf(rig)).toEqual({ old: 0, new: 1 });
   });
+
+  it('that one side will never take keeps no other from being repaired', async () => {
+    const rig = migrationRig();
+    await rig.put('dual:read-old');
+    rig.fresh.fault = 'refuse';
+    const keys = Array.from({ length: 30 }, (_, index) => `k${index}`);
+    for (const key of keys) await rig.migration.set(key, 'v');
+    rig.fresh.fault = undefined;
+    rig.fresh.before = (_, key) => {
+      if (key === 'k7') throw new Error('no such text here');
+    };
+    for (let time = 0; time < 8; time += 1) await rig.migration.repair();
+    expect(rig.migration.local().diverged).toBe(1);
+    expect(rig.fresh.records.size).toBe(29);
+    rig.fresh.before = undefined;
+    expect(await rig.migration.repair()).toBe(0);
+  });
 });
