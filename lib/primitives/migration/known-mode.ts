@@ -144,7 +144,7 @@ export function createKnownMode(options: KnownModeOptions): KnownMode {
         return false;
       }
     },
-    isGuarded: (side) => guarded.includes(side),
+    isGuarded: (side) => !isOutdated() && guarded.includes(side),
     tellSoon() {
       if (!isTelling) tellAfter(TELL_MS, MAX_ATTEMPTS);
     },

@@ -63,8 +63,11 @@ export function createRecordMigration<V>(options: RecordMigrationOptions<V>): Re
       throw error;
     }
     if (isDual(mode)) await bringAlong(side, changes);
-    // Others may write to both sides by now.
-    else if (known.isOutdated()) diverged(keys, side);
+    else if (known.isOutdated()) {
+      // Others may write to both sides by now, or read the other alone: this process may have been frozen.
+      diverged(keys, side);
+      await guardReads(side, keys);
+    }
   };
 
   const bringAlong = async (side: SideName, changes: Changes<V>): Promise<void> => {

@@ -238,3 +238,48 @@ describe('a missed key', () => {
     expect(await rig.migration.repair()).toBe(0);
   });
 });
+
+describe('a process that was frozen in the middle of a write', () => {
+  it.each([
+    ['dual:read-new', 'old'],
+    ['new', 'old'],
+  ] as const)('acknowledges nothing that %s does not read, written in %s alone', async (mode, from) => {
+    const rig = migrationRig();
+    await rig.put(from);
+    const operator = rig.elsewhere();
+    await rig.migration.get('k');
+    rig.old.before = async (call) => {
+      if (call !== 'set') return;
+      rig.old.before = undefined;
+      rig.clock.suspend(10 * DWELL_MS);
+      await rig.change('dual:read-old', { force: true });
+      rig.clock.suspend(10 * DWELL_MS);
+      await operator.migration.status();
+      await operator.migration.reconcile([]);
+      await rig.change(mode, { force: true });
+    };
+    await expect(rig.migration.set('k', 'v')).rejects.toThrow(
+      'Reads have moved to the side that has missed this write',
+    );
+    await operator.migration.status();
+    expect(await operator.migration.get('k')).toBeUndefined();
+  });
+
+  it('tells of what the other side missed, also if Redis knew of a miss before it froze', async () => {
+    const rig = migrationRig();
+    await rig.put('dual:read-old');
+    const operator = rig.elsewhere();
+    rig.fresh.fault = 'refuse';
+    await rig.migration.set('j', 'v');
+    rig.old.before = async (call) => {
+      if (call !== 'set') return;
+      rig.old.before = undefined;
+      rig.clock.suspend(10 * DWELL_MS);
+      await rig.change('dual:read-new', { force: true });
+      await operator.migration.status();
+    };
+    await expect(rig.migration.set('k', 'v')).rejects.toThrow(
+      'Reads have moved to the side that has missed this write',
+    );
+  });
+});
