@@ -61,7 +61,7 @@ export function createBase(
     operationMs: timeoutMs + mirrorTimeoutMs,
   });
   const authority = (mode: MigrationMode, key: string): SideName =>
-    readOld && isDual(mode) ? 'old' : sideOf(mode, key);
+    readOld && isDual(mode) && known.last().behind !== 'old' ? 'old' : sideOf(mode, key);
   return { ...{ kv, name, names, known, tally, background, refreshMs, timeoutMs, mirrorTimeoutMs }, authority };
 }
 

@@ -20,7 +20,7 @@ export interface MigrationSettings {
   readonly timeoutMs?: number | undefined;
   /** How long a write waits for the other side, in milliseconds, all in all. What is not there by then is repaired later. @default 500 */
   readonly mirrorTimeoutMs?: number | undefined;
-  /** The switch for an emergency: in the dual modes everything is read from old. @default false */
+  /** The switch for an emergency: in the dual modes everything is read from old, unless that lacks what new alone was given. @default false */
   readonly readOld?: boolean | undefined;
   /** Told of each promise that outlives its caller, so that the platform keeps the process for it. */
   readonly waitUntil?: ((promise: Promise<unknown>) => void) | undefined;

@@ -281,6 +281,20 @@ describe('the switch for an emergency', () => {
     expect((await killed.migration.status()).compared.same).toBe(0);
   });
 
+  it('changes nothing on the way back, while old lacks what new alone was given', async () => {
+    const rig = migrationRig({ readOld: true });
+    await rig.put('new');
+    await rig.migration.set('k', 'v');
+    await rig.change('dual:read-new');
+    await rig.migration.status();
+    expect(await rig.migration.get('k')).toBe('v');
+    rig.clock.advance(DWELL_MS);
+    expect(await rig.migration.reconcile(['k'])).toMatchObject({ complete: true });
+    await rig.migration.status();
+    rig.fresh.fault = 'refuse';
+    expect(await rig.migration.get('k')).toBe('v');
+  });
+
   it('changes nothing once new alone is written: there is nothing to go back to', async () => {
     const rig = migrationRig({ readOld: true });
     await rig.put('new');
