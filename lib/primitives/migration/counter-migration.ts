@@ -49,7 +49,20 @@ export interface CounterMigration {
  * await usage.increment('2026-11-21:key_1');
  */
 export function createCounterMigration(options: CounterMigrationOptions): CounterMigration {
-  const base = createBase(options, 'counters', { onLook: () => {}, misses: () => false });
+  /** What was counted on one side alone, in a mode that may have been over. */
+  const alone: Record<SideName, number> = { old: 0, new: 0 };
+  const base = createBase(options, 'counters', {
+    onLook({ mode, period }) {
+      for (const side of ['old', 'new'] as const) {
+        if (alone[side] > 0 && mode !== side) {
+          base.tally.missed(otherSide(side), period, alone[side]);
+          base.known.tellSoon();
+        }
+        alone[side] = 0;
+      }
+    },
+    misses: () => false,
+  });
   const { kv, name, known, tally, timeoutMs, mirrorTimeoutMs, background } = base;
   const sides: Readonly<Record<SideName, CounterStore>> = { old: options.old, new: options.new };
 
@@ -84,6 +97,7 @@ export function createCounterMigration(options: CounterMigrationOptions): Counte
       const side = base.authority(mode, key);
       const count = await within(timeoutMs, true, (call) => sides[side].add(key, by, call));
       if (isDual(mode)) await countAlong(otherSide(side), key, by);
+      else if (known.isOutdated()) alone[side] += by;
       return count;
     },
     async read(key) {

@@ -32,17 +32,19 @@ function faulty(sound: CounterStore) {
 
 async function rigIn(mode: MigrationMode, options: Partial<CounterMigrationOptions> = {}) {
   const clock = manualClock();
-  const store = watchedStore(memoryStore({ clock }));
+  const redis = memoryStore({ clock });
+  const store = watchedStore(redis);
   const kv = createKv({ store, clock });
+  const operator = createKv({ store: redis, clock });
   const counts = { old: new Map<string, number>(), new: new Map<string, number>() };
   const old = faulty(mapCounters(counts.old));
   const fresh = faulty(mapCounters(counts.new));
   const usage = createCounterMigration({ kv, name: 'usage', old, new: fresh, ...options });
   await usage.status();
-  const change = (to: MigrationMode, force = false) => setMigrationMode(kv, 'usage', to, { force });
+  const change = (to: MigrationMode, force = false) => setMigrationMode(operator, 'usage', to, { force });
   await change(mode, true);
   await usage.status();
-  return { usage, clock, store, old, fresh, counts, change };
+  return { usage, clock, store, redis, old, fresh, counts, change };
 }
 
 describe('a counter', () => {
@@ -107,6 +109,35 @@ describe('a counter', () => {
     await usage.increment('k');
     expect([counts.old.get('k'), counts.new.get('k')]).toEqual([1, 1]);
     expect(await usage.read('k')).toBe(1);
+  });
+
+  it('that was counted on one side alone, by a process that was cut off, is pending on the other', async () => {
+    const { usage, store, redis, clock, change, counts } = await rigIn('old');
+    const kv = createKv({ store: redis, clock });
+    const other = createCounterMigration({ kv, name: 'usage', old: mapCounters(), new: mapCounters() });
+    store.takeAway(AWAY);
+    clock.advance(60_000);
+    await usage.increment('k', 3);
+    await change('dual:read-old');
+    expect(await other.declareComplete()).toBe(true);
+    store.giveBack();
+    clock.advance(60_000);
+    await usage.status();
+    expect((await usage.status()).pending).toEqual({ old: 0, new: 3 });
+    expect([counts.old.get('k'), counts.new.get('k')]).toEqual([3, undefined]);
+    expect(await change('dual:read-new')).toMatchObject({ status: 'not-adjacent' });
+    expect(await change('dual:read-percent(50)')).toEqual({ status: 'diverged', side: 'new', keys: 3 });
+  });
+
+  it('that was counted on one side alone is missing nowhere while that is so for all', async () => {
+    const { usage, store, clock } = await rigIn('old');
+    store.takeAway(AWAY);
+    clock.advance(60_000);
+    await usage.increment('k', 3);
+    store.giveBack();
+    clock.advance(60_000);
+    await usage.status();
+    expect((await usage.status()).pending).toEqual({ old: 0, new: 0 });
   });
 
   it('is read from old under the switch for an emergency', async () => {
