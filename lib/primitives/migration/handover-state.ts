@@ -31,6 +31,7 @@ export interface LookedHandover {
 /**
  * Reads which side has the authority; where Redis knows nothing, that is written which the process knows. KEYS: the home.
  * ARGV: side, epoch, opensAt, sinceAt, heldSide, heldEpoch, waitMs: how long a handover has to wait, of which the longest counts.
+ * What would open later than that was handed over before the clock was set back: it waits once more.
  */
 export const handoverLook: Script = defineScript({
   name: 'migration-handover-look',
@@ -43,8 +44,13 @@ end
 if tonumber(redis.call('HGET', home, 'waitMs') or '0') < tonumber(ARGV[7]) then
   redis.call('HSET', home, 'waitMs', ARGV[7])
 end
+local now = redis_now_ms()
+local latest = now + tonumber(redis.call('HGET', home, 'waitMs') or '0')
+if tonumber(redis.call('HGET', home, 'opensAt') or '0') > latest then
+  redis.call('HSET', home, 'opensAt', string.format('%.0f', latest))
+end
 local state = redis.call('HMGET', home, 'kind', 'side', 'epoch', 'opensAt', 'since', 'heldSide', 'heldEpoch')
-return {state, string.format('%.0f', redis_now_ms())}
+return {state, string.format('%.0f', now)}
 `,
   memory(redis, [home = ''], argv) {
     const [side = '', epoch = '', opensAt = '', since = '', heldSide = '', heldEpoch = '', waitMs = ''] = argv;
@@ -56,8 +62,11 @@ return {state, string.format('%.0f', redis_now_ms())}
       );
     }
     if (numberAt(redis, home, 'waitMs') < Number(waitMs)) redis.call('HSET', home, 'waitMs', waitMs);
+    const now = redisNowMs(redis);
+    const latest = now + numberAt(redis, home, 'waitMs');
+    if (numberAt(redis, home, 'opensAt') > latest) redis.call('HSET', home, 'opensAt', String(latest));
     const state = redis.call('HMGET', home, 'kind', 'side', 'epoch', 'opensAt', 'since', 'heldSide', 'heldEpoch');
-    return [state, String(redisNowMs(redis))];
+    return [state, String(now)];
   },
 });
 

@@ -131,6 +131,21 @@ describe('a handover', () => {
     expect(await process().handover.choose()).toEqual({ status: 'new', epoch: 2 });
   });
 
+  it('waits no longer than it has to when the clock of Redis is set back', async () => {
+    const { handover, clock, to } = rig();
+    await handover.choose();
+    await to('new');
+    await clock.run(WAIT_MS);
+    expect(await handover.choose()).toEqual({ status: 'new', epoch: 2 });
+    clock.jumpWall(-86_400_000);
+    await clock.run(LEASE_MS);
+    expect(await handover.choose()).toEqual(waits(WAIT_MS));
+    await clock.run(WAIT_MS - 1);
+    expect(await handover.choose()).toEqual(waits(1));
+    await clock.run(1);
+    expect(await handover.choose()).toEqual({ status: 'new', epoch: 2 });
+  });
+
   it('of an unknown name changes nothing, and of the side that has it already neither', async () => {
     const { handover, to } = rig();
     expect(await to('new')).toEqual({ status: 'unknown' });
