@@ -178,7 +178,19 @@ onEveryKv('a migration', (makeKv) => {
   describe.each(Object.entries(SIDES))('of records: %s', (_, make) => {
     it('has them read, written and deleted, one and several, under any key', async () => {
       const store = make(makeKv);
-      const keys = ['a', 'b:c', 'ü {x}', 'x'.repeat(300), "'; --"];
+      const keys = [
+        'a',
+        'b:c',
+        'ü {x}',
+        'x'.repeat(300),
+        "'; --",
+        '',
+        '__proto__',
+        '\0',
+        '\ud800',
+        '\ud801',
+        'json:"\\u0000"',
+      ];
       const job = (title: string): Job => ({ title, at: 1 });
       for (const key of keys) {
         expect(await store.get(key, CALL)).toBeUndefined();
@@ -208,6 +220,7 @@ onEveryKv('a migration', (makeKv) => {
     expect(await counters.read('k', CALL)).toBe(0);
     expect([await counters.add('k', 2, CALL), await counters.add('k', 3, CALL)]).toEqual([2, 5]);
     expect([await counters.read('k', CALL), await counters.read('other', CALL)]).toEqual([5, 0]);
+    for (const key of ['', '\0', '\ud800', '\ud801']) expect(await counters.add(key, 1, CALL)).toBe(1);
   });
 
   it.each([
@@ -227,11 +240,13 @@ onEveryKv('a migration', (makeKv) => {
     expect(await kv.ttl('p:l')).toBe(-1);
   });
 
-  it('does not quote a record in Redis that cannot be read', async () => {
+  it('does not quote a record or counter in Redis that cannot be read', async () => {
     const kv = makeKv();
     await kv.command(['SET', 'p:k', 'secret{']);
     const read = Promise.resolve(kvRecords({ kv, prefix: 'p', ttlMs: false }).get('k', CALL));
     await expect(read).rejects.toThrow('A record is not the JSON that was written');
+    const counted = Promise.resolve(kvCounters({ kv, prefix: 'p', ttlMs: false }).read('k', CALL));
+    await expect(counted).rejects.toThrow('A counter is not a number');
   });
 });
 

@@ -78,7 +78,11 @@ export function kvCounters({ kv, prefix, ttlMs }: KvRecordsOptions): CounterStor
       if (count instanceof Error) throw count;
       return Number(count);
     },
-    read: async (key, { signal }) => Number((await kv.command(['GET', await nameOf(key)], { signal })) ?? 0),
+    async read(key, { signal }) {
+      const count = Number((await kv.command(['GET', await nameOf(key)], { signal })) ?? 0);
+      if (Number.isFinite(count)) return count;
+      throw new StoreError('protocol', 'A counter is not a number', { mayHaveRun: false });
+    },
   };
 }
 

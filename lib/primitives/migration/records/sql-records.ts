@@ -36,19 +36,25 @@ export function sqlRecords<V>({ query, table }: SqlRecordsOptions): RecordStore<
   // In one order, so that two statements with the same keys do not wait for each other.
   const insert = `insert into ${records} (key, value) select key, value from ${given} order by key on conflict (key)`;
   const read = async (keys: readonly string[], signal: AbortSignal): Promise<ReadonlyMap<string, V>> => {
+    const keyOf = new Map(keys.map((key) => [nameOf(key), key] as const));
     const rows = await ask(
       `select key, value from ${records} where key in (select json_array_elements_text($1::text::json))`,
-      [JSON.stringify(keys)],
+      [JSON.stringify([...keyOf.keys()])],
       signal,
     );
-    return new Map(rows.map((row) => [columnOf(row, 'key'), valueFrom<V>(columnOf(row, 'value'))] as const));
+    const found = new Map<string, V>();
+    for (const row of rows) {
+      const key = keyOf.get(columnOf(row, 'key'));
+      if (key !== undefined) found.set(key, valueFrom<V>(columnOf(row, 'value')));
+    }
+    return found;
   };
   const write = (entries: Iterable<readonly [string, V]>, signal: AbortSignal) =>
     ask(`${insert} do update set value = excluded.value`, [rowsOf(entries)], signal);
   const remove = (keys: readonly string[], signal: AbortSignal) =>
     ask(
       `delete from ${records} where key in (select json_array_elements_text($1::text::json))`,
-      [JSON.stringify(keys)],
+      [JSON.stringify(keys.map(nameOf))],
       signal,
     );
   return {
@@ -74,13 +80,13 @@ export function sqlCounters({ query, table }: SqlRecordsOptions): CounterStore {
       const [row] = await ask(
         `insert into ${counts} as c (key, count) values ($1::text, $2::text::bigint)
 on conflict (key) do update set count = c.count + excluded.count returning count::text as count`,
-        [key, String(by)],
+        [nameOf(key), String(by)],
         signal,
       );
       return countFrom(row);
     },
     async read(key, { signal }) {
-      const [row] = await ask(`select count::text as count from ${counts} where key = $1::text`, [key], signal);
+      const [row] = await ask(`select count::text as count from ${counts} where key = $1::text`, [nameOf(key)], signal);
       return row === undefined ? 0 : countFrom(row);
     },
   };
@@ -93,8 +99,13 @@ function countsOf(table: string): string {
   return `${schema}"${name}_counts"`;
 }
 
+/** The key; as JSON where it holds what PostgreSQL has not, NUL or half a surrogate pair, or looks like that JSON. */
+function nameOf(key: string): string {
+  return key.includes('\0') || /\p{Cs}|^json:"/u.test(key) ? `json:${JSON.stringify(key)}` : key;
+}
+
 function rowsOf<V>(entries: Iterable<readonly [string, V]>): string {
-  const rows = [...entries].map(([key, value]) => ({ key, value: JSON.stringify(value) }));
+  const rows = [...entries].map(([key, value]) => ({ key: nameOf(key), value: JSON.stringify(value) }));
   if (rows.every((row) => typeof row.value === 'string')) return JSON.stringify(rows);
   throw new ConfigError('value', 'must have a JSON form');
 }
