@@ -97,13 +97,12 @@ export function createKnownMode(options: KnownModeOptions): KnownMode {
 
   let looking: Promise<void> | undefined;
 
-  /** As far as Redis can be asked; what it holds that cannot be read changes nothing either. */
   const refresh = (): Promise<void> => {
     const once = async (): Promise<void> => {
       try {
         await look();
       } catch (error) {
-        if (!isUnavailable(error) && !(isKvError(error) && error.code === 'COMMAND')) throw error;
+        if (!saysNothing(error)) throw error;
       }
     };
     if (!kv.sharesPromises) return once();
@@ -140,7 +139,7 @@ export function createKnownMode(options: KnownModeOptions): KnownMode {
         await look();
         return true;
       } catch (error) {
-        if (!isUnavailable(error)) throw error;
+        if (!saysNothing(error)) throw error;
         return false;
       }
     },
@@ -161,6 +160,11 @@ export function createKnownMode(options: KnownModeOptions): KnownMode {
     isOutdated,
     look,
   };
+}
+
+/** Redis cannot be asked, or holds something there that cannot be read: that changes nothing either. */
+function saysNothing(error: unknown): boolean {
+  return isUnavailable(error) || (isKvError(error) && error.code === 'COMMAND');
 }
 
 /** What to go by until Redis has said something, and what it is told where it knows nothing. */

@@ -404,6 +404,17 @@ describe('with Redis away', () => {
     expect((await lonely.migration.status()).pending).toEqual({ old: 0, new: 0 });
   });
 
+  it('or damaged there, a write fails of its own side alone', async () => {
+    const rig = migrationRig();
+    await rig.put('dual:read-old');
+    await rig.store.execute([['SET', 'migration:{m}', 'something else']]);
+    rig.fresh.fault = 'refuse';
+    await rig.migration.set('k', 'v');
+    rig.clock.advance(10 * REFRESH_MS);
+    await rig.migration.set('l', 'v');
+    expect(await rig.migration.get('k')).toBe('v');
+  });
+
   it('status rejects, and nothing else', async () => {
     const { migration, store } = migrationRig();
     store.takeAway(AWAY);
