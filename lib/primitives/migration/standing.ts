@@ -33,13 +33,15 @@ export interface Looked {
 
 /**
  * Reads where a migration stands; where Redis knows nothing, that is written which the process knows. KEYS: the home.
- * ARGV: mode, rank, share, revision, period, behind, kind, dwellMs. Answers the fields and what time it is, as texts.
+ * ARGV: mode, rank, share, revision, period, behind, kind, dwellMs. Answers the fields and what time it is, as texts. A change
+ * that lies ahead was made before the clock was set back: it counts as made now.
  */
 export const standingLook: Script = defineScript({
   name: 'migration-look',
   lua: `${REDIS_TIME_LUA}
 local home = KEYS[1]
-local now = string.format('%.0f', redis_now_ms())
+local clock = redis_now_ms()
+local now = string.format('%.0f', clock)
 if redis.call('EXISTS', home) == 0 then
   redis.call('HSET', home, 'mode', ARGV[1], 'rank', ARGV[2], 'share', ARGV[3], 'revision', ARGV[4], 'period', ARGV[5],
     'behind', ARGV[6], 'kind', ARGV[7], 'since', now, 'previous', ARGV[1], 'dwellMs', ARGV[8])
@@ -47,6 +49,7 @@ end
 if tonumber(redis.call('HGET', home, 'dwellMs') or '0') < tonumber(ARGV[8]) then
   redis.call('HSET', home, 'dwellMs', ARGV[8])
 end
+if tonumber(redis.call('HGET', home, 'since') or '0') > clock then redis.call('HSET', home, 'since', now) end
 return {redis.call('HMGET', home, 'mode', 'revision', 'period', 'since', 'behind', 'dwellMs', 'kind'), now}
 `,
   memory(redis, [home = ''], argv) {
@@ -60,6 +63,7 @@ return {redis.call('HMGET', home, 'mode', 'revision', 'period', 'since', 'behind
       );
     }
     if (numberAt(redis, home, 'dwellMs') < Number(dwellMs)) redis.call('HSET', home, 'dwellMs', dwellMs);
+    if (numberAt(redis, home, 'since') > Number(now)) redis.call('HSET', home, 'since', now);
     const fields = redis.call('HMGET', home, 'mode', 'revision', 'period', 'since', 'behind', 'dwellMs', 'kind');
     return [fields, now];
   },

@@ -58,6 +58,19 @@ describe('a change of the mode', () => {
     expect(await change('dual:read-new')).toMatchObject({ status: 'too-early' });
   });
 
+  it('waits once more, no longer, when the clock of Redis is set back', async () => {
+    const { change, clock, migration } = await settledIn('dual:read-old');
+    await change('dual:read-percent(30)');
+    clock.jumpWall(-86_400_000);
+    await migration.status();
+    clock.advance(DWELL_MS - 1);
+    expect(await change('dual:read-new')).toEqual({ status: 'too-early', retryAfterMs: 1 });
+    expect(await migration.reconcile([])).toEqual({ status: 'too-early', retryAfterMs: 1 });
+    clock.advance(1);
+    expect(await migration.reconcile([])).toMatchObject({ status: 'done' });
+    expect(await change('dual:read-new')).toMatchObject({ status: 'changed' });
+  });
+
   it('waits for the slowest process that has ever asked', async () => {
     const rig = await settledIn('dual:read-old');
     await rig.elsewhere({ refreshMs: 60_000 }).migration.get('k');
@@ -108,6 +121,9 @@ describe('a change of the mode', () => {
   });
 });
 
+/** Before which all clocks stand. */
+const AHEAD_AT = 4_000_000_000_000;
+
 describe('the scripts', () => {
   const redis = realRedis();
 
@@ -123,6 +139,7 @@ describe('the scripts', () => {
         side: fc.constantFrom('old', 'new'),
         what: fc.constantFrom('a', 'b'),
       }),
+      fc.record({ kind: fc.constant('ahead' as const) }),
       fc.record({ kind: fc.constant('end' as const), period: fc.integer({ min: 1, max: 5 }), forgives: fc.boolean() }),
     );
     let run = 0;
@@ -144,7 +161,10 @@ describe('the scripts', () => {
           const [fields] = (await runScript(kv, lookCall(names, known(one.mode, one.dwellMs), 'records'))) as [
             unknown[],
           ];
-          told.push(fields.filter((_, index) => index !== 3));
+          told.push(fields.map((field, index) => (index === 3 ? Number(field) > AHEAD_AT : field)));
+        } else if (one.kind === 'ahead') {
+          if ((await kv.command(['EXISTS', names.home])) === 1)
+            await kv.command(['HSET', names.home, 'since', 2 * AHEAD_AT]);
         } else if (one.kind === 'miss') {
           const period = await kv.command(['HGET', names.home, 'period']);
           await kv.command(['HINCRBY', names.tally, `pending.${one.side}@${period}#${one.what}`, 1]);
