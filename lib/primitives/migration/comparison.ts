@@ -48,7 +48,7 @@ export function createComparer<V>(options: ComparerOptions<V>): (served: Served<
     tally.took(side, tookMs);
     tally.took(other, clock.monotonic() - startedAt);
     // It is known to differ, and will be repaired.
-    if (journal.holderOf(key) !== undefined) return;
+    if (journal.has(key)) return;
     if (isSame(value, found)) return tally.count('compared.same');
 
     const again = { [side]: await valueOn(side, key), [other]: await valueOn(other, key) };

@@ -21,7 +21,9 @@ export interface Journal {
   noteUnsure(keys: readonly string[], from: SideName, period: number): void;
   /** Nobody is told that these are written after all. */
   doubt(keys: readonly string[]): void;
-  /** The side that has the latest value of a key, where it is known that the other may not. */
+  /** Whether it is known of a key that the sides may differ. */
+  has(key: string): boolean;
+  /** The side that has the latest value of a key that somebody was told is written, where the other misses it. */
   holderOf(key: string): SideName | undefined;
   /** The oldest of them, at most so many, as far as they are `wanted`. They come last the next time. */
   some(count: number, wanted: (divergence: Divergence) => boolean): readonly Divergence[];
@@ -77,7 +79,11 @@ export function createJournal({ maxSize, count }: JournalOptions): Journal {
         if (divergence) noted.set(key, { ...divergence, isMissed: false });
       }
     },
-    holderOf: (key) => (noted.size === 0 ? undefined : noted.get(key)?.from),
+    has: (key) => noted.size > 0 && noted.get(key) !== undefined,
+    holderOf(key) {
+      const divergence = noted.size === 0 ? undefined : noted.get(key);
+      return divergence?.isMissed ? divergence.from : undefined;
+    },
     some(most, wanted) {
       const looked = noted.take(most);
       for (const [key, divergence] of looked) noted.set(key, divergence);

@@ -59,7 +59,7 @@ export function createRecordMigration<V>(options: RecordMigrationOptions<V>): Re
     try {
       await sides[side].write(changes, timeoutMs);
     } catch (error) {
-      if (isDual(mode) && mayHaveRun(error)) unsure(keys, sourceOf(known.last(), side));
+      if ((isDual(mode) || known.isOutdated()) && mayHaveRun(error)) unsure(keys, sourceOf(known.last(), side));
       throw error;
     }
     if (isDual(mode)) await bringAlong(side, changes);

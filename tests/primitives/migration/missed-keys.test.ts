@@ -121,6 +121,41 @@ describe('a missed key', () => {
     expect((await rig.migration.status()).pending).toEqual({ old: 0, new: 0 });
   });
 
+  it('that nobody was told is written is read where everybody reads it', async () => {
+    const rig = migrationRig({ compareShare: 1 });
+    await rig.put('dual:read-old');
+    rig.old.fault = 'hang';
+    const unsure = rig.migration.set('k', 'unsure').catch((error: Error) => error.name);
+    await rig.clock.run(1_000);
+    expect(await unsure).toBe('DeadlineError');
+    rig.old.fault = 'refuse';
+    await rig.change('dual:read-new', { force: true });
+    await rig.migration.status();
+    await rig.elsewhere().migration.set('k', 'told');
+    expect(await rig.migration.get('k')).toBe('told');
+    rig.old.fault = undefined;
+    expect(await rig.migration.get('k')).toBe('told');
+    // It will be repaired: that it differs is no news.
+    await rig.migration.settled();
+    expect((await rig.migration.status()).compared).toMatchObject({ different: 0, missingInOld: 0 });
+  });
+
+  it('that may have been written by a process that was cut off is made the same on both sides', async () => {
+    const rig = migrationRig();
+    await rig.put('old');
+    rig.store.takeAway(AWAY);
+    rig.clock.advance(10 * DWELL_MS);
+    rig.old.fault = 'lose';
+    await expect(rig.migration.set('k', 'unsure')).rejects.toThrow();
+    rig.old.fault = undefined;
+    rig.store.giveBack();
+    rig.clock.advance(10 * DWELL_MS);
+    await rig.change('dual:read-old');
+    await rig.migration.status();
+    expect(await rig.migration.repair()).toBe(0);
+    expect(rig.fresh.records.get('k')).toBe('unsure');
+  });
+
   it('is not replaced by one that nobody was told is written', async () => {
     const rig = migrationRig();
     await rig.put('dual:read-old');
