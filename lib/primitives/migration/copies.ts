@@ -1,4 +1,5 @@
 import { elapsedSince, instant } from '../../clock.ts';
+import { DeadlineError } from '../../errors.ts';
 import type { Copy } from './backfill.ts';
 import type { MigrationCore } from './migration-core.ts';
 import { otherSide, type SideName } from './mode.ts';
@@ -83,8 +84,16 @@ async function readBoth<V>(
   return { old, new: fresh };
 }
 
-/** A batch takes no longer than an operation may: others count on that when they change the mode. */
+/**
+ * A batch takes no longer than an operation may: others count on that when they change the mode. After that nothing of it is
+ * begun any more, also by a process that was frozen. @throws DeadlineError
+ */
 function remaining<V>({ kv, timeoutMs, mirrorTimeoutMs }: MigrationCore<V>): () => number {
   const begun = instant(kv.clock);
-  return () => Math.max(1, timeoutMs + mirrorTimeoutMs - elapsedSince(begun, kv.clock));
+  const limitMs = timeoutMs + mirrorTimeoutMs;
+  return () => {
+    const left = limitMs - elapsedSince(begun, kv.clock);
+    if (left <= 0) throw new DeadlineError(limitMs, true);
+    return left;
+  };
 }

@@ -70,6 +70,23 @@ describe('a backfill', () => {
     expect([old.records.size, fresh.records.size]).toEqual([0, 0]);
   });
 
+  it('that is frozen between its read and its write does not bring back what was deleted on new alone meanwhile', async () => {
+    const rig = migrationRig();
+    await rig.put('dual:read-old');
+    rig.old.records.set('k', 'v');
+    const other = rig.elsewhere();
+    rig.fresh.before = async (call) => {
+      if (call !== 'get') return;
+      rig.fresh.before = undefined;
+      rig.clock.suspend(10 * DWELL_MS);
+      await rig.change('new', { force: true });
+      await other.migration.delete('k');
+    };
+    expect(await rig.migration.backfill(['k'])).toMatchObject({ copied: 0, failed: 1, complete: false });
+    expect(await other.migration.get('k')).toBeUndefined();
+    expect(rig.fresh.calls).not.toContain('setIfAbsent k');
+  });
+
   it('that cannot make sure counts a key as failed, remembers it, and is not complete', async () => {
     for (const [side, only] of [
       ['old', 'get'],
