@@ -88,7 +88,7 @@ async function readBoth<V>(
  * A batch takes no longer than an operation may: others count on that when they change the mode. After that nothing of it is
  * begun any more, also by a process that was frozen. @throws DeadlineError
  */
-function remaining<V>({ kv, timeoutMs, mirrorTimeoutMs }: MigrationCore<V>): () => number {
+export function remaining<V>({ kv, timeoutMs, mirrorTimeoutMs }: MigrationCore<V>): () => number {
   const begun = instant(kv.clock);
   const limitMs = timeoutMs + mirrorTimeoutMs;
   return () => {

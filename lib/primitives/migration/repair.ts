@@ -1,5 +1,5 @@
 import { elapsedSince, type Instant, instant } from '../../clock.ts';
-import { differing } from './copies.ts';
+import { differing, remaining } from './copies.ts';
 import type { Divergence } from './journal.ts';
 import { type MigrationCore, sourceOf } from './migration-core.ts';
 import { isDual, otherSide, type SideName } from './mode.ts';
@@ -29,16 +29,16 @@ export function createRepair<V>(core: MigrationCore<V>): Repair {
   const repairSome = async (some: readonly Divergence[]): Promise<number> => {
     let repaired = 0;
     const { last } = known;
+    const left = remaining(core);
     for (const from of ['old', 'new'] as const) {
       const group = some.filter((divergence) => sourceFor(divergence, last()) === from);
       if (group.length === 0) continue;
       const keys = group.map(({ key }) => key);
       try {
         // Most are alike by now: only what is not is written.
-        const unlike = await differing(core, keys);
+        const unlike = await differing(core, keys, left);
         const restless = new Set(unlike);
-        if (unlike.length > 0)
-          for (const key of (await mirror(from, unlike, core.timeoutMs)).alike) restless.delete(key);
+        if (unlike.length > 0) for (const key of (await mirror(from, unlike, left())).alike) restless.delete(key);
         const settled = group.filter(({ key }) => !restless.has(key));
         journal.settle(settled);
         repaired += settled.length;

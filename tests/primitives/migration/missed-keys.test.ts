@@ -274,7 +274,7 @@ describe('a missed key', () => {
   });
 });
 
-describe('a process that was frozen in the middle of a write', () => {
+describe('a process that was frozen in the middle', () => {
   it.each([
     ['dual:read-new', 'old'],
     ['new', 'old'],
@@ -298,6 +298,28 @@ describe('a process that was frozen in the middle of a write', () => {
     );
     await operator.migration.status();
     expect(await operator.migration.get('k')).toBeUndefined();
+  });
+
+  it('repairs nothing from a side that was left meanwhile', async () => {
+    const rig = migrationRig();
+    await rig.put('dual:read-old');
+    const other = rig.elsewhere();
+    rig.fresh.fault = 'refuse';
+    await rig.migration.set('k', 'v');
+    rig.fresh.fault = undefined;
+    let looks = 0;
+    rig.fresh.before = async (call) => {
+      if (call !== 'get') return;
+      looks += 1;
+      if (looks < 2) return;
+      rig.fresh.before = undefined;
+      rig.clock.suspend(10 * DWELL_MS);
+      await rig.change('new', { force: true });
+      await other.migration.set('k', 'later');
+    };
+    await rig.migration.repair();
+    await other.migration.status();
+    expect(await other.migration.get('k')).toBe('later');
   });
 
   it('tells of what the other side missed, also if Redis knew of a miss before it froze', async () => {
