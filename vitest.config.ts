@@ -8,12 +8,21 @@ const project = (
   test: { name, include: [...include], environment: 'node', globalSetup: './tests/support/global-setup.ts', ...extra },
 });
 
+/** Faults that show by what takes its time: mostly waiting. */
+const WAITING = ['network', 'lost-replies', 'recovery', 'not-serving'].map((name) => `tests/faults/${name}.test.ts`);
+
 export default defineConfig({
   test: {
-    // One worker more than vitest takes on two cores: many files wait for deadlines, and leave the core to the others.
-    maxWorkers: 2,
+    // Two more than vitest takes on two cores: many files wait for deadlines, and leave the core to the others.
+    maxWorkers: 3,
     projects: [
-      project('unit', ['tests/**/*.test.ts', '!tests/{contract,differential,e2e,slow}/**'], { testTimeout: 20_000 }),
+      project(
+        'unit',
+        ['tests/**/*.test.ts', '!tests/{contract,differential,e2e,slow}/**', ...WAITING.map((path) => `!${path}`)],
+        {
+          testTimeout: 20_000,
+        },
+      ),
       project('contract', ['tests/{contract,differential}/**/*.test.ts'], { testTimeout: 30_000 }),
       // After the others: what a built Next does under load is not to be measured beside a busy test run.
       project('e2e', ['tests/e2e/**/*.test.ts'], {
@@ -22,7 +31,7 @@ export default defineConfig({
         sequence: { groupOrder: 1 },
       }),
       // Waits for real time: npm test leaves it out, .ci/run does not.
-      project('slow', ['tests/slow/**/*.test.ts'], { testTimeout: 120_000, fileParallelism: false }),
+      project('slow', ['tests/slow/**/*.test.ts', ...WAITING], { testTimeout: 120_000, fileParallelism: false }),
     ],
   },
 });
