@@ -24,6 +24,7 @@ export async function setMigration(args: readonly string[], io: CommandIo): Prom
   const mode = readMode(word, values.percent);
   return withKv(io, { changes: true }, async (kv) => {
     const isHandover = (await readHandoverStatus(kv, name)) !== undefined;
+    if (isHandover && values.force) throw new Failure(2, 'A handover cannot be forced: it waits for what was granted');
     const said = isHandover ? await handOver(kv, name, mode) : await change(kv, name, mode, values.force);
     if (values.json) io.print(JSON.stringify({ name, mode, changed: said !== UNCHANGED }));
     else io.complain(said);

@@ -102,6 +102,10 @@ describe('breakwater migrate, on a real Redis', () => {
     const locks = createHandover({ kv, name: 'locks', longestTtlMs: 60_000, leaseMs: 1_000, graceMs: 0 });
     await locks.choose();
     expect((await run(['set', 'locks', 'dual:read-old'], env)).status).toBe(2);
+    expect(await run(['set', 'locks', 'new', '--force'], env)).toMatchObject({
+      status: 2,
+      complaints: ['A handover cannot be forced: it waits for what was granted'],
+    });
     expect((await run(['set', 'locks', 'new'], env)).complaints).toEqual([
       'Handed over. Nobody grants anything for 62 s, until all that was granted has ended',
     ]);

@@ -17,10 +17,12 @@ export function suiteOn(store) {
     createClient: () => ({
       connect: async () => undefined,
       destroy: () => undefined,
-      /** Of a session, by the name that it has in connect-redis. */
+      /** What a session has left, by the name that it has in connect-redis: its key stays for a tombstone's life beyond that. */
       async ttl(id) {
         const { session: key } = await names.keysOf(await names.ofIdIn('express-session', id.replace('sess:', '')));
-        return Math.ceil(Number(await kv.command(['PTTL', key])) / 1_000);
+        const [head] = String(await kv.command(['GET', key])).split('\n');
+        const keepMs = Number(head.split(' ')[7]);
+        return Math.ceil((Number(await kv.command(['PTTL', key])) - keepMs) / 1_000);
       },
     }),
     port: 0,

@@ -12,8 +12,10 @@ import type { ScriptContext } from '../../store/script-twins.ts';
  * Owner and data are JSON.
  *
  * How long a session has left is its time to live in Redis less keepMs, which is for the archive, and at least as long as
- * a tombstone: no clock of a process takes part. Under the name of its group, `1 <min> <last>`: what was issued before min is revoked, last is the latest
- * instant at which anything was issued. Instants are Unix milliseconds of the clock of Redis, of a group each once.
+ * a tombstone: no clock of a process takes part.
+ *
+ * Under the name of its group, `1 <min> <last>`: what was issued before min is revoked, last is the latest instant at which
+ * anything was issued. Instants are Unix milliseconds of the clock of Redis, of a group each once.
  */
 
 /** Stands for a session that must not come back. */
