@@ -10,7 +10,7 @@ const USAGE = `breakwater migrate status [NAME] [--json]
   MODE       old, dual:read-old, dual:read-percent, dual:read-new or new, one step at a
              time; old or new for a handover of what has one authority
   --percent  of all keys, how many are read from new with dual:read-percent: 1 to 99
-  --force    whatever is said against it
+  --force    whatever is said against it; not for a handover
   --json     print one JSON document
 
 status prints the modes, and what all processes have counted, as far as they have told

@@ -104,7 +104,7 @@ describe('breakwater migrate, on a real Redis', () => {
     expect((await run(['set', 'locks', 'dual:read-old'], env)).status).toBe(2);
     expect(await run(['set', 'locks', 'new', '--force'], env)).toMatchObject({
       status: 2,
-      complaints: ['A handover cannot be forced: it waits for what was granted'],
+      complaints: ['A handover cannot be forced: it waits for what was granted', 'See breakwater migrate --help'],
     });
     expect((await run(['set', 'locks', 'new'], env)).complaints).toEqual([
       'Handed over. Nobody grants anything for 62 s, until all that was granted has ended',
