@@ -1,7 +1,7 @@
 import { clearCache } from './cache/clear.ts';
 import { cacheStats } from './cache/stats.ts';
-import type { CliCommand, CommandIo } from './command.ts';
-import { Failure, toFailure } from './keys/failure.ts';
+import type { CliCommand } from './command.ts';
+import { runSubcommand, type Subcommand } from './subcommands.ts';
 
 const USAGE = `breakwater cache stats [NAMESPACE] [--json]
        breakwater cache clear NAMESPACE [--json]
@@ -17,26 +17,11 @@ for the application.
 Exit status: 0 done; 1 Redis could not be asked; 2 wrong arguments or environment; 3 no
 cache of that name has ever written there.`;
 
-type Subcommand = (args: readonly string[], io: CommandIo) => Promise<number>;
-
 const SUBCOMMANDS: Readonly<Record<string, Subcommand>> = { stats: cacheStats, clear: clearCache };
 
 /** Caches from outside. */
 export const cache: CliCommand = {
   summary: 'Show what caches have counted, and clear them',
   usage: USAGE,
-  run,
+  run: runSubcommand({ name: 'cache', subcommands: SUBCOMMANDS }),
 };
-
-async function run([name, ...args]: readonly string[], io: CommandIo): Promise<number> {
-  try {
-    const subcommand = name !== undefined && Object.hasOwn(SUBCOMMANDS, name) ? SUBCOMMANDS[name] : undefined;
-    if (!subcommand) throw new Failure(2, 'Say stats or clear');
-    return await subcommand(args, io);
-  } catch (error) {
-    const { status, message } = toFailure(error, { stopped: io.stop.aborted });
-    io.complain(message);
-    if (status === 2) io.complain('See breakwater cache --help');
-    return status;
-  }
-}

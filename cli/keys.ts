@@ -1,13 +1,14 @@
-import type { CliCommand, CommandIo } from './command.ts';
+import type { CliCommand } from './command.ts';
 import { mayHoldKey } from './keys/arguments.ts';
 import { createKey } from './keys/create.ts';
-import { Failure, toFailure } from './keys/failure.ts';
+import { Failure } from './keys/failure.ts';
 import { listKeys } from './keys/list.ts';
 import { revokeKey } from './keys/revoke.ts';
 import { rotateKey } from './keys/rotate.ts';
 import { showKey } from './keys/show.ts';
 import { KEY_VARIABLE, NO_KEY_IN_ARGUMENTS } from './keys/target.ts';
 import { keyUsage } from './keys/usage.ts';
+import { runSubcommand, type Subcommand } from './subcommands.ts';
 
 const USAGE = `breakwater keys create --owner NAME [--scope SCOPE]... [--limit POLICY=LIMIT/WINDOW_MS]...
                          [--daily-quota N] [--config JSON] [--expires-in 30d] [--init]
@@ -41,34 +42,24 @@ standard output, once; all else about it goes to standard error.
 Exit status: 0 done; 1 Redis could not be asked, or holds no keys at all; 2 wrong arguments
 or environment; 3 no such key.`;
 
-type Subcommand = (args: readonly string[], io: CommandIo) => Promise<number>;
-
 const SUBCOMMANDS: Readonly<Record<string, Subcommand>> = {
   create: createKey,
   list: listKeys,
   show: showKey,
+  usage: keyUsage,
   rotate: rotateKey,
   revoke: revokeKey,
-  usage: keyUsage,
 };
 
 /** API keys by hand. */
 export const keys: CliCommand = {
   summary: 'Create, list, show, rotate and revoke API keys',
   usage: USAGE,
-  run,
+  run: runSubcommand({
+    name: 'keys',
+    subcommands: SUBCOMMANDS,
+    check(args) {
+      if (args.some(mayHoldKey)) throw new Failure(2, NO_KEY_IN_ARGUMENTS);
+    },
+  }),
 };
-
-async function run([name, ...args]: readonly string[], io: CommandIo): Promise<number> {
-  try {
-    if ([name ?? '', ...args].some(mayHoldKey)) throw new Failure(2, NO_KEY_IN_ARGUMENTS);
-    const subcommand = name !== undefined && Object.hasOwn(SUBCOMMANDS, name) ? SUBCOMMANDS[name] : undefined;
-    if (!subcommand) throw new Failure(2, 'Say create, list, show, usage, rotate or revoke');
-    return await subcommand(args, io);
-  } catch (error) {
-    const { status, message } = toFailure(error, { stopped: io.stop.aborted });
-    io.complain(message);
-    if (status === 2) io.complain('See breakwater keys --help');
-    return status;
-  }
-}

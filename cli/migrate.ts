@@ -1,7 +1,7 @@
-import type { CliCommand, CommandIo } from './command.ts';
-import { Failure, toFailure } from './keys/failure.ts';
+import type { CliCommand } from './command.ts';
 import { setMigration } from './migrate/set.ts';
 import { migrationStatus } from './migrate/status.ts';
+import { runSubcommand, type Subcommand } from './subcommands.ts';
 
 const USAGE = `breakwater migrate status [NAME] [--json]
        breakwater migrate set NAME MODE [--percent N] [--force] [--json]
@@ -21,26 +21,11 @@ environment names, as for the application.
 Exit status: 0 done; 1 Redis could not be asked, or the mode may not be changed now; 2 wrong
 arguments or environment; 3 no migration of that name has ever been used there.`;
 
-type Subcommand = (args: readonly string[], io: CommandIo) => Promise<number>;
-
 const SUBCOMMANDS: Readonly<Record<string, Subcommand>> = { status: migrationStatus, set: setMigration };
 
 /** Migrations from outside. */
 export const migrate: CliCommand = {
   summary: 'Show where migrations stand, and move them on',
   usage: USAGE,
-  run,
+  run: runSubcommand({ name: 'migrate', subcommands: SUBCOMMANDS }),
 };
-
-async function run([name, ...args]: readonly string[], io: CommandIo): Promise<number> {
-  try {
-    const subcommand = name !== undefined && Object.hasOwn(SUBCOMMANDS, name) ? SUBCOMMANDS[name] : undefined;
-    if (!subcommand) throw new Failure(2, 'Say status or set');
-    return await subcommand(args, io);
-  } catch (error) {
-    const { status, message } = toFailure(error, { stopped: io.stop.aborted });
-    io.complain(message);
-    if (status === 2) io.complain('See breakwater migrate --help');
-    return status;
-  }
-}

@@ -13,6 +13,7 @@ import { manualClock } from '../../../lib/testing/manual-clock.ts';
 import { AWAY } from '../../support/scripted-client.ts';
 import { projectRoot } from '../../support/source-tree.ts';
 import { sqlEngine } from '../../support/sql-engine.ts';
+import { stallingQuery } from '../../support/stalling-query.ts';
 import { watchedStore } from '../../support/watched-store.ts';
 
 const DAY_MS = 86_400_000;
@@ -224,20 +225,9 @@ describe('a drain of analytics', () => {
   it('that is cut short leaves less to the next, wherever its time ends', async () => {
     const { clock, analytics } = events({ shards: 4 });
     for (let index = 0; index < 40; index += 1) await analytics.count('view', { index });
-    let left = 3;
-    let hasEnded = () => {};
-    const end = new Promise<void>((resolve) => {
-      hasEnded = resolve;
-    });
-    const slow: SqlQuery = async (text, params, options) => {
-      left -= 1;
-      if (left === 0) hasEnded();
-      if (left <= 0) return new Promise(() => {});
-      clock.advance(500);
-      return query(text, params, options);
-    };
+    const { query: slow, stalled } = stallingQuery(query, { clock, statements: 2, eachMs: 500 });
     analytics.drain({ query: slow, table });
-    await end;
+    await stalled;
     statements = [];
     expect(await analytics.drain({ query, table })).toMatchObject({ status: 'drained' });
     expect(statements).toEqual(['with c', 'with c', 'delete']);

@@ -13,6 +13,7 @@ import { manualClock } from '../../../lib/testing/manual-clock.ts';
 import { AWAY } from '../../support/scripted-client.ts';
 import { projectRoot } from '../../support/source-tree.ts';
 import { sqlEngine } from '../../support/sql-engine.ts';
+import { stallingQuery } from '../../support/stalling-query.ts';
 import { watchedStore } from '../../support/watched-store.ts';
 
 const DAY_MS = 86_400_000;
@@ -255,20 +256,9 @@ describe('a drain of usage', () => {
       await use('a', count);
       clock.advance(DAY_MS);
     }
-    let left = 3;
-    let hasEnded = () => {};
-    const end = new Promise<void>((resolve) => {
-      hasEnded = resolve;
-    });
-    const slow: SqlQuery = async (text, params, options) => {
-      left -= 1;
-      if (left === 0) hasEnded();
-      if (left <= 0) return new Promise(() => {});
-      clock.advance(500);
-      return query(text, params, options);
-    };
+    const { query: slow, stalled } = stallingQuery(query, { clock, statements: 2, eachMs: 500 });
     usage.drain({ query: slow, table });
-    await end;
+    await stalled;
     expect(await usage.drain({ query, table })).toEqual({ status: 'drained', rows: 2 });
     expect(await contents()).toHaveLength(4);
   });
