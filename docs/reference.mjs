@@ -10,6 +10,29 @@ const sources = Object.values(subpaths).flatMap(({ types }) =>
   types ? [types.replace('./dist/', './').replace(/\.d\.ts$/, '.ts')] : [],
 );
 
+/** What the interfaces of other libraries ask for, and say what it is. */
+const FOREIGN = {
+  'cache/bentocache.BentocacheDriver': [
+    'namespace',
+    'get',
+    'pull',
+    'set',
+    'delete',
+    'deleteMany',
+    'clear',
+    'disconnect',
+  ],
+  'cache/bentocache.BentocacheDriverConfig': ['factory'],
+  'cache/cachified.CachifiedCache': ['get'],
+  'cache/keyv.KeyvStore': ['get', 'getMany', 'set', 'setMany', 'has', 'hasMany', 'delete', 'clear', 'iterator', 'on'],
+  'cache/unstorage.UnstorageDriver': [
+    ...['getInstance', 'hasItem', 'getItem', 'getItems', 'getItemRaw', 'setItem', 'setItems', 'setItemRaw'],
+    ...['removeItem', 'getKeys', 'clear'],
+  ],
+  'opentelemetry.OpenTelemetryApi': ['trace.__type.getTracerProvider', 'metrics.__type.getMeterProvider'],
+  'primitives/pubsub.Subscription': ['[asyncDispose]'],
+};
+
 const app = await Application.bootstrap({
   name: `Breakwater ${version}`,
   entryPoints: sources.map((source) => fileURLToPath(new URL(`../${source}`, import.meta.url))),
@@ -23,6 +46,9 @@ const app = await Application.bootstrap({
   excludePrivate: true,
   treatWarningsAsErrors: true,
   validation: { notExported: false, invalidLink: true, notDocumented: true },
+  intentionallyNotDocumented: Object.entries(FOREIGN).flatMap(([owner, names]) =>
+    names.map((name) => `${owner}.${name}`),
+  ),
   requiredToBeDocumented: ['Function', 'Class', 'Interface', 'TypeAlias', 'Variable', 'Enum'],
   logLevel: 'Warn',
 });

@@ -16,6 +16,7 @@ const analytics = onDefaultClient('analytics', ({ kv }) => createAnalytics({ kv 
 
 const events = onDefaultClient('event-stream', ({ kv }) => createEventStream<unknown>({ kv, name: 'analytics' }));
 
+/** What `configureAnalytics` takes beside the environment. */
 export interface AnalyticsConfiguration {
   /** Sends a statement to a PostgreSQL, to the primary. `undefined` for that of DATABASE_URL. */
   readonly query: SqlQuery | undefined;

@@ -68,6 +68,11 @@ export function listApiKeys(options?: ListOptions): Promise<readonly ApiKey[]> {
   return getDefaults().keys.list(options);
 }
 
+/**
+ * What is on record under this id, revoked ones too; `undefined` for an id that never was. One request.
+ *
+ * @throws as the client does, when the store of record is away
+ */
 export function getApiKey(id: string): Promise<ManagedKey | undefined> {
   return getDefaults().keys.get(id);
 }

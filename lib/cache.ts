@@ -15,7 +15,7 @@ import { ConfigError, isKvError, StoreError } from './errors.ts';
 export type * from './cache/cache.ts';
 export { createCache } from './cache/cache.ts';
 export { generateCacheKey } from './cache/cache-key.ts';
-export type * from './cache/cache-stats.ts';
+export type { CacheCounts, CacheStats } from './cache/cache-stats.ts';
 export { requestKey } from './cache/http/request-key.ts';
 export { loaded, type Marked, notFound, skip } from './cache/loaded.ts';
 export { clearNamespace, listNamespaces } from './cache/namespaces.ts';
@@ -50,6 +50,7 @@ export class RedisCache<T> {
     this.#ttlMs = atLeastOne('ttlMs', ttlMs);
   }
 
+  /** The value, `null` where there is none. */
   async get<Value extends T = T>(key: string): Promise<Value | null> {
     return valueOrNull<Value>(await this.#cache<Value>().get(key));
   }
@@ -59,6 +60,7 @@ export class RedisCache<T> {
     return this.#cache().set(key, value, { ttlMs: this.#ttlMs });
   }
 
+  /** Whether there is one. */
   async has(key: string): Promise<boolean> {
     return this.#cache().has(key);
   }
@@ -79,12 +81,7 @@ export class RedisCache<T> {
 }
 
 /** Answers of models on what an application is about: companies and jobs for 24 h, résumés for 1 h, interviews for 6 h. */
-export const aiCache: {
-  readonly company: RedisCache<unknown>;
-  readonly resume: RedisCache<unknown>;
-  readonly job: RedisCache<unknown>;
-  readonly interview: RedisCache<unknown>;
-} = {
+export const aiCache: Readonly<Record<'company' | 'resume' | 'job' | 'interview', RedisCache<unknown>>> = {
   company: new RedisCache(KV_PREFIXES.CACHE_COMPANY, 24 * HOUR_MS),
   resume: new RedisCache(KV_PREFIXES.CACHE_RESUME, HOUR_MS),
   job: new RedisCache(KV_PREFIXES.CACHE_JOB, 24 * HOUR_MS),
@@ -97,6 +94,7 @@ export const searchCache: RedisCache<unknown> = new RedisCache('cache:search', 5
 /** How long after its end a value of `cacheManager` is served while it is loaded again, or cannot be. */
 const STALE = { swrMs: MINUTE_MS, staleIfErrorMs: 10 * MINUTE_MS } as const;
 
+/** In which order a range is told. */
 export interface RangeOptions {
   /** From the highest score down. @default false */
   readonly rev?: boolean | undefined;
@@ -107,6 +105,7 @@ export interface RangeOptions {
  * `false`, and `getOrFetch` fetches. A value, a counter and a sorted set of one name are three things. One request each.
  */
 export const cacheManager = {
+  /** The value, `null` where there is none. */
   async get<T>(key: string): Promise<T | null> {
     return valueOrNull(await managed<T>().get(key));
   },

@@ -122,6 +122,7 @@ export class ConfigError extends KvError {
 
 const CODES: ReadonlySet<unknown> = new Set<KvErrorCode>(['CIRCUIT_OPEN', 'DEADLINE', 'STORE', 'COMMAND', 'CONFIG']);
 
+/** Whether `error` is one of this package's, also of another copy of it. */
 export function isKvError(
   error: unknown,
 ): error is CircuitOpenError | DeadlineError | StoreError | CommandError | ConfigError {

@@ -6,6 +6,7 @@ import { idempotentHandler } from './guard/idempotency/idempotent-handler.ts';
 
 export { type IdempotencyOptions, REPLAYED_HEADERS } from './guard/idempotency/idempotency-options.ts';
 
+/** As {@link IdempotencyOptions}, and on which client answers are kept. */
 export interface IdempotentOptions<Req extends Request = Request> extends IdempotencyOptions<Req> {
   /** @default the default client, made with the first request */
   readonly kv?: KvClient | undefined;

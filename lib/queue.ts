@@ -8,6 +8,7 @@ import { redisTarget, redisTimes } from './store/redis-target.ts';
 
 export type { QueueDriver, RedisStoreOptions };
 
+/** Which Redis, and where its errors go. */
 export interface QueueConnectionOptions {
   /** Where Redis is. @default what REDIS_URL, REDIS_CLUSTER_NODES or REDIS_SENTINELS say */
   readonly redis?: RedisStoreOptions | undefined;
@@ -15,6 +16,7 @@ export interface QueueConnectionOptions {
   readonly namespace?: string | undefined;
 }
 
+/** A connection to hand to BullMQ, and to close after it. */
 export interface QueueConnection {
   /** An ioredis of its own, which connects with its first command, and waits for Redis as long as it is away. */
   readonly connection: QueueDriver;

@@ -19,6 +19,7 @@ import type { LimitResult } from './limit/result.ts';
 export type { HandlerPolicy, LimitResult as RateLimitResult, OperationLimit, WindowOptions };
 export { createLimiter, RateLimitError };
 
+/** What became of one check, under the names of the migrated systems. */
 export interface TokenResult {
   readonly isRateLimited: boolean;
   readonly currentUsage: number | undefined;
@@ -28,6 +29,7 @@ export interface TokenResult {
   readonly reset: number | undefined;
 }
 
+/** A limit for tokens of one interval. */
 export interface TokenLimiter {
   /** Takes one permit from `token`'s account. One request. */
   check(token: string): Promise<TokenResult>;

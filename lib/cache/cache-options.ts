@@ -16,6 +16,7 @@ export interface MemorySettings {
   readonly maxTtlMs?: number | undefined;
 }
 
+/** Settings of a cache. Wrong ones throw a ConfigError when it is made. */
 export interface CacheOptions<T> {
   readonly kv: KvClient;
   /** Names the cache: all processes with this name share it. */
@@ -76,6 +77,7 @@ export interface Found<T> {
   readonly ageMs: number;
 }
 
+/** What `get` answers. `unavailable` is no miss: Redis could not be asked, and nothing is known here. */
 export type CacheRead<T> =
   | Found<T>
   | { readonly status: 'miss' }
@@ -84,6 +86,7 @@ export type CacheRead<T> =
   /** Nothing here, and Redis could not be asked. */
   | { readonly status: 'unavailable'; readonly retryAfterMs: number };
 
+/** What `getOrFetch` answers: a value that was kept or loaded, and where it is from. */
 export type CacheFetch<T> =
   | Found<T>
   /** It was loaded now. */
@@ -92,6 +95,7 @@ export type CacheFetch<T> =
   /** Nothing here, and too many loads under way already. */
   | { readonly status: 'unavailable'; readonly retryAfterMs: number };
 
+/** What a loader is told. */
 export interface LoadContext<T> {
   /** Aborted at the deadline, and when nobody waits any more. */
   readonly signal: AbortSignal;
@@ -102,6 +106,7 @@ export interface LoadContext<T> {
 /** `undefined` is handed out and not stored. */
 export type Loader<T> = (context: LoadContext<T>) => T | Marked<T> | Promise<T | Marked<T>>;
 
+/** Bounds of one read. */
 export interface ReadOptions {
   /** Detaches this caller only. The promise rejects with the signal's reason. */
   readonly signal?: AbortSignal | undefined;
@@ -112,6 +117,7 @@ export interface ReadOptions {
   readonly tags?: readonly string[] | undefined;
 }
 
+/** How one value is kept. */
 export interface WriteOptions {
   readonly signal?: AbortSignal | undefined;
   /** @default the cache's */
@@ -120,6 +126,7 @@ export interface WriteOptions {
   readonly tags?: readonly string[] | undefined;
 }
 
+/** How one value is loaded and kept. */
 export interface FetchOptions<T = unknown> extends WriteOptions {
   /**
    * Whether a value past its end may be served while it is loaded again; else callers wait for that load, which they share,
@@ -133,9 +140,12 @@ export interface Invalidation {
   readonly propagated: boolean;
 }
 
+/** How the answers of a function are kept. */
 export interface WrapOptions<T, Args extends readonly unknown[]> {
+  /** The same for arguments whose answers are the same. */
   readonly key: (...args: Args) => string;
   readonly ttlMs?: number | undefined;
+  /** What the answer to these arguments depends on. @default nothing */
   readonly tags?: ((...args: Args) => readonly string[]) | undefined;
   /** What to answer for what is not found. @default undefined */
   readonly absent?: T | undefined;

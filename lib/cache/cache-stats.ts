@@ -27,6 +27,7 @@ export interface CacheCounts {
   invalidations: number;
 }
 
+/** What one cache has counted, and holds in this process. */
 export interface CacheStats extends Readonly<CacheCounts> {
   /** Values served of values asked for; `undefined` before anything was asked for. */
   readonly hitRate: number | undefined;

@@ -6,7 +6,7 @@ import type { Command } from '../store/store.ts';
 import { type CacheNames, cacheNames } from './cache-names.ts';
 import type { CacheCounts } from './cache-stats.ts';
 
-/** What all processes have counted of a cache, as far as they have told Redis. Nearly exact: see {@link withTally}. */
+/** What all processes have counted of a cache, as far as they have told Redis. Nearly exact: see `withTally`. */
 export interface CacheTally {
   /** Fresh values served, from memory or Redis. */
   readonly hits: number;

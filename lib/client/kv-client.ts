@@ -17,6 +17,7 @@ import { instrumented, type Telemetry } from './telemetry.ts';
 import { createTransport } from './transport.ts';
 import { type TypedCommands, typedCommands } from './typed-commands.ts';
 
+/** Settings of a client. Wrong ones throw a ConfigError when it is made. */
 export interface KvOptions {
   readonly store: Store;
   readonly breaker?: BreakerSettings | undefined;
@@ -60,6 +61,7 @@ export interface KvCircuit {
   restore(snapshot: unknown): boolean;
 }
 
+/** A store with a circuit breaker, deadlines, coalescing and batches in front of it; all features stand on one. */
 export interface KvClient extends TypedCommands {
   readonly storeKind: StoreKind;
   /** Whether calls of several incoming requests may wait for one promise: not with `coalesce: 'request'`. */
@@ -99,6 +101,7 @@ export interface KvClient extends TypedCommands {
   planUsage(): Promise<PlanUsage>;
   /** Tells this client's listener. */
   notify(event: BreakwaterEvent): void;
+  /** Closes the store, and ends what waits: it rejects. No more calls are taken. */
   close(): Promise<void>;
 }
 

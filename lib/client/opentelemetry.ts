@@ -11,6 +11,7 @@ export interface OpenTelemetryApi {
   readonly context: ActiveContext;
 }
 
+/** What is told beside what the client does. */
 export interface OpenTelemetryOptions {
   /** Put on every span and every measurement: `{ 'server.address': 'eu1.example.com' }`, say. Few and fixed. @default none */
   readonly attributes?: Readonly<Record<string, string | number | boolean>> | undefined;

@@ -3,6 +3,7 @@ import { ConfigError } from '../errors.ts';
 import type { SqlQuery } from './sql-query.ts';
 import { wholeNumber } from './whole-number.ts';
 
+/** How to reach a PostgreSQL. Wrong settings throw a ConfigError. */
 export interface PostgresOptions {
   /** `postgres://user:password@host:5432/database?sslmode=require` */
   readonly url: string;

@@ -8,6 +8,7 @@ import { refusalText, replyError } from './classify.ts';
 import { sha1Hex } from './crypto.ts';
 import type { KvClient } from './kv-client.ts';
 
+/** As those of `@upstash/redis`, as far as they concern what is answered. */
 export interface CreateRedisOptions {
   /** Shorter than the client's `requestTimeoutMs`, in milliseconds. @default the client's */
   readonly timeoutMs?: number | undefined;

@@ -7,6 +7,7 @@ export interface Identity {
   readonly scopes: readonly string[];
 }
 
+/** Why a request is refused: `code` of the problem that it is answered with. */
 export type RefusalCode =
   /** No two servers agree on what it decodes to. */
   | 'path-malformed'

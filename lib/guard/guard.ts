@@ -15,6 +15,7 @@ import { createFrontDoor } from './front-door.ts';
 import { isDecodable } from './path.ts';
 import { createRouteMatcher, type MatchedRoute, type Route } from './routes.ts';
 
+/** Settings of a guard. Wrong ones throw a ConfigError when it is made. */
 export interface GuardOptions {
   readonly kv: KvClient;
   readonly keys: ApiKeys<unknown>;
@@ -37,6 +38,7 @@ export interface GuardOptions {
   readonly budgetMs?: number | undefined;
 }
 
+/** Decides who may pass. */
 export interface Guard {
   /**
    * Decides about a request. Route, lists, client address and the syntax of the key cost no I/O; the rest is one request

@@ -44,6 +44,7 @@ export function compileHandlerPolicy<Req extends Request>(policy: HandlerPolicy<
   return { plan, by, name, cost, telling: { headers, retryJitter } };
 }
 
+/** A limit in the words of handlers. */
 export interface WindowOptions {
   /** Accept a window under a second. Without it one is refused: 60 is more likely a minute in the wrong unit. @default false */
   readonly subSecond?: boolean | undefined;

@@ -22,6 +22,7 @@ export interface IdentitySeal {
   verify(request: Request): Promise<IdentityCheck>;
 }
 
+/** What identities are sealed with. Wrong settings throw a ConfigError. */
 export interface IdentitySealOptions {
   /** Shared by the guard and the handlers; at least 32 characters, from the environment. */
   readonly secret: string;

@@ -23,6 +23,9 @@ const TITLES: Readonly<Record<number, string>> = {
   503: 'Service Unavailable',
 };
 
+/**
+ * An answer as RFC 9457 has it: `code` says to programs what `detail` says to people. Neither may quote the request.
+ */
 export function problem(status: number, code: string, detail: string, options: Problem = {}): Response {
   const { type = 'about:blank', title = TITLES[status] ?? 'Error', extensions = {} } = options;
   const body = { type, title, status, detail, code, ...extensions };

@@ -11,6 +11,7 @@ import type { LimitResult, PolicyResult } from '../limit/result.ts';
  */
 export type RateHeaderVersion = 'draft-11' | 'legacy';
 
+/** What clients are told of their limits. */
 export interface RateHeaderOptions {
   /** Which headers are sent; an empty list for none. `Retry-After` is sent all the same. @default ['draft-11'] */
   readonly headers?: readonly RateHeaderVersion[] | undefined;

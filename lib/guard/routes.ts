@@ -5,6 +5,7 @@ import { pathSegments } from './path.ts';
 /** Whose account a policy is charged to: the client address, or the API key. */
 export type SubjectKind = 'ip' | 'key';
 
+/** Which requests are asked for what. What cannot be throws a ConfigError. */
 export interface Route {
   /** `/api/echo`; `/api/keys/:id` with one free segment; `/api/*` for everything below, and `/api` itself. */
   readonly path: string;

@@ -6,6 +6,7 @@ import type { MissSettings } from './miss-guard.ts';
 import type { SourceSettings } from './source/guarded-source.ts';
 import type { ApiKeySource } from './source/source.ts';
 
+/** Settings of all that is done with keys. Wrong ones throw a ConfigError. */
 export interface ApiKeysOptions<Config = unknown> {
   /** Where entries are cached, and unless there is a `source`, where keys are on record. */
   readonly kv: KvClient;

@@ -44,6 +44,7 @@ export interface ApiKeys<Config = unknown> extends KeyManagement<Config> {
   flush(): Promise<void>;
   /** Drops what is cached of a key, here and in Redis; never a tombstone. */
   forget(key: string): Promise<void>;
+  /** What this process knows of keys, and has counted. No request. */
   stats(): AuthCacheStats;
   readonly format: KeyFormat;
   readonly digest: Digester;

@@ -11,7 +11,7 @@ export interface Pepper {
 
 /**
  * The pepper of new keys, then those of older ones, which go on working as long as theirs is here; `'plain'` for keys from
- * before there was a pepper. At most {@link MAX_PEPPERS}: each costs a digest, and a look in Redis for an unknown key.
+ * before there was a pepper. At most `MAX_PEPPERS`: each costs a digest, and a look in Redis for an unknown key.
  */
 export type Peppers = readonly (Pepper | 'plain')[];
 

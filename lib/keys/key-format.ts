@@ -7,8 +7,9 @@ import { ConfigError } from '../errors.ts';
  * security.
  */
 export interface KeyFormat {
+  /** A new key of this format, unlike any other. */
   generate(): string;
-  /** Whether `text`, of at most {@link MAX_KEY_LENGTH} characters, can be a key at all. No I/O. */
+  /** Whether `text`, of at most `MAX_KEY_LENGTH` characters, can be a key at all. No I/O. */
   accepts(text: string): boolean;
   /** What may be shown of a key. @default its last four characters */
   readonly display?: ((key: string) => string) | undefined;

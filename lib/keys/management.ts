@@ -13,11 +13,13 @@ import type { Change, IssuedKey, ManagedKey, Registry } from './registry.ts';
 import type { DayUsage, Usage } from './usage.ts';
 import type { Verifier } from './verifier.ts';
 
+/** What becomes of the key before. */
 export interface RotateOptions {
   /** How long the old key goes on working; at most a year. @default 0 */
   readonly graceSeconds?: number | undefined;
 }
 
+/** Which part of all keys is listed. */
 export interface ListOptions {
   /** At most 1,000. @default 1_000 */
   readonly limit?: number | undefined;
@@ -48,6 +50,11 @@ export interface KeyManagement<Config = unknown> {
   revoke(keyOrId: string): Promise<Revocation>;
   /** A new key under the same id; `undefined` when there is no such key. @throws when the store of record is away */
   rotate(keyOrId: string, options?: RotateOptions): Promise<IssuedKey<Config> | undefined>;
+  /**
+   * What is on record under this id, revoked ones too; `undefined` for an id that never was. One request.
+   *
+   * @throws as the client does
+   */
   get(id: string): Promise<ManagedKey<Config> | undefined>;
   /**
    * How often a key was used on each of the last days of UTC, today first; through the front door, for others than its

@@ -3,6 +3,7 @@ import { ConfigError } from '../errors.ts';
 import { holdsKey } from './key-format.ts';
 import { checkScopes } from './scopes.ts';
 
+/** What a key is issued with. What cannot be throws a ConfigError that names the field. */
 export interface NewKey<Config> {
   /** Whose key it is; 1 to 256 characters. */
   readonly owner: string;

@@ -8,6 +8,7 @@ import { type ApiKey, apiKeyOf, type Carried, type IdRecord, type IssuedDigest, 
 import type { ApiKeyStore } from './source/source.ts';
 import { USAGE_TTL_MS } from './usage.ts';
 
+/** A new key, in full this once. */
 export interface IssuedKey<Config> {
   /** The key itself. Shown here once, and stored nowhere. */
   readonly key: string;

@@ -10,6 +10,7 @@ import { type Fill, type Finding, type Question, questionOf } from './question.t
 import type { Validation } from './validation.ts';
 import type { Verifier } from './verifier.ts';
 
+/** Bounds of one validation. */
 export interface ValidateOptions extends CallOptions {
   /** The client's address: too many unknown keys lock it out, from unknown keys. @default nobody's misses are counted */
   readonly client?: string | undefined;

@@ -21,6 +21,7 @@ import {
   uncounted,
 } from './result.ts';
 
+/** What a check answers while Redis is away: by the count of this process, yes, or no. */
 export type OnUnavailable = 'local' | 'allow' | 'deny';
 
 export interface LedgerOptions {

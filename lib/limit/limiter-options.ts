@@ -6,6 +6,7 @@ import type { Ledger, OnUnavailable } from './ledger.ts';
 import type { Charge, CompiledPolicy, Plan, Policy } from './policy.ts';
 import type { LimitResult } from './result.ts';
 
+/** Settings of a limiter. Wrong ones throw a ConfigError when it is made. */
 export interface LimiterOptions {
   readonly kv: KvClient;
   readonly policies: readonly Policy[];
@@ -36,6 +37,7 @@ export interface LimiterOptions {
 /** Whose account of which policy: `{ ip: '203.0.113.7', key: 'k_1' }`. Never a raw API key. */
 export type Subjects = Readonly<Record<string, string>>;
 
+/** How much one check takes, and how long it may wait. */
 export interface CheckOptions extends CallOptions {
   /** Permits to take from each policy; a whole number from 0. @default 1 */
   readonly cost?: number | undefined;
@@ -43,11 +45,13 @@ export interface CheckOptions extends CallOptions {
   readonly quotas?: Readonly<Record<string, Plan>> | undefined;
 }
 
+/** How long `blockUntilReady` waits. */
 export interface WaitOptions extends CheckOptions {
   /** How long to wait at most, in milliseconds. */
   readonly maxWaitMs: number;
 }
 
+/** Checks policies: all of one check's together or none, in one request at most. */
 export interface Limiter {
   /**
    * Takes `cost` permits from every policy in `subjects`, or from none. One request to Redis, shared with whatever else

@@ -34,6 +34,7 @@ export type QuotaOf = (subject: string) => Plan | Promise<Plan>;
 /** Numbers of a subject's own, and another algorithm with them if need be. */
 export interface Plan extends Quota, Pick<PolicyBase, 'algorithm' | 'maxOverAdmission'> {}
 
+/** A limit by its name, the same for all or by subject. What cannot be throws a ConfigError. */
 export type Policy = PolicyBase & (Quota | { readonly limit: QuotaOf });
 
 /** A policy in the numbers that the script works with. */

@@ -11,6 +11,7 @@ export type { CacheHandlerStats } from './cache-handlers/cache-handler-stats.ts'
 export type { CacheHandlerOptions } from './cache-handlers/handler-options.ts';
 export { createRemoteCacheHandler, type RemoteCacheHandler } from './cache-handlers/remote-cache-handler.ts';
 
+/** On the default client, which is made at first use. */
 const handler: CacheHandler = remoteCacheHandlerOn(defaultEntries);
 
 export default handler;

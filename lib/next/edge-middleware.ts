@@ -13,6 +13,7 @@ import { logMisconfiguration } from '../log.ts';
 import { basePathOf, pathWithin } from './base-path.ts';
 import { CIRCUIT_HEADER, forward } from './forward.ts';
 
+/** Settings of a middleware. Wrong ones are a 503 for every request, and a line in the log. */
 export interface EdgeMiddlewareOptions
   extends Pick<RateHeaderOptions, 'headers' | 'retryJitter'>,
     Pick<LimiterOptions, 'onUnavailable' | 'expectedProcesses' | 'refusalTtlMs' | 'prefetch'> {

@@ -16,6 +16,7 @@ export {
   type IncrementalCacheHandlerClass,
 } from './cache-handlers/incremental-cache-handler.ts';
 
+/** On the default client, which is made at first use. */
 const Handler: IncrementalCacheHandlerClass = incrementalCacheHandlerOn(defaultEntries);
 
 export default Handler;

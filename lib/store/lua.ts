@@ -10,6 +10,7 @@ import type { Reply } from './store.ts';
 
 const { lua, lauxlib, lualib } = fengari;
 
+/** Bounds of scripts. Wrong ones throw a ConfigError. */
 export interface FengariEngineOptions {
   /** Lua instructions after which a script is stopped. @default 10_000_000, some seconds */
   readonly maxSteps?: number | undefined;

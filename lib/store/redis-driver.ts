@@ -3,6 +3,7 @@ import { ConfigError } from '../errors.ts';
 import type { RedisTlsOptions } from './redis-options.ts';
 import type { RedisAddress } from './redis-url.ts';
 
+/** What ioredis makes, which BullMQ takes. */
 export type QueueDriver = Redis | Cluster;
 
 /** One connection for the stores here, which do themselves what they need of an ioredis. */

@@ -9,8 +9,10 @@ export interface RedisTlsOptions {
   readonly servername?: string | undefined;
 }
 
+/** Where Redis is: at a URL, a Cluster, or behind sentinels. */
 export type RedisStoreOptions = RedisUrlOptions | RedisClusterOptions | RedisSentinelOptions;
 
+/** One Redis by its URL. */
 export interface RedisUrlOptions extends RedisConnectOptions {
   /** `redis://[user[:password]@]host[:port][/database]`, or `rediss://` for TLS. */
   readonly url: string;
@@ -19,6 +21,7 @@ export interface RedisUrlOptions extends RedisConnectOptions {
   readonly sentinels?: undefined;
 }
 
+/** A Redis Cluster, by some of its nodes. */
 export interface RedisClusterOptions extends RedisConnectOptions {
   readonly cluster: {
     /** `host:port` or `redis://host:port` of some of its nodes: they tell of the others. `rediss://` turns TLS on. */
@@ -32,6 +35,7 @@ export interface RedisClusterOptions extends RedisConnectOptions {
   readonly sentinels?: undefined;
 }
 
+/** The primary that sentinels name. */
 export interface RedisSentinelOptions extends RedisConnectOptions {
   readonly sentinels: {
     /** `host[:port]` or `redis://host[:port]` of the sentinels; port 26379 unless told. `rediss://` turns TLS on. */

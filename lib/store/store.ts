@@ -58,7 +58,7 @@ export interface Store {
   readonly slotOf?: ((key: string) => number) | undefined;
   /**
    * Runs `commands` in order in one round trip and answers exactly one reply per command, in order. A command that Redis
-   * refuses is an {@link ErrorReply} in its place.
+   * refuses is an `ErrorReply` in its place.
    *
    * @throws StoreError when the request as a whole failed.
    */

@@ -7,6 +7,7 @@ import { upstashFeed } from './upstash-feed.ts';
 import { attempt, isUnsent, refuseStatus, requestInit, type Send } from './upstash-http.ts';
 import { parseRefusal, parseReplies } from './upstash-reply.ts';
 
+/** A REST endpoint of Upstash, or one that speaks as it does. Wrong settings throw a ConfigError. */
 export interface UpstashStoreOptions {
   /** Base URL of the REST endpoint, `https:` or, for a local one, `http:`. Without credentials and query. */
   readonly url: string;

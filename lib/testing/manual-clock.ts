@@ -19,7 +19,7 @@ interface Timer {
   readonly run: () => void;
 }
 
-/** @param start Unix milliseconds to begin at. The monotonic scale begins at an unrelated number. */
+/** A clock that stands still until it is told to go on. @param start Unix milliseconds to begin at. The monotonic scale begins at an unrelated number. */
 export function manualClock(start = 1_700_000_000_000): ManualClock {
   let wall = start;
   let monotonic = 5_000;

@@ -5,7 +5,9 @@ export interface PendingRequest {
   readonly commands: readonly Command[];
   readonly atomic: boolean;
   readonly signal: AbortSignal | undefined;
+  /** Answers it, once. */
   answer(replies: readonly Reply[]): void;
+  /** Rejects it, once. */
   fail(error: unknown): void;
 }
 
@@ -17,6 +19,7 @@ export interface ScriptedStore extends Store {
   respond(rule: ((commands: readonly Command[]) => readonly Reply[] | Error) | undefined): void;
 }
 
+/** A store that answers what a test tells it to, when it tells it to. */
 export function scriptedStore(): ScriptedStore {
   const sent: PendingRequest[] = [];
   let rule: ((commands: readonly Command[]) => readonly Reply[] | Error) | undefined;

@@ -2,6 +2,7 @@ import { sha256 } from '../../client/crypto.ts';
 import type { KvClient } from '../../client/kv-client.ts';
 import { isKeepable, requireName, type TextStorage, textStorage } from './text-storage.ts';
 
+/** Settings of a driver. Wrong ones throw a ConfigError. */
 export interface BentocacheDriverOptions {
   readonly kv: KvClient;
   /** Stores of the same prefix share their entries. 1 to 128 characters. @default BentoCache's `prefix`, else 'bentocache' */

@@ -4,6 +4,7 @@ import { boundPart, buildKey, KV_PREFIXES } from '../../client/redis-keys.ts';
 import { ConfigError, isKvError } from '../../errors.ts';
 import { requireName } from './text-storage.ts';
 
+/** Settings of a cache for cachified. Wrong ones throw a ConfigError. */
 export interface CachifiedCacheOptions {
   readonly kv: KvClient;
   /** Caches of the same name share their entries; cachified's reporters show it. 1 to 128 characters. @default 'cachified' */

@@ -3,12 +3,14 @@ import { ConfigError } from '../../errors.ts';
 import { reportTo } from '../../events.ts';
 import { requireName, textStorage } from './text-storage.ts';
 
+/** Settings of a store for Keyv. Wrong ones throw a ConfigError. */
 export interface KeyvStoreOptions {
   readonly kv: KvClient;
   /** Keyvs of the same name share their entries, each within its own namespace. 1 to 128 characters. @default 'keyv' */
   readonly name?: string | undefined;
 }
 
+/** One of those that `setMany` writes. `ttl` in milliseconds. */
 export interface KeyvStoreEntry {
   readonly key: string;
   readonly value: unknown;

@@ -3,6 +3,7 @@ import { ConfigError } from '../../errors.ts';
 import { base64Decode, base64Encode } from '../payload/base64.ts';
 import { requireName, textStorage } from './text-storage.ts';
 
+/** Settings of a driver. Wrong ones throw a ConfigError. */
 export interface UnstorageDriverOptions {
   readonly kv: KvClient;
   /** Drivers of the same name share their items. 1 to 128 characters. @default 'unstorage' */
@@ -17,6 +18,7 @@ export interface UnstorageItemOptions {
   readonly ttl?: number | undefined;
 }
 
+/** A key, with settings of its own. */
 export interface UnstorageItem {
   readonly key: string;
   readonly options?: UnstorageItemOptions | undefined;

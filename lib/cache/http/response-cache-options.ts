@@ -6,6 +6,7 @@ import type { RequestRules } from './request-rules.ts';
 import type { ResponseRules } from './response-rules.ts';
 import type { StoredResponse } from './stored-response.ts';
 
+/** Settings of an HTTP cache. Wrong ones throw a ConfigError when it is made. */
 export interface ResponseCacheOptions<Req extends Request = Request> extends RequestRules, ResponseRules, StatusRules {
   /**
    * Where responses are kept: `invalidateTags` and `clear` end them, `delete(await requestKey(request, options))` ends one.

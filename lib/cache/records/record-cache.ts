@@ -5,11 +5,13 @@ import type { CacheStats } from '../cache-stats.ts';
 import { type Marked, notFound } from '../loaded.ts';
 import { createLoadBatch } from './load-batch.ts';
 
+/** What the loader of records is told. */
 export interface RecordLoadContext {
   /** Aborted at the deadline, and when nobody waits any more. */
   readonly signal: AbortSignal;
 }
 
+/** Settings of a cache of records. Wrong ones throw a ConfigError when it is made. */
 export interface RecordCacheOptions<R> extends Omit<CacheOptions<R>, 'ttlMs'> {
   /** Asks the database. `null` and `undefined` say that there is no such record. */
   readonly load: (id: string, context: RecordLoadContext) => Promise<R | null | undefined> | R | null | undefined;
@@ -51,6 +53,7 @@ export interface RecordCache<R> {
   invalidate(id: string): Promise<Invalidation>;
   /** Forgets all records. One request, whatever their number. */
   clear(): Promise<Invalidation>;
+  /** What this cache has counted in this process. No request. */
   stats(): CacheStats;
   /** When what runs in the background now has ended. */
   settled(): Promise<void>;

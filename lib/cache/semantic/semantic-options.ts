@@ -21,6 +21,7 @@ export interface Generated<T> {
 /** Asks the model. */
 export type Generate<T> = (context: { readonly signal: AbortSignal }) => Promise<Generated<T>>;
 
+/** What is kept beside an answer. */
 export interface AnswerMetadata {
   /** `null` where nobody said. */
   readonly tokens_used: number | null;
@@ -28,6 +29,7 @@ export interface AnswerMetadata {
   readonly cached_at: number;
 }
 
+/** An answer as it was kept. */
 export interface CachedAnswer<T> {
   readonly value: T;
   readonly metadata: AnswerMetadata;
@@ -35,11 +37,13 @@ export interface CachedAnswer<T> {
   readonly match: 'exact' | 'similar' | 'generated';
 }
 
+/** What `get` answers. `unavailable` is no miss: Redis could not be asked. */
 export type SemanticRead<T> =
   | ({ readonly status: 'hit' } & CachedAnswer<T>)
   | { readonly status: 'miss' }
   | { readonly status: 'unavailable'; readonly retryAfterMs: number };
 
+/** What `getOrFetch` answers: an answer that was kept, or the model's. */
 export type SemanticFetch<T> =
   | ({ readonly status: 'hit' | 'miss' } & CachedAnswer<T>)
   | Exclude<SemanticRead<T>, { readonly status: 'hit' | 'miss' }>;
@@ -60,6 +64,7 @@ export interface VectorMatch {
   readonly score: number;
 }
 
+/** What a vector search found, for `verify` to judge. */
 export interface Candidate<T> extends AnswerMetadata {
   readonly value: T;
   /** The prompt that it answers, normalised. */
@@ -69,9 +74,11 @@ export interface Candidate<T> extends AnswerMetadata {
 
 /** Finds answers to prompts that mean the same. What it throws, or does not answer in time, is a miss. */
 export interface VectorStage<T> {
+  /** The vector of a prompt, of the same length each time. */
   embed(prompt: string, options: { readonly signal: AbortSignal }): Promise<readonly number[]>;
   /** The nearest neighbours, best first. */
   search(vector: readonly number[], options: VectorScope & { readonly limit: number }): Promise<readonly VectorMatch[]>;
+  /** Brings a vector into the index, in place of one with the same id. */
   index(id: string, vector: readonly number[], options: VectorScope): Promise<unknown>;
   /**
    * Whether `candidate` answers `prompt`: asked of a small model, or told from a threshold that was measured on prompts of
@@ -96,6 +103,7 @@ export interface StoredAnswer<T> extends AnswerMetadata {
   readonly partition: string;
 }
 
+/** Settings of a cache for the answers of models. Wrong ones throw a ConfigError when it is made. */
 export interface SemanticCacheOptions<T> extends Omit<CacheOptions<StoredAnswer<T>>, 'ttlMs' | 'namespace' | 'codec'> {
   /** @default 'semantic' */
   readonly namespace?: string | undefined;

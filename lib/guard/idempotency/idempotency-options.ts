@@ -1,6 +1,7 @@
 import { wholeNumber } from '../../client/whole-number.ts';
 import { ConfigError } from '../../errors.ts';
 
+/** How requests are recognised, and what is kept of their answers. Wrong settings throw a ConfigError. */
 export interface IdempotencyOptions<Req extends Request = Request> {
   /**
    * Who is asking: the id of a verified identity, a user or an account. Keys are the callers' own choice: without this one
@@ -40,6 +41,7 @@ export interface IdempotencyOptions<Req extends Request = Request> {
   readonly fingerprint?: ((request: Req, body: Uint8Array) => string | Promise<string>) | undefined;
 }
 
+/** The headers of an answer that are kept, unless `headers` names others. */
 export const REPLAYED_HEADERS: readonly string[] = [
   ...['allow', 'cache-control', 'content-disposition', 'content-encoding', 'content-language', 'content-location'],
   ...['content-range', 'content-type', 'etag', 'last-modified', 'link', 'location', 'vary', 'www-authenticate'],

@@ -9,6 +9,7 @@ import { withSignal } from '../../resilience/linked-signal.ts';
 import type { KeyDigest } from '../digest.ts';
 import type { ApiKeySource, FoundKey } from './source.ts';
 
+/** Bounds of the questions to a source of keys. Wrong ones throw a ConfigError. */
 export interface SourceSettings {
   /** Deadline of one look, in milliseconds. @default 500 */
   readonly timeoutMs?: number | undefined;

@@ -13,6 +13,7 @@ import {
 import { type Commit, commit, type Write } from './commit.ts';
 import type { ApiKeyStore } from './source.ts';
 
+/** Settings of keys on record in Redis. */
 export interface KvKeyStoreOptions {
   /** A Redis with persistence and `maxmemory-policy noeviction`: what it loses is lost. */
   readonly kv: KvClient;

@@ -34,6 +34,7 @@ export interface ApiKeyStore<Config = unknown> extends ApiKeySource<Config> {
     digest: KeyDigest,
     options: { readonly signal: AbortSignal },
   ): Promise<StoredKey<Config> | undefined | null>;
+  /** What is on record under this id; `undefined` for an id that never was. */
   get(id: string): Promise<IdRecord<Config> | undefined>;
   /** `false` when the id or a digest is taken. */
   insert(record: IdRecord<Config>): Promise<boolean>;

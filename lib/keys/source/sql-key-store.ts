@@ -5,6 +5,7 @@ import type { ApiKeyStore } from './source.ts';
 import { DEFAULT_TABLE, sqlTables } from './sql-schema.ts';
 import { sqlStatements } from './sql-statements.ts';
 
+/** Settings of keys on record in PostgreSQL. */
 export interface SqlKeyStoreOptions {
   /**
    * Sends a statement to a PostgreSQL, to the primary. A function around the driver's, not that itself, which may take

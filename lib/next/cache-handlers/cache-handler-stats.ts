@@ -19,6 +19,7 @@ export interface CacheHandlerCounts {
   unreadable: number;
 }
 
+/** What a cache handler of Next has counted, and holds in this process. */
 export interface CacheHandlerStats extends Readonly<CacheHandlerCounts> {
   /** Revalidations that Redis has not heard of. */
   readonly pendingRevalidations: number;

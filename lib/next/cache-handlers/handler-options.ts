@@ -2,6 +2,7 @@ import type { KvClient } from '../../client/kv-client.ts';
 import { steadyNow } from '../../clock.ts';
 import { ConfigError } from '../../errors.ts';
 
+/** Settings of a cache handler of Next. Wrong ones throw a ConfigError. */
 export interface CacheHandlerOptions {
   readonly kv: KvClient;
   /** Larger entries are not stored, and larger ones found in Redis are misses. @default 8_388_608 */

@@ -22,14 +22,15 @@ export type IncrementalCacheHandlerClass = new (context: CacheHandlerContext) =>
  * A `cacheHandler`: pages and responses (ISR), `fetch` and `unstable_cache`, and images where `images.customCacheHandler`
  * says so, shared by all processes on one Redis. Pages and responses are those of one build. A read is one request, in
  * which the revalidations of all processes come along; a write is one; `revalidateTag` is one. Redis away: as with
- * {@link createRemoteCacheHandler}.
+ * `createRemoteCacheHandler`.
  *
  * @throws ConfigError
  * @example export default createIncrementalCacheHandler({ kv: createKv({ store: upstashStore({ url, token }) }) });
  */
-export function createIncrementalCacheHandler(
-  options: CacheHandlerOptions,
-): IncrementalCacheHandlerClass & { readonly stats: () => CacheHandlerStats } {
+export function createIncrementalCacheHandler(options: CacheHandlerOptions): IncrementalCacheHandlerClass & {
+  /** What this process has counted. No request. */
+  readonly stats: () => CacheHandlerStats;
+} {
   const entries = createEntryStore(cacheHandlerSettings(options));
   return Object.assign(
     incrementalCacheHandlerOn(() => entries),

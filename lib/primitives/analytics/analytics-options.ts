@@ -6,6 +6,7 @@ import type { DatabaseOptions, DrainOutcome } from '../drain.ts';
 import type { Unavailable } from '../unavailable.ts';
 import type { Dimensions } from './event-field.ts';
 
+/** Settings of {@link Analytics}. Wrong ones throw a ConfigError. */
 export interface AnalyticsOptions {
   readonly kv: KvClient;
   /** Names the counters: all processes with this name share them. @default 'events' */
@@ -25,6 +26,7 @@ export interface AnalyticsOptions {
   readonly waitUntil?: ((promise: Promise<unknown>) => void) | undefined;
 }
 
+/** How one event is counted. */
 export interface CountOptions {
   /** From 1 to 1,000,000,000. @default 1 */
   readonly by?: number | undefined;
@@ -32,6 +34,7 @@ export interface CountOptions {
   readonly once?: { readonly id: string; readonly ttlMs?: number | undefined } | undefined;
 }
 
+/** What became of an event: counted in Redis, kept here until Redis is back, or dropped for want of room. */
 export type Counted =
   | { readonly status: 'counted' }
   /** It has been counted under this id already. */
@@ -61,6 +64,7 @@ export interface AnalyticsDrainOptions extends DatabaseOptions {
   readonly rememberMs?: number | undefined;
 }
 
+/** Counts events by their dimensions and day, for a drain to bring into a database. */
 export interface Analytics {
   /**
    * Counts an event of today, UTC, by its dimensions. One request, atomic with the check of `once`.

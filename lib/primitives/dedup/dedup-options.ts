@@ -4,6 +4,7 @@ import { wholeNumber } from '../../client/whole-number.ts';
 import { ConfigError } from '../../errors.ts';
 import type { Unavailable } from '../unavailable.ts';
 
+/** Settings of {@link Dedup}. Wrong ones throw a ConfigError. */
 export interface DedupOptions {
   readonly kv: KvClient;
   /** Whose keys they are: one key under two names is two. @default 'default' */
@@ -16,17 +17,20 @@ export interface DedupOptions {
   readonly maxResultBytes?: number | undefined;
 }
 
+/** Bounds of one question. */
 export interface SeenOptions extends CallOptions {
   /** For how long further events of this key are duplicates, in milliseconds. */
   readonly ttlMs: number;
 }
 
+/** Whether this was the first time, and who says so. */
 export interface Seen {
   readonly status: 'first' | 'duplicate';
   /** Told by this process alone: another one may have seen it. */
   readonly approximate: boolean;
 }
 
+/** Bounds of one claim. */
 export interface ClaimOptions extends CallOptions {
   /** When others may do the work if nobody has finished it, in milliseconds; see {@link Claimed.extend}. @default 60_000 */
   readonly processingMs?: number | undefined;
@@ -53,12 +57,14 @@ export interface Claimed {
   extend(options?: CallOptions): Promise<Settlement<'extended'>>;
 }
 
+/** What became of the end of a claim. */
 export type Settlement<Status extends string> =
   | { readonly status: Status }
   /** The claim is not this one's any more. */
   | { readonly status: 'lost' }
   | Unavailable;
 
+/** Leave to do work that nobody else does, or why there is none. */
 export type Claim =
   | Claimed
   /** It is done. What `finish` was given, if anything. */
@@ -69,6 +75,7 @@ export type Claim =
   | { readonly status: 'mismatch' }
   | Unavailable;
 
+/** Tells whether something has been seen before, and gives leave to do work once. */
 export interface Dedup {
   /**
    * Whether an event of this key has been seen, and notes that it has. One request. Redis away: see

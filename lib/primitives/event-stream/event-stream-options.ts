@@ -4,6 +4,7 @@ import { wholeNumber } from '../../client/whole-number.ts';
 import { ConfigError } from '../../errors.ts';
 import type { Unavailable } from '../unavailable.ts';
 
+/** Settings of an {@link EventStream}. Wrong ones throw a ConfigError. */
 export interface EventStreamOptions {
   readonly kv: KvClient;
   /** Names the stream, in at most 256 characters: all processes with this name share it. */
@@ -21,6 +22,7 @@ export interface EventStreamOptions {
   readonly maxBufferedBytes?: number | undefined;
 }
 
+/** What became of events: in Redis, kept here until it is back, or not taken. */
 export type Appended =
   | {
       readonly status: 'appended';
@@ -36,6 +38,7 @@ export type Appended =
       readonly buffered: number;
     });
 
+/** An event as it stands in a stream. */
 export interface StreamEvent<T> {
   /** As Redis gave it: later events have greater ones, as long as the stream lives. */
   readonly id: string;
@@ -49,6 +52,7 @@ export interface StreamEvent<T> {
   readonly event: T;
 }
 
+/** Which part of a stream is read. */
 export interface ReadOptions extends CallOptions {
   /** Begin behind this id. @default at the oldest event */
   readonly after?: string | undefined;
@@ -56,6 +60,7 @@ export interface ReadOptions extends CallOptions {
   readonly count?: number | undefined;
 }
 
+/** Some events in their order, and where to go on. */
 export type EventPage<T> =
   | {
       readonly status: 'read';
@@ -73,6 +78,7 @@ export type EventPage<T> =
  */
 export type EventSink<T> = (stream: string, events: readonly StreamEvent<T>[]) => Promise<void>;
 
+/** How much one drain hands on. */
 export interface DrainOptions {
   /** Events at a time, at most 1_000. @default 500, less where so many could have more than 8 MiB by `maxEventBytes` */
   readonly count?: number | undefined;
@@ -80,6 +86,7 @@ export interface DrainOptions {
   readonly maxEvents?: number | undefined;
 }
 
+/** What one drain has handed on. */
 export type Drained =
   | {
       readonly status: 'drained';
@@ -92,6 +99,7 @@ export type Drained =
     }
   | (Unavailable & { readonly events: number });
 
+/** What this process has counted of a stream. */
 export interface EventStreamStats {
   /** Events of this process that Redis has taken. */
   readonly appended: number;
@@ -103,6 +111,7 @@ export interface EventStreamStats {
   readonly uncertain: number;
 }
 
+/** A bounded stream of events in Redis, to be read, or drained into a database. */
 export interface EventStream<T> {
   /**
    * Appends events, and what waits here before them, in one request for up to 1,000 of them. Never sent twice. Redis away:
@@ -120,6 +129,7 @@ export interface EventStream<T> {
    * for each `count` events, and one more. @throws what the sink throws
    */
   drain(sink: EventSink<T>, options?: DrainOptions): Promise<Drained>;
+  /** What this process has counted. No request. */
   stats(): EventStreamStats;
 }
 

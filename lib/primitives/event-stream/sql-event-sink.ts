@@ -4,6 +4,7 @@ import { ConfigError } from '../../errors.ts';
 import type { EventSink, StreamEvent } from './event-stream-options.ts';
 import { DEFAULT_EVENT_TABLE } from './sql-event-schema.ts';
 
+/** Settings of a sink in PostgreSQL. */
 export interface SqlEventSinkOptions {
   /** Sends a statement to a PostgreSQL, to the primary. It bounds its own waiting, as by `statement_timeout`. */
   readonly query: SqlQuery;

@@ -5,6 +5,7 @@ import { ConfigError } from '../../errors.ts';
 import type { Unavailable } from '../unavailable.ts';
 import type { Period } from './periods.ts';
 
+/** Settings of a leaderboard. Wrong ones throw a ConfigError. */
 export interface LeaderboardOptions {
   readonly kv: KvClient;
   /** Names the board: all processes with this name share it. */
@@ -24,6 +25,7 @@ export interface LeaderboardOptions {
   readonly maxRemembered?: number | undefined;
 }
 
+/** One member's place. */
 export interface Standing {
   readonly member: string;
   readonly score: number;
@@ -31,12 +33,14 @@ export interface Standing {
   readonly rank: number;
 }
 
+/** An answer of Redis; or that of before while it is away, marked as stale; or `unavailable`. */
 export type BoardRead<Answer> =
   | (Answer & { readonly status: 'fresh' })
   /** What this process was told `ageMs` ago: Redis is away. */
   | (Answer & { readonly status: 'stale'; readonly ageMs: number })
   | Unavailable;
 
+/** When a score is taken. */
 export interface SetScoreOptions extends CallOptions {
   /** Only if the score is better than the one that the member has, or it has none. @default false */
   readonly ifBetter?: boolean | undefined;
@@ -63,6 +67,7 @@ export interface Leaderboard {
     by?: number,
     options?: CallOptions,
   ): Promise<{ readonly status: 'incremented'; readonly score: number } | Unavailable>;
+  /** Takes a member off the board. One request. */
   remove(
     member: string,
     options?: CallOptions,
@@ -84,7 +89,9 @@ export interface Leaderboard {
     member: string,
     options?: CallOptions,
   ): Promise<BoardRead<{ readonly standing: Standing | undefined; readonly size: number }>>;
+  /** The score of a member, `undefined` of one who is not on the board. One request. */
   score(member: string, options?: CallOptions): Promise<BoardRead<{ readonly score: number | undefined }>>;
+  /** How many stand on the board. One request. */
   size(options?: CallOptions): Promise<BoardRead<{ readonly size: number }>>;
   /** The board of the period that an instant lies in; without a period the board itself. @param at Unix milliseconds */
   at(at: number): Leaderboard;

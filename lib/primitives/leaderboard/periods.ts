@@ -1,6 +1,7 @@
 import { isoDay, isoWeek } from '../../clock.ts';
 import { ConfigError } from '../../errors.ts';
 
+/** Days and weeks of UTC; weeks as ISO 8601 has them. */
 export type Period = 'day' | 'week';
 
 /** The end of 9999: the names of later years are longer. */

@@ -1,6 +1,7 @@
 import type { KvClient } from '../../client/kv-client.ts';
 import type { Unavailable } from '../unavailable.ts';
 
+/** Settings of link tokens. Wrong ones throw a ConfigError. */
 export interface LinkTokensOptions {
   readonly kv: KvClient;
   /** What the links are for: 1 to 64 letters, digits, dots, hyphens and underscores. A token is good for no other purpose. */
@@ -11,10 +12,12 @@ export interface LinkTokensOptions {
   readonly maxPayloadLength?: number | undefined;
 }
 
+/** A token to send, this once; or `unavailable`. */
 export type LinkIssue =
   /** 32 letters and digits, fit for a URL as they are; 190 bits. */
   { readonly status: 'issued'; readonly token: string; readonly expiresInMs: number } | Unavailable;
 
+/** What a token stood for, once; `invalid` for one that is unknown, used or over. */
 export type LinkRedemption<Payload> =
   /** Said once of each token. */
   | { readonly status: 'redeemed'; readonly payload: Payload }

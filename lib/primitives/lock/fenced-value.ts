@@ -28,6 +28,7 @@ return {1, ARGV[1]}
   },
 });
 
+/** A value, and the fence of the lock that it is written under. */
 export interface FencedWrite {
   /** That of the lock under which it is written. */
   readonly fence: number;
@@ -36,12 +37,14 @@ export interface FencedWrite {
   readonly ttlMs: number;
 }
 
+/** What became of it; `stale` where a holder after this one has written. */
 export type FencedWriting =
   | { readonly status: 'written' }
   /** Somebody who got the lock later has written. */
   | { readonly status: 'stale'; readonly fence: number }
   | Unavailable;
 
+/** A value that is written under a lock, and the fence that it was written with. */
 export type FencedRead =
   | { readonly status: 'hit'; readonly value: string; readonly fence: number }
   | { readonly status: 'miss' }

@@ -2,6 +2,7 @@ import type { KvClient } from '../../client/kv-client.ts';
 import { wholeNumber } from '../../client/whole-number.ts';
 import { DAY_MS } from '../../clock.ts';
 
+/** Settings of locks. Wrong ones throw a ConfigError. */
 export interface LocksOptions {
   readonly kv: KvClient;
   /** How long a lock lives without being extended, in milliseconds, from 10 to a day. @default 30_000 */

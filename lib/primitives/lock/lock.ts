@@ -14,6 +14,7 @@ export interface Lost {
   readonly status: 'lost';
 }
 
+/** Whether the lock goes on being held. */
 export type Extension = { readonly status: 'extended' } | Lost | Unavailable;
 
 /** `lost`: this token did not hold it any more. `unavailable`: it ends by itself, if it has not been released. */
@@ -43,8 +44,10 @@ export interface Lock {
   release(): Promise<Release>;
 }
 
+/** A lock, or why there is none. `unavailable` is not `contended`: nobody can say whether somebody holds it. */
 export type Acquisition = { readonly status: 'acquired'; readonly lock: Lock } | Contended | Unavailable;
 
+/** As {@link Acquisition}, with a token to give back by hand. */
 export type TokenAcquisition =
   | {
       readonly status: 'acquired';
@@ -63,6 +66,7 @@ export interface LockContext extends Pick<Lock, 'fence' | 'remainingMs' | 'isVal
   readonly signal: AbortSignal;
 }
 
+/** What became of work under a lock. */
 export type LockedWork<T> =
   | { readonly status: 'done'; readonly value: T }
   /** The work was done, but another may have had the lock before it ended. */
@@ -70,6 +74,7 @@ export type LockedWork<T> =
   | Contended
   | Unavailable;
 
+/** What Redis knows of a lock. */
 export type LockStatus =
   | { readonly status: 'free' }
   /** `endsInMs`: unless it is extended or released; `undefined` for something that has no end, and is no lock of ours. */

@@ -1,6 +1,7 @@
 /** Keys to copy: an iterator over a table, a cursor, an export. */
 export type KeySource = AsyncIterable<string> | Iterable<string>;
 
+/** How a walk over the old side goes on. Wrong settings throw a ConfigError. */
 export interface BackfillOptions {
   /** At most so many records a second. @default 1_000 */
   readonly perSecond?: number | undefined;

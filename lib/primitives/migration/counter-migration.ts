@@ -8,6 +8,7 @@ import type { CounterStore, PortCall } from './records/record-store.ts';
 import { type MigrationStatus, readMigrationStatus } from './status.ts';
 import { declareComplete } from './walk-end.ts';
 
+/** Settings of counters that move. Wrong ones throw a ConfigError. */
 export interface CounterMigrationOptions extends MigrationSettings {
   readonly old: CounterStore;
   readonly new: CounterStore;

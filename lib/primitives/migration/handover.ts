@@ -8,6 +8,7 @@ import { type HandoverState, handoverLookCall, lookedHandover } from './handover
 import { checkName, migrationNames, registryName } from './migration-names.ts';
 import type { SideName } from './mode.ts';
 
+/** Settings of a handover. Wrong ones throw a ConfigError. */
 export interface HandoverOptions {
   /** The Redis that says who has the authority. What it says must not be lost: persistence, no eviction. */
   readonly kv: KvClient;
@@ -23,12 +24,14 @@ export interface HandoverOptions {
   readonly initial?: SideName | undefined;
 }
 
+/** Which side has the authority, and under which epoch; or why nobody has. */
 export type Choice =
   /** Act there, within `graceMs`; name what is granted by the epoch, so that nothing from before is in its way. */
   | { readonly status: SideName; readonly epoch: number }
   /** Nobody may grant now: Redis is away, or what the other side has granted has not ended yet. */
   | Unavailable;
 
+/** Bounds of one choice. */
 export interface ChooseOptions {
   /**
    * `grant` gives out something new. `held` asks for what was granted before: a release, an extension, the check of a code.

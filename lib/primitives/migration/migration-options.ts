@@ -4,6 +4,7 @@ import type { MigrationMode, SideName } from './mode.ts';
 import type { RecordStore } from './records/record-store.ts';
 import type { MigrationStatus } from './status.ts';
 
+/** What all migrations are told. Wrong settings throw a ConfigError. */
 export interface MigrationSettings {
   /** The Redis that keeps the mode: all processes on it share the migration. It may be one of the sides, or neither. */
   readonly kv: KvClient;
@@ -26,6 +27,7 @@ export interface MigrationSettings {
   readonly waitUntil?: ((promise: Promise<unknown>) => void) | undefined;
 }
 
+/** Settings of records that move. Wrong ones throw a ConfigError. */
 export interface RecordMigrationOptions<V> extends MigrationSettings {
   readonly old: RecordStore<V>;
   readonly new: RecordStore<V>;
@@ -61,6 +63,7 @@ export interface RecordMigration<V> {
   setMany(records: ReadonlyMap<string, V>): Promise<void>;
   /** As `set`: a record that is deleted on one side is deleted on the other. */
   delete(key: string): Promise<void>;
+  /** As `delete`, of several. */
   deleteMany(keys: readonly string[]): Promise<void>;
   /**
    * Copies records from the side with authority to where they are missing, and overwrites nothing. Once all are there, reads
@@ -84,6 +87,7 @@ export interface RecordMigration<V> {
   settled(): Promise<void>;
 }
 
+/** What this process knows of a migration. */
 export interface LocalStanding {
   readonly mode: MigrationMode;
   /** The side that lacks what was there before. */

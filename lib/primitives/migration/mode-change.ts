@@ -6,6 +6,7 @@ import { type MigrationMode, newShareOf, rankOf, type SideName } from './mode.ts
 import { numberAt } from './standing.ts';
 import { pendingPrefix } from './tally.ts';
 
+/** How a mode is changed. */
 export interface ChangeOptions {
   /** Change it whatever is said against it. @default false */
   readonly force?: boolean | undefined;

@@ -20,6 +20,7 @@ export interface MigrationTally {
   readonly divergent: readonly string[];
 }
 
+/** What a comparison of both sides found of one key. */
 export type Comparison = 'same' | 'different' | 'missingInNew' | 'missingInOld';
 
 export type Field = `failures.${SideName}` | `compared.${Comparison}` | `latency.${SideName}.${number}`;

@@ -4,6 +4,7 @@ import { DAY_MS } from '../../clock.ts';
 import { ConfigError } from '../../errors.ts';
 import type { Unavailable } from '../unavailable.ts';
 
+/** Settings of one-time codes. Wrong ones throw a ConfigError. */
 export interface CodesOptions {
   readonly kv: KvClient;
   /**
@@ -46,15 +47,17 @@ export interface CodeAnswer extends CodeAccount {
   readonly attempt?: string | undefined;
 }
 
+/** A code to send, this once; or why there is none. */
 export type CodeIssue =
   /** To be sent to the subject, and shown to nobody else. An older one is good no longer. */
   | { readonly status: 'issued'; readonly code: string; readonly expiresInMs: number; readonly resendAfterMs: number }
   /** Too soon after the last one, which is still the one that is good. */
   | { readonly status: 'cooldown'; readonly retryAfterMs: number }
-  /** Too many wrong answers: see {@link Codes.unlock}. */
+  /** Too many wrong answers: see `Codes.unlock`. */
   | { readonly status: 'locked'; readonly retryAfterMs: number }
   | Unavailable;
 
+/** What a submitted code was. `unavailable` is not `invalid`: nobody can say. */
 export type CodeCheck =
   /** Said once of each code; to its own attempt again. */
   | { readonly status: 'verified' }

@@ -7,6 +7,7 @@ import type { Unavailable } from '../unavailable.ts';
 
 export type { SubscriptionState };
 
+/** Settings of {@link PubSub}. Wrong ones throw a ConfigError. */
 export interface PubSubOptions {
   /** Its namespace is put before the names of all channels. */
   readonly kv: KvClient;
@@ -20,8 +21,10 @@ export interface PubSubOptions {
   readonly onListenerError?: ((error: unknown) => void) | undefined;
 }
 
+/** Bounds of one publication. */
 export type PublishOptions = CallOptions;
 
+/** What became of a message that was published. */
 export interface Published {
   readonly status: 'published';
   /** Connections that Redis handed it to; on a Cluster those of one node only. 0 where nobody listens. */
@@ -35,6 +38,7 @@ export interface TooLarge {
   readonly maxBytes: number;
 }
 
+/** Bounds of one subscription. Wrong ones throw a ConfigError. */
 export interface SubscribeOptions {
   /** Closes the subscription. */
   readonly signal?: AbortSignal | undefined;
@@ -73,6 +77,7 @@ export interface PubSubStats {
   readonly reconnected: number;
 }
 
+/** Publishes messages, and hears them; at most once each, as Redis does. */
 export interface PubSub<T> {
   /**
    * Sends a message to all who listen now. One request; never sent twice. With Redis away it is dropped, and counted.
@@ -96,5 +101,6 @@ export interface PubSub<T> {
     onMessage: (message: T, channel: string) => unknown,
     options?: SubscribeOptions,
   ): Subscription;
+  /** What this process has counted. No request. */
   stats(): PubSubStats;
 }

@@ -19,6 +19,7 @@ export interface ExpressSession {
   readonly cookie?: ExpressCookie | undefined;
 }
 
+/** Settings of a store for express-session. Wrong ones throw a ConfigError. */
 export interface ExpressSessionStoreOptions<Base extends object> {
   readonly kv: KvClient;
   /** `session.Store` of express-session: what it expects of a store beside the methods here. */

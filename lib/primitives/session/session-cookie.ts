@@ -1,5 +1,6 @@
 import { ConfigError } from '../../errors.ts';
 
+/** Attributes of the cookie. Wrong ones throw a ConfigError. */
 export interface SessionCookieOptions {
   /** Without a prefix: that is part of `name` below. @default 'session' */
   readonly name?: string | undefined;

@@ -2,6 +2,7 @@ import type { KvClient } from '../../client/kv-client.ts';
 import type { Unavailable } from '../unavailable.ts';
 import type { SessionArchive } from './session-archive.ts';
 
+/** Settings of sessions. Wrong ones throw a ConfigError. */
 export interface SessionsOptions {
   readonly kv: KvClient;
   /** Names the sessions: all processes with this name share them. @default 'default' */
@@ -60,6 +61,7 @@ export interface Session<T> {
 /** A token, as it is in the cookie; or a session that was read or listed. */
 export type SessionTarget = string | { readonly id: string };
 
+/** A session, or why there is none. `unavailable` is not `missing`: nobody can say. */
 export type SessionRead<T> =
   | { readonly status: 'active'; readonly session: Session<T> }
   /** There is none, or it is over: whoever comes with it is logged out. */
@@ -67,10 +69,12 @@ export type SessionRead<T> =
   /** Nobody can say: answer 503 and leave the cookie alone. */
   | Unavailable;
 
+/** A new session. */
 export type SessionStart<T> =
   /** `token` belongs into the cookie, and nowhere else. */
   { readonly status: 'created'; readonly token: string; readonly session: Session<T> } | Unavailable;
 
+/** What became of a save. */
 export type SessionSave<T> =
   | { readonly status: 'saved'; readonly session: Session<T> }
   /** It is over, and stays so. */
@@ -79,12 +83,14 @@ export type SessionSave<T> =
   | { readonly status: 'conflict' }
   | Unavailable;
 
+/** A session under its new id, or why there is none. */
 export type SessionRotation<T> =
   | { readonly status: 'rotated'; readonly token: string; readonly session: Session<T> }
   /** It is over, or somebody else has rotated it. */
   | { readonly status: 'ended' }
   | Unavailable;
 
+/** What became of the end of a session. */
 export type SessionEnd =
   /** `archived`: whether the archive has it now; else a sweep brings it there. */
   | { readonly status: 'ended'; readonly archived: boolean }
@@ -93,13 +99,16 @@ export type SessionEnd =
   /** It is over for this process; Redis is told when it answers again. */
   | Unavailable;
 
+/** What became of the end of a group's sessions. */
 export type SessionRevocation = { readonly status: 'revoked' } | Unavailable;
 
+/** The sessions of a group. */
 export type SessionList<T> = { readonly status: 'listed'; readonly sessions: readonly Session<T>[] } | Unavailable;
 
 /** By the clock of this process: one that has just expired may still be counted. */
 export type SessionCount = { readonly status: 'counted'; readonly count: number } | Unavailable;
 
+/** What one sweep has brought to the archive. */
 export type SessionSweep =
   | {
       readonly status: 'swept';
@@ -110,16 +119,19 @@ export type SessionSweep =
     }
   | Unavailable;
 
+/** Bounds of one save. */
 export interface SaveOptions {
   /** Save only if nobody has saved since this version was read. @default whoever saves last wins */
   readonly ifVersion?: number | undefined;
 }
 
+/** What is written without having been read. */
 export interface PutOptions {
   /** Without use it ends after this long, in milliseconds. @default the sessions' `idleMs` */
   readonly idleMs?: number | undefined;
 }
 
+/** What a session goes on with under its new id. */
 export interface RotateOptions<T> {
   /** @default what there is */
   readonly data?: T | undefined;

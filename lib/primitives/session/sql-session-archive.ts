@@ -6,6 +6,7 @@ import { REASONS } from './archived-text.ts';
 import type { ArchivedSession, SessionArchive } from './session-archive.ts';
 import { DEFAULT_TABLE } from './sql-schema.ts';
 
+/** Settings of an archive in PostgreSQL. */
 export interface SqlSessionArchiveOptions {
   /**
    * Sends a statement to a PostgreSQL, to the primary. A function around the driver's, not that itself. It bounds its own

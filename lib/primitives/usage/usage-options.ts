@@ -5,6 +5,7 @@ import { ConfigError } from '../../errors.ts';
 import type { DatabaseOptions, DrainOutcome } from '../drain.ts';
 import type { Unavailable } from '../unavailable.ts';
 
+/** Settings of {@link Usage}. Wrong ones throw a ConfigError. */
 export interface UsageOptions {
   readonly kv: KvClient;
   /** Names the counters: all processes with this name share them. @default 'keys' */
@@ -40,14 +41,17 @@ export interface UsageFound {
   readonly days: readonly DayCount[];
 }
 
+/** What has been counted of a key. */
 export type UsageRead = UsageFound | Unavailable;
 
+/** Whether a key has uses left. */
 export type LimitCheck =
   /** One more use fits. */
   | { readonly status: 'within'; readonly used: number; readonly limit: number; readonly remaining: number }
   | { readonly status: 'exceeded'; readonly used: number; readonly limit: number }
   | Unavailable;
 
+/** Whether Redis has been told of all that this process had counted. */
 export type Flushed = { readonly status: 'flushed' } | Unavailable;
 
 /** What became of uses, each in one place: `recorded` is the sum of the others and of what is on its way. */
@@ -70,6 +74,7 @@ export interface UsageDrainOptions extends DatabaseOptions {
   readonly full?: boolean | undefined;
 }
 
+/** Counts uses by key and day of UTC, for a drain to bring into a database. */
 export interface Usage {
   /**
    * Counts a use of a key, here. No I/O: Redis is told in the background. `false` where there was no room for it.

@@ -3,7 +3,7 @@ import { type SqlName, sqlName } from '../../client/sql-names.ts';
 export const USAGE_TABLE = 'breakwater_usage';
 
 /**
- * The table that {@link usageStatements} work on, as DDL for a database in UTF-8 of PostgreSQL 12 or later; what is there
+ * The table that `usageStatements` work on, as DDL for a database in UTF-8 of PostgreSQL 12 or later; what is there
  * already is left alone. The same text as `sql/usage.sql`, for another name.
  *
  * @param table lower-case letters, digits and underscores, after a schema and a dot where it is not in the search path.

@@ -1,5 +1,6 @@
 import type { Argument, Reply } from '../store.ts';
 
+/** A script that has been compiled. */
 export interface LuaScript {
   readonly text: string;
   /** SHA-1 of the text in lower-case hexadecimal. */

@@ -10,6 +10,7 @@ import { createScriptCache } from './script-cache.ts';
 import { scriptCommands } from './scripts.ts';
 import { wellFormed } from './text-bytes.ts';
 
+/** Settings of a store in memory. Wrong ones throw a ConfigError. */
 export interface MemoryStoreOptions {
   /** Wall time decides about expiry. @default systemClock */
   readonly clock?: Clock | undefined;

@@ -5,6 +5,7 @@ import { ConfigError, StoreError } from '../../../errors.ts';
 import type { Command } from '../../../store/store.ts';
 import type { CounterStore, RecordStore } from './record-store.ts';
 
+/** Settings of records in Redis. */
 export interface KvRecordsOptions {
   readonly kv: KvClient;
   /** Before every key: `users`. The client's namespace stands before that. */

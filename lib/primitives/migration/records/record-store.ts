@@ -15,6 +15,7 @@ type Awaitable<T> = T | PromiseLike<T>;
 export interface RecordStore<V> {
   /** The record, or `undefined` where there is none. */
   get(key: string, call: PortCall): Awaitable<V | undefined>;
+  /** Writes a record, in place of one that is there. */
   set(key: string, value: V, call: PortCall): Awaitable<unknown>;
   /** Deleting what is not there is no error. */
   delete(key: string, call: PortCall): Awaitable<unknown>;

@@ -3,6 +3,7 @@ import { createSqlAsk, type SqlQuery, type SqlRow, unreadable } from '../../../c
 import { ConfigError } from '../../../errors.ts';
 import type { CounterStore, RecordStore } from './record-store.ts';
 
+/** Settings of records in an SQL database. */
 export interface SqlRecordsOptions {
   /** Asks a PostgreSQL 12 or later, in UTF-8. Each call is one statement. */
   readonly query: SqlQuery;
