@@ -1,7 +1,7 @@
 import type { CliCommand } from './command.ts';
-import { mayHoldKey } from './keys/arguments.ts';
+import { Failure } from './failure.ts';
+import { mayHoldKey } from './key-in-text.ts';
 import { createKey } from './keys/create.ts';
-import { Failure } from './keys/failure.ts';
 import { listKeys } from './keys/list.ts';
 import { revokeKey } from './keys/revoke.ts';
 import { rotateKey } from './keys/rotate.ts';

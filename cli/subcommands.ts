@@ -1,5 +1,5 @@
 import type { CliCommand, CommandIo } from './command.ts';
-import { Failure, toFailure } from './keys/failure.ts';
+import { Failure, toFailure } from './failure.ts';
 
 export type Subcommand = (args: readonly string[], io: CommandIo) => Promise<number>;
 

@@ -1,8 +1,9 @@
 import { clearNamespace, hasNamespace } from '../../lib/cache/namespaces.ts';
+import { readArguments } from '../arguments.ts';
 import type { CommandIo } from '../command.ts';
-import { readArguments } from '../keys/arguments.ts';
-import { Failure } from '../keys/failure.ts';
-import { NO_SUCH_CACHE, readNamespace, withKv } from './session.ts';
+import { Failure } from '../failure.ts';
+import { withKv } from '../redis-session.ts';
+import { NO_SUCH_CACHE, readNamespace } from './namespace.ts';
 
 const OPTIONS = { json: { type: 'boolean', default: false } } as const;
 

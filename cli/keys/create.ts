@@ -1,7 +1,8 @@
 import type { Quota } from '../../lib/client/quota.ts';
+import { readArguments, wantNoMore, wantOneForm } from '../arguments.ts';
 import type { CommandIo } from '../command.ts';
-import { readArguments, readDuration, wantNoMore, wantOneForm } from './arguments.ts';
-import { Failure } from './failure.ts';
+import { readDuration } from '../duration.ts';
+import { Failure } from '../failure.ts';
 import { printIssued } from './output.ts';
 import { withKeys } from './session.ts';
 

@@ -1,7 +1,8 @@
+import { readArguments, wantNoMore } from '../arguments.ts';
 import type { CommandIo } from '../command.ts';
-import { readArguments, wantNoMore } from './arguments.ts';
-import { Failure } from './failure.ts';
-import { json, tabulateKeys } from './output.ts';
+import { Failure } from '../failure.ts';
+import { json } from '../printable.ts';
+import { tabulateKeys } from './output.ts';
 import { wantKeys, withKeys } from './session.ts';
 
 const OPTIONS = {

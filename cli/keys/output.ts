@@ -2,6 +2,7 @@ import type { Revocation } from '../../lib/keys/api-keys.ts';
 import type { ApiKey } from '../../lib/keys/record.ts';
 import type { IssuedKey, ManagedKey } from '../../lib/keys/registry.ts';
 import type { DayUsage } from '../../lib/keys/usage.ts';
+import { json, visible } from '../printable.ts';
 import type { KeysSession } from './session.ts';
 
 export interface Form {
@@ -85,23 +86,4 @@ function seconds(ms: number): string {
 function dateText(ms: number): string {
   const date = new Date(ms);
   return Number.isNaN(date.getTime()) ? String(ms) : date.toISOString();
-}
-
-/** What a terminal would obey: an owner may have been named by a stranger. */
-const OBEYED = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/gu;
-
-/** `text` without what a terminal would obey. */
-function visible(text: string): string {
-  return text.replace(OBEYED, (found) => `\\u{${found.codePointAt(0)?.toString(16)}}`);
-}
-
-/** `value` as JSON without what a terminal would obey: of that JSON itself escapes a part only. */
-export function json(value: unknown): string {
-  const escaped = (found: string) =>
-    Array.from({ length: found.length }, (_, at) => unit(found.charCodeAt(at))).join('');
-  return JSON.stringify(value).replace(OBEYED, escaped);
-}
-
-function unit(code: number): string {
-  return `\\u${code.toString(16).padStart(4, '0')}`;
 }

@@ -1,6 +1,6 @@
 import { resolveApiKeysOptions } from '../../lib/keys/api-keys-options.ts';
+import { readArguments } from '../arguments.ts';
 import type { CommandIo } from '../command.ts';
-import { readArguments } from './arguments.ts';
 import { revocationBound } from './output.ts';
 import { withKeys } from './session.ts';
 import { noSuchKey, readTarget, resolveTarget } from './target.ts';

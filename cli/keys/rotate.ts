@@ -1,5 +1,6 @@
+import { readArguments, wantOneForm } from '../arguments.ts';
 import type { CommandIo } from '../command.ts';
-import { readArguments, readDuration, wantOneForm } from './arguments.ts';
+import { readDuration } from '../duration.ts';
 import { printIssued } from './output.ts';
 import { withKeys } from './session.ts';
 import { noSuchKey, readTarget, resolveTarget } from './target.ts';

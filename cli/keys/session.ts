@@ -1,10 +1,10 @@
-import { createKv, type KvClient } from '../../lib/client/kv-client.ts';
-import { openStore, readSettings } from '../../lib/config.ts';
+import type { KvClient } from '../../lib/client/kv-client.ts';
 import { isKvError } from '../../lib/errors.ts';
 import { type ApiKeys, createApiKeys } from '../../lib/keys/api-keys.ts';
 import { createKeyNames } from '../../lib/keys/key-names.ts';
 import type { CommandIo } from '../command.ts';
-import { Failure, toFailure } from './failure.ts';
+import { Failure } from '../failure.ts';
+import { withKv } from '../redis-session.ts';
 
 /** The keys of the Redis that the environment names. */
 export interface KeysSession {
@@ -24,41 +24,27 @@ export interface SessionOptions {
   readonly whenEmpty?: string | undefined;
 }
 
-const IN_MEMORY =
-  'Keys in memory would end with this command: set KV_REST_API_URL and KV_REST_API_TOKEN, or REDIS_URL (REDIS_CLUSTER_NODES, REDIS_SENTINELS), and not KV_STORE=memory';
 const EMPTY = 'This store has no keys: it is new, or has lost its data';
 
 /**
- * Does `work`, and closes the connection whatever becomes of it. When the command is to stop, it closes at once: what is
- * under way is still answered, or ends at its deadline, so that a change that was made is known; nothing more is sent.
+ * Does `work` with the keys of the Redis that the environment names, see {@link withKv}.
  *
  * @throws Failure
  */
-export async function withKeys(
+export function withKeys(
   io: CommandIo,
   { changes, mayBegin = false, whenEmpty }: SessionOptions,
   work: (session: KeysSession) => Promise<number>,
 ): Promise<number> {
-  let kv: KvClient | undefined;
-  const close = (): Promise<void> | undefined => kv?.close();
-  try {
-    const { store, namespace, requestTimeoutMs, keys: settings } = readSettings(io.env);
-    if (store.kind === 'memory') throw new Failure(2, IN_MEMORY);
-    if (io.stop.aborted) throw new Failure(1, 'Stopped');
-    io.stop.addEventListener('abort', close);
-    kv = createKv({ store: openStore(store), namespace, requestTimeoutMs });
-    const { pepper, prefix, env } = settings;
+  return withKv(io, { changes }, async (kv, { keys: { pepper, prefix, env } }) => {
     const keys = createApiKeys({ kv, pepper, prefix, env, mayBegin });
-    return await work({ io, kv, keys, hasPepper: pepper !== undefined });
-  } catch (error) {
-    if (kv && isLoss(error) && (await isEmpty(kv).catch(() => false))) {
+    try {
+      return await work({ io, kv, keys, hasPepper: pepper !== undefined });
+    } catch (error) {
+      if (!isLoss(error) || !(await isEmpty(kv).catch(() => false))) throw error;
       throw new Failure(1, whenEmpty === undefined ? EMPTY : `${EMPTY}; ${whenEmpty}`);
     }
-    throw toFailure(error, { changes, stopped: io.stop.aborted });
-  } finally {
-    io.stop.removeEventListener('abort', close);
-    await close();
-  }
+  });
 }
 
 /** Refuses to take a store for one without such a key when it is one without any: that cannot be told from a lost one. */

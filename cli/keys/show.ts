@@ -1,6 +1,7 @@
+import { readArguments } from '../arguments.ts';
 import type { CommandIo } from '../command.ts';
-import { readArguments } from './arguments.ts';
-import { describeKey, json } from './output.ts';
+import { json } from '../printable.ts';
+import { describeKey } from './output.ts';
 import { withKeys } from './session.ts';
 import { noSuchKey, readTarget, resolveTarget } from './target.ts';
 

@@ -1,7 +1,7 @@
 import { isKeyId } from '../../lib/keys/key-id.ts';
 import { kvKeyStore } from '../../lib/keys/source/kv-key-store.ts';
 import type { CommandIo } from '../command.ts';
-import { Failure } from './failure.ts';
+import { Failure } from '../failure.ts';
 import { type KeysSession, wantKeys } from './session.ts';
 
 /** The key that a command is about: its id, or itself. */

@@ -1,6 +1,6 @@
+import { readArguments } from '../arguments.ts';
 import type { CommandIo } from '../command.ts';
-import { readArguments } from './arguments.ts';
-import { Failure } from './failure.ts';
+import { Failure } from '../failure.ts';
 import { tabulateUsage } from './output.ts';
 import { withKeys } from './session.ts';
 import { noSuchKey, readTarget, resolveTarget } from './target.ts';

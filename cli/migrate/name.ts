@@ -1,5 +1,5 @@
 import { isMigrationName } from '../../lib/primitives/migration/migration-names.ts';
-import { Failure } from '../keys/failure.ts';
+import { Failure } from '../failure.ts';
 
 /** The name as it was given, if it was. @throws Failure for what is none */
 export function readName(name: string | undefined): string | undefined {

@@ -2,10 +2,10 @@ import type { KvClient } from '../../lib/client/kv-client.ts';
 import { type MigrationMode, parseMode } from '../../lib/primitives/migration/mode.ts';
 import type { ModeChange } from '../../lib/primitives/migration/mode-change.ts';
 import { readHandoverStatus, setHandover, setMigrationMode } from '../../lib/primitives/migration/status.ts';
-import { withKv } from '../cache/session.ts';
+import { readArguments } from '../arguments.ts';
 import type { CommandIo } from '../command.ts';
-import { readArguments } from '../keys/arguments.ts';
-import { Failure } from '../keys/failure.ts';
+import { Failure } from '../failure.ts';
+import { withKv } from '../redis-session.ts';
 import { NO_SUCH_MIGRATION, readName } from './name.ts';
 
 const OPTIONS = {

@@ -7,10 +7,10 @@ import {
   readHandoverStatus,
   readMigrationStatus,
 } from '../../lib/primitives/migration/status.ts';
-import { withKv } from '../cache/session.ts';
+import { readArguments } from '../arguments.ts';
 import type { CommandIo } from '../command.ts';
-import { readArguments } from '../keys/arguments.ts';
-import { Failure } from '../keys/failure.ts';
+import { Failure } from '../failure.ts';
+import { withKv } from '../redis-session.ts';
 import { NO_SUCH_MIGRATION, readName } from './name.ts';
 
 const OPTIONS = { json: { type: 'boolean', default: false } } as const;

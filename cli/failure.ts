@@ -1,4 +1,4 @@
-import { type ConfigError, isKvError } from '../../lib/errors.ts';
+import { type ConfigError, isKvError } from '../lib/errors.ts';
 
 /** 1: it could not be done. 2: it cannot be right. 3: there is no such key. */
 export type FailureStatus = 1 | 2 | 3;

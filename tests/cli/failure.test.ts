@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { Failure, toFailure } from '../../../cli/keys/failure.ts';
-import { CircuitOpenError, CommandError, ConfigError, DeadlineError, StoreError } from '../../../lib/errors.ts';
+import { Failure, toFailure } from '../../cli/failure.ts';
+import { CircuitOpenError, CommandError, ConfigError, DeadlineError, StoreError } from '../../lib/errors.ts';
 
 const MAYBE = '; it may have been done all the same: look before you do it again';
 

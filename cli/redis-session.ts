@@ -1,0 +1,37 @@
+import { createKv, type KvClient } from '../lib/client/kv-client.ts';
+import { openStore, readSettings, type Settings } from '../lib/config.ts';
+import type { CommandIo } from './command.ts';
+import { Failure, toFailure } from './failure.ts';
+
+const IN_MEMORY =
+  'What is in memory is another process’s: set KV_REST_API_URL and KV_REST_API_TOKEN, or REDIS_URL (REDIS_CLUSTER_NODES, REDIS_SENTINELS), and not KV_STORE=memory';
+
+/**
+ * Does `work` with the Redis that the environment names, and closes the connection whatever becomes of it. When the command
+ * is to stop, it closes at once: what is under way is still answered, or ends at its deadline, so that a change that was
+ * made is known; nothing more is sent.
+ *
+ * @throws Failure
+ */
+export async function withKv(
+  io: CommandIo,
+  { changes }: { readonly changes: boolean },
+  work: (kv: KvClient, settings: Settings) => Promise<number>,
+): Promise<number> {
+  let kv: KvClient | undefined;
+  const close = (): Promise<void> | undefined => kv?.close();
+  try {
+    const settings = readSettings(io.env);
+    const { store, namespace, requestTimeoutMs } = settings;
+    if (store.kind === 'memory') throw new Failure(2, IN_MEMORY);
+    if (io.stop.aborted) throw new Failure(1, 'Stopped');
+    io.stop.addEventListener('abort', close);
+    kv = createKv({ store: openStore(store), namespace, requestTimeoutMs });
+    return await work(kv, settings);
+  } catch (error) {
+    throw toFailure(error, { changes, stopped: io.stop.aborted });
+  } finally {
+    io.stop.removeEventListener('abort', close);
+    await close();
+  }
+}
