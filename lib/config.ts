@@ -1,5 +1,6 @@
 import type { SqlQuery } from './client/sql-query.ts';
 import { readAccessLists, readClientIp } from './config/client-settings.ts';
+import { type ConsoleSettings, readConsole } from './config/console-settings.ts';
 import { type KeySettings, readKeySettings } from './config/key-settings.ts';
 import { type MigrationModes, readMigrationModes } from './config/migration-settings.ts';
 import {
@@ -88,6 +89,11 @@ export function readQueueSettings(env: Environment = environment()): { redis: Re
     throw new ConfigError('REDIS_URL', 'or REDIS_CLUSTER_NODES or REDIS_SENTINELS must be set: job queues need TCP');
   }
   return { redis, namespace: readNamespace(read('BREAKWATER_NAMESPACE'), 'cluster' in redis) };
+}
+
+/** Whether there is a console, and for whom. Apart from the rest: middleware has no use for it. @throws ConfigError */
+export function readConsoleSettings(env: Environment = environment()): ConsoleSettings {
+  return readConsole((name) => env[name]?.trim() || undefined);
 }
 
 /** Opens the store that the settings name. Connects with the first request. @throws ConfigError on the Edge, for TCP */
