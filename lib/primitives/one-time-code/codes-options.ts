@@ -57,7 +57,7 @@ export type CodeIssue =
   | { readonly status: 'locked'; readonly retryAfterMs: number }
   | Unavailable;
 
-/** What a submitted code was. `unavailable` is not `invalid`: nobody can say. */
+/** What a submitted code was. `unavailable` is not `wrong`: nobody can say. */
 export type CodeCheck =
   /** Said once of each code; to its own attempt again. */
   | { readonly status: 'verified' }

@@ -61,7 +61,7 @@ export interface Session<T> {
 /** A token, as it is in the cookie; or a session that was read or listed. */
 export type SessionTarget = string | { readonly id: string };
 
-/** A session, or why there is none. `unavailable` is not `missing`: nobody can say. */
+/** A session, or why there is none. `unavailable` is not `none`: nobody can say. */
 export type SessionRead<T> =
   | { readonly status: 'active'; readonly session: Session<T> }
   /** There is none, or it is over: whoever comes with it is logged out. */
