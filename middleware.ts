@@ -10,6 +10,7 @@ export const middleware = createEdgeMiddleware({
     { path: '/api/health/*', auth: 'none' },
     // Shown by its caller is CRON_SECRET, which the handler asks for.
     { path: '/api/cron/*', auth: 'none', limits: { ip: 'ip' } },
+    { path: '/api/openapi', auth: 'none', limits: { ip: 'ip' } },
     { path: '/api/keys/*', scopes: ['admin'], limits: { ip: 'ip', key: 'key' } },
     { path: '/api/*', limits: { ip: 'ip', key: 'key' } },
   ],
