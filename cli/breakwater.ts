@@ -1,13 +1,10 @@
 #!/usr/bin/env node
 import { dispatch } from './dispatch.ts';
-import { firstLine } from './standard-input.ts';
+import { processIo } from './process-io.ts';
 
+const { stdin, stdout, stderr, env } = process;
 const stop = new AbortController();
 for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => stop.abort());
-process.exitCode = await dispatch(process.argv.slice(2), {
-  print: (line) => console.log(line),
-  complain: (line) => console.error(line),
-  readLine: () => firstLine(process.stdin, stop.signal),
-  env: process.env,
-  stop: stop.signal,
-});
+// Whoever reads has had enough, as head has: that is no failure.
+for (const output of [stdout, stderr]) output.on('error', () => undefined);
+process.exitCode = await dispatch(process.argv.slice(2), processIo({ stdin, stdout, stderr, env, stop: stop.signal }));

@@ -1,83 +1,100 @@
 import { randomBytes } from 'node:crypto';
-import { parseArgs } from 'node:util';
 import { isKvError } from '../lib/errors.ts';
 import { memoryStore } from '../lib/store/memory/index.ts';
 import { redisStore } from '../lib/store/redis.ts';
 import type { Store } from '../lib/store/store.ts';
-import type { CliCommand, CommandIo } from './command.ts';
-import { type RestEndpoint, startRestEndpoint } from './rest/endpoint.ts';
+import { type CliCommand, type CommandIo, declareCommand } from './command.ts';
+import { Failure } from './failure.ts';
+import { flag, type Option, text, whole } from './option.ts';
+import { startRestEndpoint } from './rest/endpoint.ts';
 
-const USAGE = 'breakwater dev [--redis redis://localhost:6379] [--port 8079] [--token TOKEN]';
-
-export const dev: CliCommand = {
-  summary: 'Serve the REST protocol of Upstash on this machine, from memory or from a Redis',
-  usage: USAGE,
-  run,
+const TOKEN: Option<string | undefined> = {
+  placeholder: 'token',
+  description: 'what clients have to show; a random one without it',
+  initial: undefined,
+  read(given, name) {
+    if (/^[\x21-\x7e]+$/.test(given)) return given;
+    throw new Failure(2, `${name} must be visible ASCII characters without spaces`);
+  },
 };
 
-interface DevOptions {
-  readonly redis: string | undefined;
-  readonly port: number;
-  readonly token: string;
+/** Serves until it is asked to stop. */
+export const dev: CliCommand = declareCommand({
+  name: 'dev',
+  summary: 'Serve the REST protocol of Upstash on this machine',
+  description:
+    'Serves the REST protocol of Upstash on the loopback interface, from memory or from a Redis, until it is stopped. For development and tests: clients of Upstash work on it unchanged.',
+  options: {
+    redis: text('url', 'serve this Redis, such as redis://localhost:6379; a store in memory without it'),
+    port: whole('number', 'where to listen; 8079 without it, 0 for any that is free', {
+      ...{ from: 0, to: 65_535, initial: 8_079 },
+    }),
+    token: TOKEN,
+    json: flag('print one line of JSON, with url and token, as soon as it is ready'),
+    quiet: flag('print nothing but what goes wrong', { excludes: 'json' }),
+  },
+  examples: [
+    ['dev', 'a store in memory, empty at each start'],
+    ['dev --redis redis://localhost:6379', 'a Redis of yours'],
+    ['dev --port 0 --json', 'for a program that reads where it is'],
+  ],
+  statuses: { 0: 'stopped', 1: 'it could not listen there' },
+  takesToken: true,
+  async run({ options }, io) {
+    const { redis, port, token = randomBytes(24).toString('base64url') } = options;
+    const { store, note } = await openStore(redis);
+    try {
+      const endpoint = await startRestEndpoint({ store, token, port }).catch((error: unknown) => {
+        throw new Failure(1, `Cannot listen on port ${port}: ${error instanceof Error ? error.message : 'unknown'}`);
+      });
+      if (options.json) io.print(JSON.stringify({ url: endpoint.url, token }));
+      else if (!options.quiet) announce({ url: endpoint.url, token, redis, note }, io);
+      await stopped(io.stop);
+      await endpoint.close();
+      return 0;
+    } finally {
+      await store.close();
+    }
+  },
+});
+
+interface Opened {
+  readonly store: Store;
+  readonly note?: string;
 }
 
-/** Serves until `io.stop` fires. */
-export async function run(args: readonly string[], io: CommandIo): Promise<number> {
-  const options = readOptions(args, io);
-  if (options === undefined) return 2;
-  let store: Store;
+async function openStore(redis: string | undefined): Promise<Opened> {
+  if (redis === undefined) return localStore();
   try {
-    store = options.redis === undefined ? await localStore(io) : redisStore({ url: options.redis });
+    return { store: redisStore({ url: redis }) };
   } catch (error) {
-    io.complain(isKvError(error) && error.code === 'CONFIG' ? `--redis: ${error.message}` : String(error));
-    return 2;
-  }
-  try {
-    const endpoint = await startRestEndpoint({ store, token: options.token, port: options.port });
-    announce(endpoint, options, io);
-    await stopped(io.stop);
-    await endpoint.close();
-    return 0;
-  } catch (error) {
-    io.complain(`Cannot listen on port ${options.port}: ${error instanceof Error ? error.message : String(error)}`);
-    return 1;
-  } finally {
-    await store.close();
-  }
-}
-
-function readOptions(args: readonly string[], io: CommandIo): DevOptions | undefined {
-  try {
-    const { values } = parseArgs({
-      args: [...args],
-      options: { redis: { type: 'string' }, port: { type: 'string' }, token: { type: 'string' } },
-    });
-    const { redis, port = '8079', token = randomBytes(24).toString('base64url') } = values;
-    if (!/^\d{1,5}$/.test(port) || Number(port) > 65_535) throw new Error('--port must be a number from 0 to 65535');
-    if (!/^[\x21-\x7e]+$/.test(token)) throw new Error('--token must be visible ASCII characters without spaces');
-    return { redis, port: Number(port), token };
-  } catch (error) {
-    io.complain(error instanceof Error ? error.message : String(error));
-    io.complain(`Usage: ${USAGE}`);
-    return undefined;
+    throw isKvError(error) && error.code === 'CONFIG' ? new Failure(2, `--redis: ${error.message}`) : error;
   }
 }
 
 /** With Lua when fengari is there to run it. */
-async function localStore(io: CommandIo): Promise<Store> {
+async function localStore(): Promise<Opened> {
   try {
     const { fengariEngine } = await import('../lib/store/lua.ts');
-    return memoryStore({ lua: fengariEngine() });
+    return { store: memoryStore({ lua: fengariEngine() }) };
   } catch {
-    io.print('Lua scripts are answered with an error: install fengari to run them in memory.');
-    return memoryStore();
+    const note = 'Lua scripts are answered with an error: install fengari to run them in memory.';
+    return { store: memoryStore(), note };
   }
 }
 
-function announce(endpoint: RestEndpoint, { redis, token }: DevOptions, io: CommandIo): void {
+interface Served {
+  readonly url: string;
+  readonly token: string;
+  readonly redis: string | undefined;
+  readonly note: string | undefined;
+}
+
+function announce({ url, token, redis, note }: Served, io: CommandIo): void {
+  if (note !== undefined) io.print(note);
   io.print(`Serving ${redis === undefined ? 'a store in memory, empty at each start' : 'the given Redis'}`);
   io.print('');
-  io.print(`  KV_REST_API_URL=${endpoint.url}`);
+  io.print(`  KV_REST_API_URL=${url}`);
   io.print(`  KV_REST_API_TOKEN=${token}`);
   io.print('');
   io.print('Copy these two lines into .env.local. Stop with Ctrl+C.');

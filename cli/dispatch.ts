@@ -1,38 +1,49 @@
-import { cache } from './cache.ts';
-import type { CliCommand, CommandIo } from './command.ts';
-import { dev } from './dev.ts';
-import { keys } from './keys.ts';
-import { migrate } from './migrate.ts';
+import { CommanderError } from 'commander';
+import type { CommandIo } from './command.ts';
+import { COMMANDS } from './commands.ts';
+import { Failure, toFailure } from './failure.ts';
+import { mayHoldKey, NO_KEY_IN_ARGUMENTS } from './key-argument.ts';
+import { createProgram } from './program.ts';
 
-const COMMANDS: Readonly<Record<string, CliCommand>> = { cache, dev, keys, migrate };
-/** What is longer may be anything, a key too, and is not repeated. */
-const MAX_NAME = 32;
-
-/** Runs the subcommand that the first argument names. Answers the exit status. */
-export async function dispatch([name, ...args]: readonly string[], io: CommandIo): Promise<number> {
-  if (name === '--help' || name === '-h' || name === 'help') {
-    io.print(usage());
-    return 0;
-  }
-  const command = name !== undefined && Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined;
-  if (command === undefined) {
-    const said = name === undefined || name.length > MAX_NAME ? 'Unknown command' : `Unknown command: ${name}`;
-    io.complain(name === undefined ? usage() : `${said}\n\n${usage()}`);
+/**
+ * Runs the command that the arguments name, and answers the exit status. What goes wrong is one line, and one more where
+ * arguments were wrong. Nothing that was given is repeated: it may be a secret.
+ */
+export async function dispatch(args: readonly string[], io: CommandIo): Promise<number> {
+  let status = 0;
+  let path = '';
+  const program = createProgram({
+    commands: COMMANDS,
+    io,
+    entered: (words) => {
+      path = ` ${words}`;
+    },
+    ended: (with_) => {
+      status = with_;
+    },
+  });
+  if (args.length === 0) {
+    io.complain(program.helpInformation({ error: true }).trimEnd());
     return 2;
   }
-  if (!args.includes('--help') && !args.includes('-h')) return command.run(args, io);
-  io.print(`${command.summary}.\n\nUsage: ${command.usage}`);
-  return 0;
+  try {
+    refuseKeys(args);
+    await program.parseAsync(args, { from: 'user' });
+    return status;
+  } catch (error) {
+    // Help, or the version: it has been printed.
+    if (error instanceof CommanderError) return 0;
+    const failure = toFailure(error, { stopped: io.stop.aborted });
+    io.progress?.('');
+    io.complain(failure.message);
+    if (failure.status === 2) io.complain(`See breakwater${path} --help`);
+    return failure.status;
+  }
 }
 
-function usage(): string {
-  const lines = Object.entries(COMMANDS).map(([name, { summary }]) => `  ${name.padEnd(10)}${summary}`);
-  return [
-    'Usage: breakwater <command> [options]',
-    '',
-    'Commands:',
-    ...lines,
-    '',
-    'breakwater <command> --help shows its options.',
-  ].join('\n');
+/** @throws Failure for what looks like an API key: all that run on this machine can see arguments, and a shell keeps them. */
+function refuseKeys([name, ...args]: readonly string[]): void {
+  const command = COMMANDS.find((one) => one.name === name);
+  if (command && 'takesToken' in command && command.takesToken) return;
+  if ([name ?? '', ...args].some(mayHoldKey)) throw new Failure(2, NO_KEY_IN_ARGUMENTS);
 }

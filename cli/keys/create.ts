@@ -1,47 +1,58 @@
 import type { Quota } from '../../lib/client/quota.ts';
-import { readArguments, wantNoMore, wantOneForm } from '../arguments.ts';
-import type { CommandIo } from '../command.ts';
-import { readDuration } from '../duration.ts';
+import { type CliCommand, declareCommand } from '../command.ts';
 import { Failure } from '../failure.ts';
-import { printIssued } from './output.ts';
-import { withKeys } from './session.ts';
-
-const OPTIONS = {
-  owner: { type: 'string' },
-  scope: { type: 'string', multiple: true },
-  limit: { type: 'string', multiple: true },
-  config: { type: 'string' },
-  'daily-quota': { type: 'string' },
-  'expires-in': { type: 'string' },
-  init: { type: 'boolean', default: false },
-  json: { type: 'boolean', default: false },
-  quiet: { type: 'boolean', default: false },
-} as const;
+import { duration, flag, JSON_OPTION, requiredText, text, texts, whole } from '../option.ts';
+import { KEYS_ENVIRONMENT } from '../redis-environment.ts';
+import { printIssued, QUIET_OPTION } from './output.ts';
+import { NO_KEYS_STATUS, withKeys } from './session.ts';
 
 const NEW_STORE = 'pass --init if it is new';
 
 /** Issues a key and prints it. */
-export async function createKey(args: readonly string[], io: CommandIo): Promise<number> {
-  const { values, positionals } = readArguments(args, OPTIONS);
-  wantNoMore(positionals);
-  wantOneForm(values);
-  const { owner, scope: scopes, limit = [], init, 'expires-in': expiresIn } = values;
-  if (owner === undefined) throw new Failure(2, '--owner must be given');
-  const limits = readLimits(limit);
-  const config = values.config === undefined ? undefined : readJson(values.config);
-  const dailyQuota = readQuota(values['daily-quota']);
-  const lifeMs = expiresIn === undefined ? undefined : readDuration('--expires-in', expiresIn);
-  return withKeys(io, { changes: true, mayBegin: init, whenEmpty: NEW_STORE }, async (session) => {
-    const expiresAt = lifeMs === undefined ? undefined : session.kv.clock.now() + lifeMs;
-    printIssued(await session.keys.create({ owner, scopes, limits, config, dailyQuota, expiresAt }), values, session);
-    return 0;
-  });
-}
+export const createKey: CliCommand = declareCommand({
+  name: 'create',
+  summary: 'Issue a key, and print it this once',
+  description: 'Issues an API key and prints it. Redis holds its digest only: nobody can show it again.',
+  options: {
+    owner: requiredText('name', 'whose key it is'),
+    scope: texts('scope', 'what it may do; as often as needed'),
+    limit: texts('policy=limit/windowMs', 'other numbers for a policy, the window in milliseconds; as often as needed'),
+    dailyQuota: whole('count', 'requests of a day of UTC; any number without it', {
+      ...{ from: 1, to: 9_999_999_999, initial: undefined },
+    }),
+    config: text('json', 'a payload of the application’s own'),
+    expiresIn: duration('time', 'how long it works, such as 30d, 12h, 15m or 45s; for ever without it', undefined),
+    init: flag('the store is new: without it a store that holds no keys is refused, for it may have lost them'),
+    json: JSON_OPTION,
+    quiet: QUIET_OPTION,
+  },
+  examples: [
+    ['keys create --owner acme --scope read --init', 'the first key of a new store'],
+    ['keys create --owner acme --limit key=100/60000 --expires-in 30d', '100 requests a minute, for 30 days'],
+    ['keys create --owner acme --quiet > key.txt', 'the key alone'],
+  ],
+  environment: KEYS_ENVIRONMENT,
+  statuses: NO_KEYS_STATUS,
+  async run({ options }, io) {
+    const { owner, scope: scopes, init, dailyQuota, expiresIn } = options;
+    const limits = readLimits(options.limit);
+    const config = options.config === undefined ? undefined : readJson(options.config);
+    return withKeys(io, { changes: true, mayBegin: init, whenEmpty: NEW_STORE }, async (session) => {
+      const expiresAt = expiresIn === undefined ? undefined : session.kv.clock.now() + expiresIn;
+      printIssued(
+        await session.keys.create({ owner, scopes, limits, config, dailyQuota, expiresAt }),
+        options,
+        session,
+      );
+      return 0;
+    });
+  },
+});
 
-function readLimits(texts: readonly string[]): Readonly<Record<string, Quota>> {
+function readLimits(given: readonly string[]): Readonly<Record<string, Quota>> {
   const limits = new Map<string, Quota>();
-  for (const text of texts) {
-    const [, policy, limit, windowMs] = /^([a-z][a-z0-9-]{0,31})=(\d{1,15})\/(\d{1,15})$/i.exec(text) ?? [];
+  for (const one of given) {
+    const [, policy, limit, windowMs] = /^([a-z][a-z0-9-]{0,31})=(\d{1,15})\/(\d{1,15})$/i.exec(one) ?? [];
     if (policy === undefined) {
       throw new Failure(2, '--limit must be <policy>=<limit>/<window in milliseconds>, such as key=100/60000');
     }
@@ -51,15 +62,9 @@ function readLimits(texts: readonly string[]): Readonly<Record<string, Quota>> {
   return Object.fromEntries(limits);
 }
 
-function readQuota(text: string | undefined): number | undefined {
-  if (text === undefined) return undefined;
-  if (!/^[1-9]\d{0,9}$/.test(text)) throw new Failure(2, '--daily-quota must be a whole number of at least 1');
-  return Number(text);
-}
-
-function readJson(text: string): unknown {
+function readJson(given: string): unknown {
   try {
-    return JSON.parse(text);
+    return JSON.parse(given);
   } catch {
     throw new Failure(2, '--config must be JSON');
   }

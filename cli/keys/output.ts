@@ -2,8 +2,11 @@ import type { Revocation } from '../../lib/keys/api-keys.ts';
 import type { ApiKey } from '../../lib/keys/record.ts';
 import type { IssuedKey, ManagedKey } from '../../lib/keys/registry.ts';
 import type { DayUsage } from '../../lib/keys/usage.ts';
+import { flag, type Option } from '../option.ts';
 import { json, visible } from '../printable.ts';
 import type { KeysSession } from './session.ts';
+
+export const QUIET_OPTION: Option<boolean> = flag('print the key alone', { excludes: 'json' });
 
 export interface Form {
   readonly json: boolean;

@@ -2,7 +2,7 @@ import type { KvClient } from '../../lib/client/kv-client.ts';
 import { isKvError } from '../../lib/errors.ts';
 import { type ApiKeys, createApiKeys } from '../../lib/keys/api-keys.ts';
 import { createKeyNames } from '../../lib/keys/key-names.ts';
-import type { CommandIo } from '../command.ts';
+import type { CommandIo, Statuses } from '../command.ts';
 import { Failure } from '../failure.ts';
 import { withKv } from '../redis-session.ts';
 
@@ -23,6 +23,9 @@ export interface SessionOptions {
   /** Advice for where there are no keys at all. */
   readonly whenEmpty?: string | undefined;
 }
+
+/** What help says of Redis without any keys. */
+export const NO_KEYS_STATUS: Statuses = { 1: 'Redis could not be asked, or holds no keys at all' };
 
 const EMPTY = 'This store has no keys: it is new, or has lost its data';
 

@@ -1,23 +1,34 @@
 import { isKeyId } from '../../lib/keys/key-id.ts';
 import { kvKeyStore } from '../../lib/keys/source/kv-key-store.ts';
-import type { CommandIo } from '../command.ts';
+import type { CliCommand, CommandIo, Positional } from '../command.ts';
 import { Failure } from '../failure.ts';
-import { type KeysSession, wantKeys } from './session.ts';
+import { KEY_VARIABLE, NO_KEY_IN_ARGUMENTS } from '../key-argument.ts';
+import { flag, type Option } from '../option.ts';
+import { KEYS_ENVIRONMENT } from '../redis-environment.ts';
+import { type KeysSession, NO_KEYS_STATUS, wantKeys } from './session.ts';
 
 /** The key that a command is about: its id, or itself. */
 export type Target = { readonly id: string } | { readonly key: string };
 
-/** The variable that a key is taken from. */
-export const KEY_VARIABLE = 'BREAKWATER_API_KEY';
+export const KEY_POSITIONAL: Positional = {
+  name: 'ID',
+  description: 'the id of a key, key_…; or - to read it, or the key itself, from standard input',
+};
 
-/** What is said of an argument that holds a key, or may be one. */
-export const NO_KEY_IN_ARGUMENTS: string = `A key is never an argument, which everybody on this machine can see: give its id, key_…, or the key itself on standard input with -, or in ${KEY_VARIABLE} with --from-env`;
+export const FROM_ENV_OPTION: Option<boolean> = flag(`take the id, or the key itself, from ${KEY_VARIABLE}`);
+
+/** What help says of commands that are about one key. */
+export const TARGET_NOTES: Pick<CliCommand, 'environment' | 'statuses'> = {
+  environment: [...KEYS_ENVIRONMENT, [KEY_VARIABLE, 'the key that --from-env is about']],
+  statuses: { ...NO_KEYS_STATUS, 3: 'there is no such key' },
+};
+
 const NO_SUCH_KEY = 'There is no such key';
 
 /** Reads which key is meant. @throws Failure without what was read. */
 export async function readTarget(positionals: readonly string[], fromEnv: boolean, io: CommandIo): Promise<Target> {
-  const [given, ...others] = positionals;
-  if (others.length > 0 || (given === undefined) === !fromEnv) {
+  const [given] = positionals;
+  if ((given === undefined) === !fromEnv) {
     throw new Failure(2, 'Give the id of one key, or - to read it from standard input, or --from-env');
   }
   if (given !== undefined && given !== '-') {

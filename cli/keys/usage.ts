@@ -1,25 +1,29 @@
-import { readArguments } from '../arguments.ts';
-import type { CommandIo } from '../command.ts';
-import { Failure } from '../failure.ts';
+import { type CliCommand, declareCommand } from '../command.ts';
+import { JSON_OPTION, whole } from '../option.ts';
 import { tabulateUsage } from './output.ts';
 import { withKeys } from './session.ts';
-import { noSuchKey, readTarget, resolveTarget } from './target.ts';
-
-const OPTIONS = {
-  'from-env': { type: 'boolean', default: false },
-  days: { type: 'string', default: '30' },
-  json: { type: 'boolean', default: false },
-} as const;
+import { FROM_ENV_OPTION, KEY_POSITIONAL, noSuchKey, readTarget, resolveTarget, TARGET_NOTES } from './target.ts';
 
 /** Prints how often a key was used on each of the last days of UTC, today first. */
-export async function keyUsage(args: readonly string[], io: CommandIo): Promise<number> {
-  const { values, positionals } = readArguments(args, OPTIONS);
-  if (!/^(?:[1-9]|[12]\d|30)$/.test(values.days)) throw new Failure(2, '--days must be a whole number from 1 to 30');
-  const target = await readTarget(positionals, values['from-env'], io);
-  return withKeys(io, { changes: false }, async (session) => {
-    const id = await resolveTarget(target, session);
-    const usage = (await session.keys.usage(id, { days: Number(values.days) })) ?? (await noSuchKey(session));
-    for (const line of values.json ? [JSON.stringify({ usage })] : tabulateUsage(usage)) io.print(line);
-    return 0;
-  });
-}
+export const keyUsage: CliCommand = declareCommand({
+  name: 'usage',
+  summary: 'Show how often a key was used',
+  description: 'Shows how often a key was used on each of the last days of UTC, today first.',
+  positionals: [KEY_POSITIONAL],
+  options: {
+    days: whole('count', 'of how many days; 30 without it', { from: 1, to: 30, initial: 30 }),
+    fromEnv: FROM_ENV_OPTION,
+    json: JSON_OPTION,
+  },
+  examples: [['keys usage key_AbCdEf0123456789 --days 7', 'the last week']],
+  ...TARGET_NOTES,
+  async run({ options, positionals }, io) {
+    const target = await readTarget(positionals, options.fromEnv, io);
+    return withKeys(io, { changes: false }, async (session) => {
+      const id = await resolveTarget(target, session);
+      const usage = (await session.keys.usage(id, { days: options.days })) ?? (await noSuchKey(session));
+      for (const line of options.json ? [JSON.stringify({ usage })] : tabulateUsage(usage)) io.print(line);
+      return 0;
+    });
+  },
+});

@@ -2,35 +2,62 @@ import type { KvClient } from '../../lib/client/kv-client.ts';
 import { type MigrationMode, parseMode } from '../../lib/primitives/migration/mode.ts';
 import type { ModeChange } from '../../lib/primitives/migration/mode-change.ts';
 import { readHandoverStatus, setHandover, setMigrationMode } from '../../lib/primitives/migration/status.ts';
-import { readArguments } from '../arguments.ts';
-import type { CommandIo } from '../command.ts';
+import { type CliCommand, declareCommand } from '../command.ts';
 import { Failure } from '../failure.ts';
+import { flag, JSON_OPTION, whole } from '../option.ts';
+import { REDIS_ENVIRONMENT } from '../redis-environment.ts';
 import { withKv } from '../redis-session.ts';
 import { NO_SUCH_MIGRATION, readName } from './name.ts';
 
-const OPTIONS = {
-  percent: { type: 'string' },
-  force: { type: 'boolean', default: false },
-  json: { type: 'boolean', default: false },
-} as const;
+const INCOMPLETE = 'Give the name of a migration, and a mode';
 
 /** Changes the mode of a migration, or hands an authority over. */
-export async function setMigration(args: readonly string[], io: CommandIo): Promise<number> {
-  const { values, positionals } = readArguments(args, OPTIONS);
-  const [given, word, ...others] = positionals;
-  if (others.length > 0) throw new Failure(2, 'There is an argument too many');
-  const name = readName(given);
-  if (name === undefined || word === undefined) throw new Failure(2, 'Give the name of a migration, and a mode');
-  const mode = readMode(word, values.percent);
-  return withKv(io, { changes: true }, async (kv) => {
-    const isHandover = (await readHandoverStatus(kv, name)) !== undefined;
-    if (isHandover && values.force) throw new Failure(2, 'A handover cannot be forced: it waits for what was granted');
-    const said = isHandover ? await handOver(kv, name, mode) : await change(kv, name, mode, values.force);
-    if (values.json) io.print(JSON.stringify({ name, mode, changed: said !== UNCHANGED }));
-    else io.complain(said);
-    return 0;
-  });
-}
+export const setMigration: CliCommand = declareCommand({
+  name: 'set',
+  summary: 'Move a migration on, one step at a time',
+  description:
+    'Changes the mode for all processes; they hear of it within twice their refreshMs. What could lose something is refused: see docs/migration.md.',
+  positionals: [
+    { name: 'NAME', description: 'of the migration', missing: INCOMPLETE },
+    {
+      name: 'MODE',
+      description:
+        'old, dual:read-old, dual:read-percent, dual:read-new or new; old or new for a handover of what has one authority',
+      missing: INCOMPLETE,
+    },
+  ],
+  options: {
+    percent: whole('count', 'of all keys, how many are read from new with dual:read-percent', {
+      ...{ from: 1, to: 99, initial: undefined },
+    }),
+    force: flag('whatever is said against it; not for a handover'),
+    json: JSON_OPTION,
+  },
+  examples: [
+    ['migrate set users dual:read-old', 'write both sides, read the old one'],
+    ['migrate set users dual:read-percent --percent 5', 'read 5 % of the keys from the new one'],
+  ],
+  environment: REDIS_ENVIRONMENT,
+  statuses: {
+    1: 'Redis could not be asked, or the mode may not be changed now',
+    3: 'no migration of that name has ever been used there',
+  },
+  async run({ options, positionals: [given, word] }, io) {
+    const name = readName(given);
+    if (name === undefined || word === undefined) throw new Failure(2, INCOMPLETE);
+    const mode = readMode(word, options.percent);
+    return withKv(io, { changes: true }, async (kv) => {
+      const isHandover = (await readHandoverStatus(kv, name)) !== undefined;
+      if (isHandover && options.force) {
+        throw new Failure(2, 'A handover cannot be forced: it waits for what was granted');
+      }
+      const said = isHandover ? await handOver(kv, name, mode) : await change(kv, name, mode, options.force);
+      if (options.json) io.print(JSON.stringify({ name, mode, changed: said !== UNCHANGED }));
+      else io.complain(said);
+      return 0;
+    });
+  },
+});
 
 const UNCHANGED = 'It is so already';
 
@@ -63,18 +90,13 @@ async function handOver(kv: KvClient, name: string, mode: MigrationMode): Promis
   return `Handed over. Nobody grants anything for ${seconds(outcome.waitMs)}, until all that was granted has ended`;
 }
 
-function readMode(word: string, percent: string | undefined): MigrationMode {
+function readMode(word: string, percent: number | undefined): MigrationMode {
   const isShare = word === 'dual:read-percent';
   if (isShare && percent === undefined) throw new Failure(2, 'Say --percent with dual:read-percent');
   if (!isShare && percent !== undefined) throw new Failure(2, '--percent goes with dual:read-percent only');
   const mode = parseMode(isShare ? `${word}(${percent})` : word);
   if (mode !== undefined) return mode;
-  throw new Failure(
-    2,
-    isShare
-      ? '--percent must be a whole number from 1 to 99'
-      : 'MODE must be old, dual:read-old, dual:read-percent, dual:read-new or new',
-  );
+  throw new Failure(2, 'MODE must be old, dual:read-old, dual:read-percent, dual:read-new or new');
 }
 
 function seconds(ms: number): string {

@@ -7,30 +7,36 @@ import {
   readHandoverStatus,
   readMigrationStatus,
 } from '../../lib/primitives/migration/status.ts';
-import { readArguments } from '../arguments.ts';
-import type { CommandIo } from '../command.ts';
+import { type CliCommand, declareCommand } from '../command.ts';
 import { Failure } from '../failure.ts';
+import { JSON_OPTION } from '../option.ts';
+import { REDIS_ENVIRONMENT } from '../redis-environment.ts';
 import { withKv } from '../redis-session.ts';
 import { NO_SUCH_MIGRATION, readName } from './name.ts';
-
-const OPTIONS = { json: { type: 'boolean', default: false } } as const;
 
 type Status = MigrationStatus | HandoverStatus;
 
 /** Prints where one migration stands, or all. */
-export async function migrationStatus(args: readonly string[], io: CommandIo): Promise<number> {
-  const { values, positionals } = readArguments(args, OPTIONS);
-  const [given, ...others] = positionals;
-  if (others.length > 0) throw new Failure(2, 'There is an argument too many');
-  const only = readName(given);
-  return withKv(io, { changes: false }, async (kv) => {
-    const all = await readAll(kv, only);
-    if (values.json) io.print(JSON.stringify({ migrations: all }));
-    else if (all.length === 0) io.complain('No migration has ever been used there');
-    else for (const status of all) for (const line of linesOf(status)) io.print(line);
-    return 0;
-  });
-}
+export const migrationStatus: CliCommand = declareCommand({
+  name: 'status',
+  summary: 'Show where migrations stand',
+  description: 'Shows the modes, and what all processes have counted, as far as they have told Redis.',
+  positionals: [{ name: 'NAME', description: 'of one migration; all that have ever been used, without it' }],
+  options: { json: JSON_OPTION },
+  examples: [['migrate status users', 'one migration']],
+  environment: REDIS_ENVIRONMENT,
+  statuses: { 3: 'no migration of that name has ever been used there' },
+  async run({ options, positionals }, io) {
+    const only = readName(positionals[0]);
+    return withKv(io, { changes: false }, async (kv) => {
+      const all = await readAll(kv, only);
+      if (options.json) io.print(JSON.stringify({ migrations: all }));
+      else if (all.length === 0) io.complain('No migration has ever been used there');
+      else for (const status of all) for (const line of linesOf(status)) io.print(line);
+      return 0;
+    });
+  },
+});
 
 async function readAll(kv: KvClient, only: string | undefined): Promise<readonly Status[]> {
   const all: Status[] = [];

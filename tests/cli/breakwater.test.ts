@@ -1,6 +1,6 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
@@ -43,34 +43,48 @@ describe('the command line', () => {
     expect(printed).toMatch(/^ {2}dev /m);
   });
 
-  it('does not repeat a name that may be a key', async () => {
-    const { status, complaints } = await breakwater(`bw_live_${'x'.repeat(38)}`);
-    expect([status, complaints.split('\n')[0]]).toEqual([2, 'Unknown command']);
-    expect(complaints).not.toContain('xxx');
+  it.each([[`bw_live_${'x'.repeat(38)}`], ['keys', 'list', '--after', `bw_live_${'x'.repeat(38)}`]])(
+    'refuses what may be a key anywhere, and does not repeat it: %s',
+    async (...args) => {
+      const { status, complaints } = await breakwater(...args);
+      expect([status, complaints]).toEqual([2, expect.stringMatching(/^A key is never an argument/)]);
+      expect(complaints).not.toContain('xxx');
+    },
+  );
+
+  it.each([
+    ['devv', 'There is no such command. Did you mean dev?'],
+    ['constructor', 'There is no such command'],
+    ['hunter2', 'There is no such command'],
+    ['--verzion', 'There is no such option. Did you mean --version?'],
+    ["--x'\n(Did you mean hunter2?)", 'There is no such option'],
+  ])('refuses %s, suggests what it knows, and repeats nothing', async (name, said) => {
+    const { status, complaints } = await breakwater(name);
+    expect([status, complaints]).toEqual([2, `${said}\nSee breakwater --help`]);
   });
 
-  it.each(['devv', 'constructor', '--version'])('refuses the unknown command %s by name', async (name) => {
-    const { status, complaints } = await breakwater(name);
-    expect(status).toBe(2);
-    expect(complaints).toContain(`Unknown command: ${name}\n`);
+  it.each(['--version', '-v'])('says with %s which version it is', async (flag) => {
+    const { version } = JSON.parse(await readFile(join(projectRoot, 'package.json'), 'utf8'));
+    expect(await breakwater(flag)).toEqual({ status: 0, printed: version, complaints: '' });
   });
 
   it('says how a command is used when asked', async () => {
     const { status, printed } = await breakwater('dev', '--port', '0', '--help');
     expect(status).toBe(0);
-    expect(printed).toContain('Usage: breakwater dev ');
+    expect(printed).toContain('Usage: breakwater dev [options]');
   });
 
   it.each([
-    [['--nope'], '--nope'],
+    [['--nope'], 'There is no such option'],
     [['--port', 'http'], '--port'],
     [['--port', '65536'], '--port'],
     [['--token', 'a b'], '--token'],
     [['--token', ''], '--token'],
     [['--redis', 'localhost:6379'], '--redis'],
     [['--redis'], '--redis'],
-    [['extra'], 'extra'],
-  ])('refuses %j by name', async (args, named) => {
+    [['extra'], 'There is an argument too many'],
+    [['--json', '--quiet'], '--json and --quiet exclude each other'],
+  ])('refuses %j and says what is wrong', async (args, named) => {
     const { status, printed, complaints } = await breakwater('dev', ...args);
     expect([status, printed]).toEqual([2, '']);
     expect(complaints).toContain(named);
@@ -151,6 +165,20 @@ describe('breakwater as a process', () => {
     const ended = once(child, 'exit');
     child.kill('SIGTERM');
     expect(await ended).toEqual([0, null]);
+  });
+
+  it('dev prints one line of JSON when it is asked to, and nothing but what goes wrong with --quiet', async () => {
+    const child = spawn(process.execPath, [join(folder, 'cli/breakwater.js'), 'dev', '--port', '0', '--json'], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+    children.push(child);
+    const [line] = await once(child.stdout, 'data');
+    const { url, token } = JSON.parse(String(line));
+    expect(await upstashStore({ url, token }).execute([['PING']])).toEqual(['PONG']);
+    const ended = once(child, 'exit');
+    child.kill('SIGINT');
+    expect(await ended).toEqual([0, null]);
+    expect(await breakwater('dev', '--port', '0', '--quiet')).toEqual({ status: 0, printed: '', complaints: '' });
   });
 
   interface Ended {

@@ -103,7 +103,7 @@ describe('breakwater migrate, on a real Redis', () => {
     expect((await run(['set', 'locks', 'dual:read-old'], env)).status).toBe(2);
     expect(await run(['set', 'locks', 'new', '--force'], env)).toMatchObject({
       status: 2,
-      complaints: ['A handover cannot be forced: it waits for what was granted', 'See breakwater migrate --help'],
+      complaints: ['A handover cannot be forced: it waits for what was granted', 'See breakwater migrate set --help'],
     });
     expect((await run(['set', 'locks', 'new'], env)).complaints).toEqual([
       'Handed over. Nobody grants anything for 62 s, until all that was granted has ended',
@@ -159,23 +159,16 @@ describe('breakwater migrate', () => {
     [['set', 'a', 'dual:read-percent'], 'Say --percent'],
     [['set', 'a', 'dual:read-percent', '--percent', '100'], '--percent must be a whole number from 1 to 99'],
     [['set', 'a', 'new', '--percent', '10'], '--percent goes with'],
-    [['status', '--nope'], "Unknown option '--nope'"],
+    [['status', '--nope'], 'There is no such option'],
   ])('refuses %j and says why', async (args, said) => {
     const { status, printed, complaints } = await run(args, { REDIS_URL: 'redis://127.0.0.1:1' });
     expect([status, printed, complaints.length]).toEqual([2, [], 2]);
     expect(complaints[0]?.startsWith(said), complaints[0]).toBe(true);
-    expect(complaints[1]).toBe('See breakwater migrate --help');
+    expect(complaints[1]).toMatch(/^See breakwater migrate(?: [a-z]+)? --help$/);
   });
 
   it('refuses memory, which is nobody else’s, and names a variable that is wrong', async () => {
     await expectToWantRedis(run, [['status'], ['set', 'a', 'old']]);
-  });
-
-  it('explains itself', async () => {
-    const { status, printed } = await run(['--help'], {});
-    expect(status).toBe(0);
-    for (const word of ['status', 'set', '--percent', 'Exit status: 0 done'])
-      expect(printed.join('\n')).toContain(word);
   });
 
   it('says in one line that Redis is away, and stops when it is asked to', async () => {
