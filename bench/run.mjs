@@ -20,6 +20,7 @@ const BENCHES = {
   flood: () => import('./flood.mjs'),
   leases: () => import('./leases.mjs'),
   memory: () => import('./memory.mjs'),
+  outage: () => import('./outage.mjs'),
   primitives: () => import('./primitives.mjs'),
   revocation: () => import('./revocation.mjs'),
   roundtrips: () => import('./roundtrips.mjs'),

@@ -11,6 +11,7 @@ import { modules } from './servers.mjs';
  * @property {string} name
  * @property {number} overAdmission what a lease adds at most, as a share of the limit; 0 where exact
  * @property {'rolling' | 'windows'} kind whether permits come back one by one, or by calendar window
+ * @property {(check: Check) => Promise<boolean>} restsOnRedis makes a check: whether Redis has answered it
  * @property {(rest: { url: string, token: string }, quota: Quota, processes: number) => Promise<readonly Check[]>} start
  */
 
@@ -22,8 +23,14 @@ async function warm(checks) {
   return checks;
 }
 
-/** @returns {Contender} */
-export function ours(algorithm, maxOverAdmission = 0) {
+/**
+ * @param {{ survives?: boolean, requestTimeoutMs?: number | undefined }} [settings] `survives`: an answer that this process
+ *   gives by itself is one
+ * @returns {Contender}
+ */
+export function ours(algorithm, maxOverAdmission = 0, settings = { requestTimeoutMs: 10_000 }) {
+  const { survives = false, requestTimeoutMs } = settings;
+  let basis;
   return {
     name: maxOverAdmission > 0 ? `${algorithm}, leased ${maxOverAdmission * 100} %` : algorithm,
     overAdmission: maxOverAdmission,
@@ -33,21 +40,27 @@ export function ours(algorithm, maxOverAdmission = 0) {
       runs += 1;
       const subject = `run${runs}`;
       const checks = Array.from({ length: processes }, () => {
-        const kv = createKv({ store: upstashStore(rest), requestTimeoutMs: 10_000 });
+        const kv = createKv({ store: upstashStore(rest), requestTimeoutMs });
         const limiter = createLimiter({ kv, policies: [{ name: 'p', algorithm, maxOverAdmission, ...quota }] });
         return async (p = subject) => {
-          const { allowed, basis } = await limiter.check({ p });
-          if (basis === 'local') throw new Error('Redis was away');
-          return allowed;
+          const result = await limiter.check({ p });
+          basis = result.basis;
+          if (basis === 'local' && !survives) throw new Error('Redis was away');
+          return result.allowed;
         };
       });
       return warm(checks);
+    },
+    async restsOnRedis(check) {
+      await check();
+      return basis === 'store';
     },
   };
 }
 
 /** @returns {Contender} */
 export function upstash(name, limiterOf, options = {}) {
+  let reason;
   return {
     name: `upstash ${name}`,
     overAdmission: 0,
@@ -66,12 +79,19 @@ export function upstash(name, limiterOf, options = {}) {
           ...options,
         });
         return async (subject = identifier) => {
-          const { success, pending } = await ratelimit.limit(subject);
-          await pending;
-          return success;
+          const result = await ratelimit.limit(subject);
+          reason = result.reason;
+          await result.pending;
+          return result.success;
         };
       });
       return warm(checks);
+    },
+    async restsOnRedis(check) {
+      return check().then(
+        () => reason !== 'timeout',
+        () => false,
+      );
     },
   };
 }
