@@ -1,3 +1,4 @@
+import type { PlanSettings } from './client/plan-meter.ts';
 import type { SqlQuery } from './client/sql-query.ts';
 import { readAccessLists, readClientIp } from './config/client-settings.ts';
 import { type ConsoleSettings, readConsole } from './config/console-settings.ts';
@@ -10,7 +11,7 @@ import {
   readStore,
   type StoreSettings,
 } from './config/store-settings.ts';
-import { type Read, readMs, readSwitch } from './config/variables.ts';
+import { type Read, readCount, readMs, readSwitch } from './config/variables.ts';
 import { ConfigError } from './errors.ts';
 import type { AccessListOptions } from './guard/access-lists.ts';
 import type { ClientIpSource } from './guard/client-ip.ts';
@@ -30,6 +31,8 @@ export interface Settings {
   readonly requestTimeoutMs: number | undefined;
   /** How long the circuit stays open. */
   readonly circuitOpenMs: number | undefined;
+  /** What of commands and bytes the plan of the store allows. */
+  readonly plan: PlanSettings | undefined;
   readonly keys: KeySettings;
   readonly identitySecret: string | undefined;
   /** Under which one-time codes are digested. */
@@ -45,6 +48,8 @@ export interface Settings {
   readonly databaseUrl: string | undefined;
   /** What the platform shows that calls cron jobs, also others than ours: whether it is fit is asked where ours is called. */
   readonly cronSecret: string | undefined;
+  /** What Prometheus shows where it asks for metrics. */
+  readonly metricsToken: string | undefined;
   /** With which mode migrations begin, by the name of the variable. */
   readonly migrations: MigrationModes;
   readonly production: boolean;
@@ -63,6 +68,7 @@ export function readSettings(env: Environment = environment()): Settings {
     namespace: readNamespace(read('BREAKWATER_NAMESPACE'), 'cluster' in store),
     requestTimeoutMs: readMs(read, 'KV_REQUEST_TIMEOUT_MS'),
     circuitOpenMs: readMs(read, 'KV_CIRCUIT_OPEN_MS'),
+    plan: readPlan(read),
     keys: readKeySettings(read),
     identitySecret: readSecret(read, 'BREAKWATER_IDENTITY_SECRET'),
     codePepper: readSecret(read, 'BREAKWATER_CODE_PEPPER'),
@@ -72,6 +78,7 @@ export function readSettings(env: Environment = environment()): Settings {
     redisCache: readSwitch(read, 'ENABLE_REDIS_CACHE', true),
     databaseUrl: read('DATABASE_URL'),
     cronSecret: read('CRON_SECRET'),
+    metricsToken: readSecret(read, 'BREAKWATER_METRICS_TOKEN'),
     migrations: readMigrationModes(Object.keys(env), read),
     production: read('NODE_ENV') === 'production',
   };
@@ -126,6 +133,12 @@ export function openDatabase(url: string | undefined): SqlQuery {
     };
   }
   throw new ConfigError('DATABASE_URL', 'needs the Node runtime');
+}
+
+function readPlan(read: Read): PlanSettings | undefined {
+  const commandsPerDay = readCount(read, 'KV_PLAN_COMMANDS_PER_DAY');
+  const maxBytes = readCount(read, 'KV_PLAN_MAX_BYTES');
+  return commandsPerDay === undefined && maxBytes === undefined ? undefined : { commandsPerDay, maxBytes };
 }
 
 function readSecret(read: Read, name: string): string | undefined {

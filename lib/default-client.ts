@@ -4,6 +4,8 @@ import type { SqlQuery } from './client/sql-query.ts';
 import { openDatabase, openStore, readSettings, type Settings } from './config.ts';
 import { type ClientIp, createClientIp } from './guard/client-ip.ts';
 import { createIdentitySeal, type IdentitySeal } from './guard/identity.ts';
+import { createMeter } from './guard/metrics/meter.ts';
+import type { MetricsSnapshot } from './guard/metrics/snapshot.ts';
 import { type ApiKeys, type ApiKeysOptions, createApiKeys } from './keys/api-keys.ts';
 import { staticKeySource } from './keys/source/static-key-source.ts';
 import { createLimiter, type Limiter } from './limit/limiter.ts';
@@ -21,6 +23,8 @@ export interface Defaults {
   readonly limiter: Limiter;
   /** Limits named by `defineLimits`. */
   readonly operations: Map<string, OperationLimit>;
+  /** What this runtime has counted of the client and all that works on it. No I/O. */
+  readonly metrics: () => MetricsSnapshot;
   /** Writes what the functions that answer nothing but `null` or `false` failed of. */
   readonly logFailure: (operation: string, error: unknown) => void;
 }
@@ -110,19 +114,21 @@ function createKeys(kv: KvClient, { keys }: Settings): ApiKeys<unknown> {
 }
 
 export function createDefaults(settings: Settings): Defaults {
-  const { store, namespace, requestTimeoutMs, circuitOpenMs, identitySecret, clientIp, production } = settings;
+  const { store, namespace, requestTimeoutMs, circuitOpenMs, identitySecret, clientIp, plan, production } = settings;
   if (production && store.kind === 'memory') {
     warn('[KV] No Redis is configured: limits, keys and caches are kept in memory, separately in each process');
   }
   if (production && !settings.keys.pepper)
     warn('[KV] BREAKWATER_KEY_PEPPER is not set: API keys are stored as plain SHA-256');
+  const meter = createMeter({ plan });
   const kv = createKv({
     store: openStore(store),
     namespace,
     requestTimeoutMs,
     breaker: { timeout: circuitOpenMs },
     onEvent: createEventLog(),
-    telemetry: registeredOpenTelemetry(),
+    plan,
+    telemetry: [meter, registeredOpenTelemetry()],
   });
   return {
     settings,
@@ -132,6 +138,7 @@ export function createDefaults(settings: Settings): Defaults {
     seal: identitySecret === undefined ? undefined : createIdentitySeal({ secret: identitySecret }),
     limiter: createLimiter({ kv, policies: HANDLER_POLICIES, localOnly: !settings.redisCache }),
     operations: new Map(),
+    metrics: () => meter.snapshot(kv),
     logFailure: createFailureLog(kv.clock.now),
   };
 }

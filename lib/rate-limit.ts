@@ -2,8 +2,8 @@ import type { Quota } from './client/quota.ts';
 import { buildKey } from './client/redis-keys.ts';
 import { DEFAULT_LIMIT, DEFAULT_WINDOW_MS, getDefaults, type OperationLimit } from './default-client.ts';
 import { ConfigError } from './errors.ts';
+import { UNKNOWN_CLIENT } from './guard/account-label.ts';
 import { readCredential } from './guard/credentials.ts';
-import { UNKNOWN_CLIENT } from './guard/guard.ts';
 import { type Handler, limitHandler } from './guard/handler-limit.ts';
 import {
   compileHandlerPolicy,
@@ -144,7 +144,7 @@ export async function rateLimitCombined(
       burst: apiKey.burst,
     },
   };
-  return orRefuse(await getDefaults().limiter.check(subjects, { quotas }));
+  return orRefuse(measured(await getDefaults().limiter.check(subjects, { quotas })));
 }
 
 /**
@@ -171,7 +171,7 @@ export function withRateLimit<Req extends Request = Request, Rest extends readon
   const take = async (request: Req): Promise<LimitResult> => {
     const subject = buildKey('', name, typeof by === 'function' ? 'own' : by, await subjectOf(request));
     const result = await getDefaults().limiter.check({ route: subject }, { quotas: { route }, cost });
-    return { ...result, policy: name, policies: result.policies.map((one) => ({ ...one, policy: name })) };
+    return measured({ ...result, policy: name, policies: result.policies.map((one) => ({ ...one, policy: name })) });
   };
   return limitHandler(handler, take, telling);
 }
@@ -194,9 +194,16 @@ export async function getRateLimitStoreSize(): Promise<number | undefined> {
   return countAccounts(getDefaults().kv);
 }
 
-function take(subjects: Subjects, one: Quota): Promise<LimitResult> {
+async function take(subjects: Subjects, one: Quota): Promise<LimitResult> {
   const quotas = Object.fromEntries(Object.keys(subjects).map((name) => [name, one]));
-  return getDefaults().limiter.check(subjects, { quotas });
+  return measured(await getDefaults().limiter.check(subjects, { quotas }));
+}
+
+function measured(result: LimitResult): LimitResult {
+  const { measure } = getDefaults().kv;
+  // Whose account it is was the caller's to say: it may be anything, a key or an address too.
+  for (const one of result.policies) measure.limit(one, result.basis, undefined);
+  return result;
 }
 
 async function demand(subjects: Subjects, one: Quota): Promise<LimitResult> {

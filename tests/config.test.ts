@@ -33,12 +33,14 @@ describe('an empty environment', () => {
       namespace: '',
       requestTimeoutMs: undefined,
       circuitOpenMs: undefined,
+      plan: undefined,
       keys: { prefix: undefined, env: undefined, pepper: undefined, list: undefined },
       identitySecret: undefined,
       codePepper: undefined,
       sessionPepper: undefined,
       databaseUrl: undefined,
       cronSecret: undefined,
+      metricsToken: undefined,
       clientIp: undefined,
       lists: { allow: [], deny: [] },
       redisCache: true,
@@ -52,7 +54,8 @@ describe('an empty environment', () => {
       ...['CLIENT_IP_SOURCE', 'TRUSTED_PROXIES', 'VERCEL', 'CF_PAGES', 'NODE_ENV'],
       ...['BREAKWATER_ALLOW', 'BREAKWATER_DENY', 'BREAKWATER_CODE_PEPPER', 'BREAKWATER_SESSION_PEPPER'],
       ...['BREAKWATER_ALLOW', 'BREAKWATER_DENY', 'BREAKWATER_CODE_PEPPER'],
-      ...['DATABASE_URL', 'CRON_SECRET'],
+      ...['DATABASE_URL', 'CRON_SECRET', 'BREAKWATER_METRICS_TOKEN'],
+      ...['KV_PLAN_COMMANDS_PER_DAY', 'KV_PLAN_MAX_BYTES'],
       ...['BREAKWATER_KEY_PREFIX', 'BREAKWATER_KEY_ENV', 'BREAKWATER_KEY_PEPPER_PREVIOUS'],
     ];
     for (const empty of ['', ' ', '\t\n']) {
@@ -206,6 +209,10 @@ describe('what is malformed', () => {
       ['KV_REQUEST_TIMEOUT_MS', { KV_REQUEST_TIMEOUT_MS: text }] as const,
       ['KV_CIRCUIT_OPEN_MS', { KV_CIRCUIT_OPEN_MS: text }] as const,
     ]),
+    ...['0', '-1', '1.5', '1e3', '01', '1000000000000000', SECRET].flatMap((text) => [
+      ['KV_PLAN_COMMANDS_PER_DAY', { KV_PLAN_COMMANDS_PER_DAY: text }] as const,
+      ['KV_PLAN_MAX_BYTES', { KV_PLAN_MAX_BYTES: text }] as const,
+    ]),
     ...[
       SECRET,
       `k1:${SECRET}`,
@@ -243,6 +250,7 @@ describe('what is malformed', () => {
       ['BREAKWATER_IDENTITY_SECRET', { BREAKWATER_IDENTITY_SECRET: text }] as const,
       ['BREAKWATER_CODE_PEPPER', { BREAKWATER_CODE_PEPPER: text }] as const,
       ['BREAKWATER_SESSION_PEPPER', { BREAKWATER_SESSION_PEPPER: text }] as const,
+      ['BREAKWATER_METRICS_TOKEN', { BREAKWATER_METRICS_TOKEN: text }] as const,
     ]),
     ...['1', '0', 'yes', 'off', SECRET].map((text) => ['ENABLE_REDIS_CACHE', { ENABLE_REDIS_CACHE: text }] as const),
     ...['x-forwarded-for', 'VERCEL', SECRET].map((text) => ['CLIENT_IP_SOURCE', { CLIENT_IP_SOURCE: text }] as const),
@@ -274,6 +282,8 @@ describe('what is well-formed', () => {
       { KV_REQUEST_TIMEOUT_MS: '1', KV_CIRCUIT_OPEN_MS: '999999999' },
       { requestTimeoutMs: 1, circuitOpenMs: 999_999_999 },
     ],
+    [{ KV_PLAN_COMMANDS_PER_DAY: '10000' }, { plan: { commandsPerDay: 10_000, maxBytes: undefined } }],
+    [{ KV_PLAN_MAX_BYTES: '999999999999999' }, { plan: { maxBytes: 999_999_999_999_999 } }],
     [{ BREAKWATER_KEY_PEPPER: `k1:${'x'.repeat(16)}` }, { keys: { pepper: [{ kid: 'k1', secret: 'x'.repeat(16) }] } }],
     [{ BREAKWATER_KEY_PEPPER: `K:${':'.repeat(16)}` }, { keys: { pepper: [{ kid: 'K', secret: ':'.repeat(16) }] } }],
     [

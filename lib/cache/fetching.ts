@@ -30,8 +30,14 @@ export function createFetching<T>(options: FetchingOptions<T>): Fetching<T> {
   const { kv, settings, reader, loading, backoff, counts } = options;
   const { clock } = kv;
 
+  const note = (missed: 'misses' | 'unavailable'): void => {
+    kv.measure.cacheRead(missed === 'misses' ? 'miss' : missed);
+    counts[missed] += 1;
+  };
+
   const hit = (sighted: Sighted<T>): Found<T> | { readonly status: 'negative' } => {
     const isFresh = sighted.freshness === 'fresh' || sighted.freshness === 'early';
+    kv.measure.cacheRead(sighted.isNegative ? 'negative' : isFresh ? 'hit' : 'stale');
     if (sighted.isNegative) counts.negativeHits += 1;
     else if (!isFresh) counts.staleHits += 1;
     else if (sighted.tier === 'memory') counts.memoryHits += 1;
@@ -65,8 +71,9 @@ export function createFetching<T>(options: FetchingOptions<T>): Fetching<T> {
       const answer = await withSignal(signal, (controller) =>
         withDeadline({ clock, timeoutMs, controller, expired }, () => loading.refresh(wish, stale, sight)),
       );
-      if (answer) counts.misses += 1;
-      return answer ? answered(answer) : hit(stale);
+      if (!answer) return hit(stale);
+      note('misses');
+      return answered(answer);
     } catch {
       signal?.throwIfAborted();
       return hit(stale);
@@ -85,7 +92,7 @@ export function createFetching<T>(options: FetchingOptions<T>): Fetching<T> {
   };
 
   const miss = async (wish: Wish<T>, { grounds, awayMs }: Sight<T>): Promise<CacheFetch<T>> => {
-    counts.misses += 1;
+    note('misses');
     try {
       return answered(await loading.miss(wish, grounds));
     } catch (error) {
@@ -100,7 +107,7 @@ export function createFetching<T>(options: FetchingOptions<T>): Fetching<T> {
       if (near) return hit(near);
       const { found, awayMs } = await reader.look(key, look);
       if (found) return hit(found);
-      counts[awayMs === undefined ? 'misses' : 'unavailable'] += 1;
+      note(awayMs === undefined ? 'misses' : 'unavailable');
       return awayMs === undefined ? { status: 'miss' } : { status: 'unavailable', retryAfterMs: awayMs };
     },
     async answer(wish) {

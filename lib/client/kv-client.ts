@@ -9,11 +9,13 @@ import type { BatchSettings } from './batcher.ts';
 import type { CallOptions, ExecuteOptions, Result, Value } from './call.ts';
 import { toResult } from './classify.ts';
 import { randomShare } from './crypto.ts';
+import { instrumented, UNTOLD } from './instrumented.ts';
 import { createLane, type Lane } from './lane.ts';
+import type { Measurements } from './measurements.ts';
 import { runOperation } from './operation.ts';
 import { createPlanMeter, type PlanSettings, type PlanUsage, usedBytes } from './plan-meter.ts';
 import { createReadRetry, type RetrySettings } from './read-retry.ts';
-import { instrumented, type Telemetry } from './telemetry.ts';
+import type { Telemetry } from './telemetry.ts';
 import { createTransport } from './transport.ts';
 import { type TypedCommands, typedCommands } from './typed-commands.ts';
 
@@ -42,8 +44,8 @@ export interface KvOptions {
   readonly onEvent?: EventListener | undefined;
   /** Told what a listener threw, or {@link KvOptions.telemetry}. */
   readonly onListenerError?: ((error: unknown) => void) | undefined;
-  /** Spans and metrics: `openTelemetry(api)` of `breakwater/opentelemetry`. What it throws changes no result. @default none */
-  readonly telemetry?: Telemetry | undefined;
+  /** Spans and metrics: `openTelemetry(api)`, `createMeter()`, or several. What it throws changes no result. @default none */
+  readonly telemetry?: Telemetry | readonly Telemetry[] | undefined;
   readonly clock?: Clock | undefined;
 }
 
@@ -101,6 +103,8 @@ export interface KvClient extends TypedCommands {
   planUsage(): Promise<PlanUsage>;
   /** Tells this client's listener. */
   notify(event: BreakwaterEvent): void;
+  /** Tells this client's telemetry. */
+  readonly measure: Measurements;
   /** Closes the store, and ends what waits: it rejects. No more calls are taken. */
   close(): Promise<void>;
 }
@@ -166,9 +170,14 @@ export function createKv(options: KvOptions): KvClient {
     const execute: KvClient['execute'] = async (commands, callOptions = {}) => {
       if (commands.length === 0) return [];
       if (isClosed()) throw closedError();
-      if (instrumentation?.active) return runOperation({ instrumentation, clock, lane }, commands, callOptions);
-      const replies = await lane.ask(commands, callOptions);
-      return replies.map(toResult);
+      if (!instrumentation) return (await lane.ask(commands, callOptions)).map(toResult);
+      if (instrumentation.active) return runOperation({ instrumentation, clock, lane }, commands, callOptions);
+      const startedAt = clock.monotonic();
+      try {
+        return (await lane.ask(commands, callOptions)).map(toResult);
+      } finally {
+        instrumentation.waited(clock.monotonic() - startedAt);
+      }
     };
     const command: KvClient['command'] = async (only, callOptions) => {
       const [result] = await execute([only], callOptions);
@@ -200,6 +209,7 @@ export function createKv(options: KvOptions): KvClient {
       scope,
       planUsage,
       notify,
+      measure: instrumentation ?? UNTOLD,
       close,
     };
   };

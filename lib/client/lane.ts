@@ -8,8 +8,9 @@ import type { Command, Reply } from '../store/store.ts';
 import { type BatchSettings, createBatcher, type SubmitOptions } from './batcher.ts';
 import type { ExecuteOptions } from './call.ts';
 import { coalescibleKeys, commandId, isRead } from './commands.ts';
+import type { ClientInstrumentation } from './instrumented.ts';
 import type { Retry } from './read-retry.ts';
-import type { Instrumentation, Within } from './telemetry.ts';
+import type { Within } from './telemetry.ts';
 import type { Transport } from './transport.ts';
 
 export interface LaneOptions {
@@ -23,7 +24,7 @@ export interface LaneOptions {
   /** Calls of one tick share a request. */
   readonly batches: boolean;
   readonly retry: Retry | undefined;
-  readonly instrumentation: Instrumentation | undefined;
+  readonly instrumentation: ClientInstrumentation | undefined;
 }
 
 export interface AskOptions extends ExecuteOptions {

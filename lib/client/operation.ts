@@ -3,11 +3,11 @@ import type { KvError } from '../errors.ts';
 import type { Command } from '../store/store.ts';
 import type { ExecuteOptions, Result } from './call.ts';
 import { isNoScript, toResult } from './classify.ts';
+import type { ClientInstrumentation } from './instrumented.ts';
 import type { AskOptions, Lane } from './lane.ts';
-import type { Instrumentation } from './telemetry.ts';
 
 export interface OperationOptions {
-  readonly instrumentation: Instrumentation;
+  readonly instrumentation: ClientInstrumentation;
   readonly clock: Clock;
   readonly lane: Lane;
 }
@@ -25,8 +25,11 @@ export async function runOperation(
     answer ??= ask({ ...options, within });
   });
   answer ??= ask(options);
-  const tell = (error: unknown, aborted: boolean) =>
-    end?.({ durationMs: clock.monotonic() - startedAt, error, aborted });
+  const tell = (error: unknown, aborted: boolean) => {
+    const durationMs = clock.monotonic() - startedAt;
+    instrumentation.waited(durationMs);
+    end?.({ durationMs, error, aborted });
+  };
   try {
     const results = await answer;
     tell(firstError(results), false);

@@ -1,10 +1,10 @@
-import type { Transition } from '../events.ts';
-import { type CircuitStateName, type FailureKind, reportTo } from '../events.ts';
+import type { CircuitStateName, FailureKind, Transition } from '../events.ts';
 import type { Command, StoreKind } from '../store/store.ts';
+import type { Measurements } from './measurements.ts';
 
 /**
- * Makes spans and metrics of what clients do. Ours is `openTelemetry`; one of your own has to be quick, for it is on the way
- * of every call.
+ * Makes spans and metrics of what clients do, and the features on them. Ours are `openTelemetry` and `createMeter`; one of
+ * your own has to be quick, for it is on the way of every call.
  */
 export interface Telemetry {
   /** Called once by each client that is given it. */
@@ -18,7 +18,7 @@ export interface InstrumentedClient {
 }
 
 /** What one client tells. All of it is told at once, and none of it is waited for. */
-export interface Instrumentation {
+export interface Instrumentation extends Partial<Measurements> {
   /** Whether anybody wants to know now. While nobody does, only `close` is called. */
   readonly active: boolean;
   /**
@@ -29,11 +29,13 @@ export interface Instrumentation {
    *
    * @returns what to call when the caller has its answer.
    */
-  operation(
+  operation?(
     commands: readonly Command[],
     atomic: boolean,
     work: (within?: Within) => void,
   ): ((end: OperationEnd) => void) | undefined;
+  /** A caller has its answer or its error: for who wants to know no more of it than how long that took, and costs less. */
+  waited?(durationMs: number): void;
   /** A request to the store is over, or was refused by the circuit. `commands` counts those that were sent. */
   request(commands: number, outcome: RequestOutcome, failure: FailureKind | undefined): void;
   /** A read was answered by the request of another. */
@@ -65,54 +67,4 @@ export function runWithin<T extends object>(within: Within, work: () => T): T {
   });
   answer ??= work();
   return answer;
-}
-
-/** Telemetry that never throws: what it throws goes to `report`. */
-export function instrumented(
-  telemetry: Telemetry | undefined,
-  client: InstrumentedClient,
-  report: ((error: unknown) => void) | undefined,
-): Instrumentation | undefined {
-  const safely = <T>(work: () => T): T | undefined => {
-    try {
-      return work();
-    } catch (error) {
-      reportTo(report, error);
-      return undefined;
-    }
-  };
-  const inner = telemetry && safely(() => telemetry.instrument(client));
-  if (!inner) return undefined;
-  // Without a closure: this is all that a call costs while nobody wants to know.
-  const isActive = () => {
-    try {
-      return inner.active;
-    } catch (error) {
-      reportTo(report, error);
-      return false;
-    }
-  };
-  return {
-    get active() {
-      return isActive();
-    },
-    operation(commands, atomic, work) {
-      const end = safely(() =>
-        inner.operation(commands, atomic, (within) => work(within && ((sending) => safely(() => within(sending))))),
-      );
-      return end && ((outcome) => safely(() => end(outcome)));
-    },
-    request(commands, outcome, failure) {
-      if (isActive()) safely(() => inner.request(commands, outcome, failure));
-    },
-    coalesced() {
-      if (isActive()) safely(() => inner.coalesced());
-    },
-    transition(transition) {
-      if (isActive()) safely(() => inner.transition(transition));
-    },
-    close() {
-      safely(() => inner.close());
-    },
-  };
 }

@@ -6,8 +6,8 @@ import { withDeadline } from '../resilience/deadline.ts';
 import type { Command, Reply, Store } from '../store/store.ts';
 import { asKvError, classifyError, classifyReplies, errorsIn, replyError } from './classify.ts';
 import { isRead, namesOf } from './commands.ts';
+import type { ClientInstrumentation } from './instrumented.ts';
 import type { PlanMeter } from './plan-meter.ts';
-import type { Instrumentation } from './telemetry.ts';
 
 export interface TransportOptions {
   readonly store: Store;
@@ -17,7 +17,7 @@ export interface TransportOptions {
   /** A request that takes this long is told of. */
   readonly slowMs: number;
   readonly meter: PlanMeter | undefined;
-  readonly instrumentation: Instrumentation | undefined;
+  readonly instrumentation: ClientInstrumentation | undefined;
   readonly notify: (event: BreakwaterEvent) => void;
 }
 

@@ -19,6 +19,14 @@ export function readMs(read: Read, name: string): number | undefined {
   return Number(text);
 }
 
+/** @throws ConfigError for what is no whole number, of at most fifteen digits. */
+export function readCount(read: Read, name: string): number | undefined {
+  const text = read(name);
+  if (text === undefined) return undefined;
+  if (!/^[1-9]\d{0,14}$/.test(text)) throw new ConfigError(name, 'must be a whole number of at least 1');
+  return Number(text);
+}
+
 /** @throws ConfigError for what is neither `true` nor `false`. */
 export function readSwitch(read: Read, name: string, fallback: boolean): boolean {
   const text = read(name)?.toLowerCase();

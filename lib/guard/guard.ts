@@ -7,6 +7,7 @@ import type { Validation } from '../keys/validation.ts';
 import type { Limiter } from '../limit/limiter.ts';
 import { type LimitResult, summarise } from '../limit/result.ts';
 import { type AccessListOptions, createAccessLists } from './access-lists.ts';
+import { accountLabel, UNKNOWN_CLIENT } from './account-label.ts';
 import type { ClientIp } from './client-ip.ts';
 import { readCredential } from './credentials.ts';
 import { type Decision, type Degradation, deny, type Identity, refusalBy, withLimits } from './decision.ts';
@@ -51,9 +52,6 @@ export interface Guard {
 
 type Limits = MatchedRoute['limits'];
 
-/** The account of requests without a trustworthy address: one for all of them, and never exempt. */
-export const UNKNOWN_CLIENT = 'unknown-client';
-
 /** @throws ConfigError for a route that names a policy which does not exist, and for a list with a malformed entry. */
 export function createGuard(options: GuardOptions): Guard {
   const { kv, keys, limiter, routes, clientIp, lists, budgetMs = 1_500 } = options;
@@ -79,6 +77,21 @@ export function createGuard(options: GuardOptions): Guard {
     return UNKNOWN_CLIENT;
   };
 
+  /** Tells telemetry of each limit, and of whose it is: by key where the route does not say by address. */
+  const measured = (
+    counted: LimitResult | undefined,
+    limits: Limits,
+    address: string | undefined,
+    key: string | undefined,
+  ): void => {
+    if (!counted) return;
+    const client = accountLabel(address ?? UNKNOWN_CLIENT);
+    for (const one of counted.policies) {
+      const isOfClient = limits.some(([name, by]) => by === 'ip' && name === one.policy);
+      kv.measure.limit(one, counted.basis, isOfClient ? client : key);
+    }
+  };
+
   /** Subjects by address, with the key's account left open. */
   const chargesOf = async (
     limits: Limits,
@@ -99,6 +112,7 @@ export function createGuard(options: GuardOptions): Guard {
     const address = accountOf(clientIp(request.headers));
     const subjects = Object.fromEntries(limits.map(([name]) => [name, address]));
     const counted = await limiter.check(subjects, { timeoutMs: budgetMs });
+    measured(counted, limits, address, undefined);
     return refusalBy(counted) ?? allow(undefined, counted);
   };
 
@@ -117,21 +131,29 @@ export function createGuard(options: GuardOptions): Guard {
     const found = validation.status === 'VALID' ? access.ofKey(validation.key.id) : undefined;
     if (found === 'deny') return deny(403, 'key-denied');
     const counted = found === 'allow' ? only(limits.filter(isByAddress), all, kv.clock.now()) : all;
+    measured(counted, limits, client, validation.status === 'VALID' ? validation.key.id : verifier.idOf(question));
     const degraded: readonly Degradation[] = validation.status === 'VALID' && validation.degraded ? ['keys'] : [];
     return (counted && refusalBy(counted, degraded)) ?? conclude(validation, scopes, counted, degraded);
+  };
+
+  const decide = (route: MatchedRoute, request: Request, pathname: string): Decision | Promise<Decision> => {
+    if (!isDecodable(pathname)) return deny(400, 'path-malformed');
+    const said = access.ofClient(request.headers, clientIp);
+    if (said === 'deny') return deny(403, 'address-denied');
+    if (said === 'unknown') notifyUnknown();
+    if (isPreflight(request)) return allow(undefined, undefined);
+    const limits = said === 'allow' ? route.limits.filter((one) => !isByAddress(one)) : route.limits;
+    return route.auth === 'none' ? withoutKey(limits, request) : withKey(route.scopes, limits, request);
   };
 
   return {
     async check(request, pathname = new URL(request.url).pathname) {
       const route = match(request.method, pathname);
       if (!route) return allow(undefined, undefined);
-      if (!isDecodable(pathname)) return deny(400, 'path-malformed');
-      const said = access.ofClient(request.headers, clientIp);
-      if (said === 'deny') return deny(403, 'address-denied');
-      if (said === 'unknown') notifyUnknown();
-      if (isPreflight(request)) return allow(undefined, undefined);
-      const limits = said === 'allow' ? route.limits.filter((one) => !isByAddress(one)) : route.limits;
-      return route.auth === 'none' ? withoutKey(limits, request) : withKey(route.scopes, limits, request);
+      const startedAt = kv.clock.monotonic();
+      const decision = await decide(route, request, pathname);
+      kv.measure.decision(decision, kv.clock.monotonic() - startedAt);
+      return decision;
     },
   };
 }

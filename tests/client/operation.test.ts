@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { type ClientInstrumentation, UNTOLD } from '../../lib/client/instrumented.ts';
 import type { Lane } from '../../lib/client/lane.ts';
 import { runOperation } from '../../lib/client/operation.ts';
 import type { OperationEnd } from '../../lib/client/telemetry.ts';
@@ -9,14 +10,16 @@ import { manualClock } from '../../lib/testing/manual-clock.ts';
 /** What is told of one operation that `lane` answers. */
 async function toldOf(lane: Lane, signal?: AbortSignal): Promise<OperationEnd | undefined> {
   let told: OperationEnd | undefined;
-  const instrumentation = {
+  const instrumentation: ClientInstrumentation = {
+    ...UNTOLD,
     active: true,
-    operation: (_commands: unknown, _atomic: unknown, work: () => void) => {
+    operation: (_commands, _atomic, work) => {
       work();
       return (end: OperationEnd) => {
         told = end;
       };
     },
+    waited() {},
     request() {},
     coalesced() {},
     transition() {},

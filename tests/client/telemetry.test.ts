@@ -214,7 +214,7 @@ describe('telemetry that is defective', () => {
     expect(await kv.command(['PING'])).toBe('OK');
   });
 
-  it.each<[string, Instrumentation['operation']]>([
+  it.each<[string, NonNullable<Instrumentation['operation']>]>([
     ['does not begin the work', () => undefined],
     ['begins the work twice', (_commands, _atomic, work) => void [work(), work()]],
     ['begins the work late', (_commands, _atomic, work) => void Promise.resolve().then(() => work())],

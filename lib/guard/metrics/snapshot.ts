@@ -1,7 +1,6 @@
 import type { CircuitMode, CircuitReason, CircuitStateName } from '../../events.ts';
 import type { Basis } from '../../limit/result.ts';
 import type { CircuitSnapshot } from '../../resilience/circuit.ts';
-import type { RefusalCode } from '../decision.ts';
 
 /**
  * What one runtime of one process has counted since it began: the middleware has a memory of its own, and the handlers
@@ -23,12 +22,14 @@ export interface MetricsSnapshot {
   readonly requests: RequestCounts;
   /** How long callers of the client waited, retries and coalescing included. */
   readonly operationDuration: DurationCounts;
-  /** By the name of the policy. */
+  /** By the name of the policy: of the guard's limits, and of those that handlers ask for. Beyond 200 of them, `_other`. */
   readonly policies: Readonly<Record<string, PolicyCounts>>;
-  /** Who was last refused, or has least left: a few at most, the busiest first. */
+  /** Who is checked most of late: ten at most, the busiest first. */
   readonly busiest: readonly BusyAccount[];
   readonly caches: CacheCounts;
   readonly locks: LockCounts;
+  /** `null` where no plan is named. */
+  readonly plan: PlanCounts | null;
 }
 
 export interface CircuitChange {
@@ -55,7 +56,8 @@ export interface DecisionCounts {
   readonly degradedKeys: number;
   /** What would have been refused where the mode is `report`; these are among the allowed. */
   readonly reported: number;
-  readonly byCode: Readonly<Partial<Record<RefusalCode, number>>>;
+  /** Refusals by their `RefusalCode`. */
+  readonly byCode: Readonly<Record<string, number>>;
 }
 
 /** `counts[i]` were at most `boundsMs[i]` and above the bound before; the last of `counts`, which has no bound, above all. */
@@ -86,7 +88,10 @@ export interface PolicyCounts {
 
 /** An account of a limit, under a label that is neither a key nor a whole address. */
 export interface BusyAccount {
-  /** The id of a key, `key_…`; or an address with its last part masked. */
+  /**
+   * The id of a key, `key_…`; or an address with its last part masked, which stands for all that begin alike: what is
+   * said is said of the one that was checked last.
+   */
   readonly label: string;
   readonly policy: string;
   readonly limit: number;
@@ -97,21 +102,33 @@ export interface BusyAccount {
   readonly retryAfterMs: number | null;
   /** Unix milliseconds. */
   readonly at: number;
-  /** Checks since `startedAt`, as far as it is remembered. */
+  /** Checks for as long as it is remembered. */
   readonly checks: number;
 }
 
-/** Of all caches of this process together. */
+/** Of all caches on the client together. */
 export interface CacheCounts {
+  /** Served from a cache, also past its end, and also that there is no such thing. */
   readonly hits: number;
   readonly misses: number;
+  /** Nothing was found, and Redis could not be asked. */
+  readonly unavailable: number;
 }
 
-/** Of all locks of this process together. */
+/** Of all locks on the client together. */
 export interface LockCounts {
   readonly acquired: number;
   /** Not granted within `waitMs`. */
   readonly timeouts: number;
   /** Redis could not be asked. */
   readonly unavailable: number;
+}
+
+/** `null` where the plan does not name it. */
+export interface PlanCounts {
+  /** Commands that this process has sent on this UTC day. */
+  readonly commandsToday: number | null;
+  /** What all processes together may send, and hold in Redis. */
+  readonly commandsPerDay: number | null;
+  readonly maxBytes: number | null;
 }

@@ -71,6 +71,11 @@ export function createEntryStore(settings: CacheHandlerSettings): EntryStore {
     kv.notify({ type: 'unreadable', at: kv.clock.now(), feature: 'cache', problem });
   };
 
+  const missed = (): undefined => {
+    counts.misses += 1;
+    kv.measure.cacheRead('miss');
+  };
+
   const inRedis = async (name: string): Promise<Candidate | undefined> => {
     const [reply] = await log.ask([['GET', name]]);
     if (reply === null || reply === undefined) return undefined;
@@ -98,20 +103,17 @@ export function createEntryStore(settings: CacheHandlerSettings): EntryStore {
     async read(key, tags, decode) {
       const name = await nameOf(key);
       const entry = await find(name);
-      if (!entry) {
-        counts.misses += 1;
-        return undefined;
-      }
+      if (!entry) return missed();
       const foundAt = now();
       const verdict = await log.judge([...entry.tags, ...tags], entry.position, entry.since);
       if (entry.since === undefined && verdict !== 'expired') recent.set(name, { ...entry, since: foundAt });
       const value = verdict === 'expired' ? undefined : (decode(entry.body) ?? unreadable('entry damaged'));
       if (value === undefined) {
         if (verdict === 'expired') counts.revalidated += 1;
-        counts.misses += 1;
-        return undefined;
+        return missed();
       }
       const isStale = verdict === 'stale';
+      kv.measure.cacheRead(isStale ? 'stale' : 'hit');
       if (entry.since === undefined) counts.hits += 1;
       else counts.localHits += 1;
       if (isStale) counts.staleHits += 1;

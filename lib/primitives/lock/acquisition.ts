@@ -66,6 +66,7 @@ export async function acquireLock(options: AcquisitionOptions): Promise<Grant | 
     }
     if (answer.status !== 'contended') {
       counts[answer.status] += 1;
+      kv.measure.lock(answer.status);
       return answer;
     }
     if (!isContended) counts.contended += 1;
@@ -73,6 +74,7 @@ export async function acquireLock(options: AcquisitionOptions): Promise<Grant | 
     const stillMs = terms.waitMs - elapsedSince(begunAt, kv.clock);
     if (stillMs <= 0) {
       counts.timedOut += 1;
+      kv.measure.lock('timeout');
       return answer;
     }
     const jittered = random() * Math.min(answer.retryAfterMs, terms.retryMs);
