@@ -130,7 +130,8 @@ export function createFrontDoor({ kv, verifier, limiter, usage, budgetMs }: Fron
     if (!fill || !isReachable) return chargeRest(first.reason ?? notAsked());
     if (endsAt - clock.monotonic() < 1) {
       // Nobody waits for Redis to hear of it; but that it was no miss it has to hear.
-      send({ question, fill, endsAt: Number.POSITIVE_INFINITY, counting: 'none' }, []).catch(() => undefined);
+      const telling = send({ question, fill, endsAt: Number.POSITIVE_INFINITY, counting: 'none' }, []);
+      question.onBackground?.(telling.catch(() => undefined));
       return chargeRest(notAsked());
     }
     try {

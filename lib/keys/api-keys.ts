@@ -79,7 +79,7 @@ export function createApiKeys<Config = unknown>(options: ApiKeysOptions<Config>)
     });
   const entries = source && createEntries<Config>({ kv, names, entryTtlMs, tombstoneMs });
   const misses = createMissGuard(clock, options.misses);
-  const verifier = createVerifier<Config>({
+  const verifier: Verifier<Config> = createVerifier<Config>({
     ...{ kv, names, known, misses, source: guarded, entryTtlMs },
     onOldPepper: (id, question) => management.adopt(id, question),
     onReached: () => entries?.catchUp(),

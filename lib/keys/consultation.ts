@@ -52,7 +52,7 @@ export function createConsult<Config>(
 
   /** What the source says of the first digest that it knows. A look that is joined may have begun before. */
   const find = async (
-    { digests }: Question,
+    { digests, onBackground }: Question,
     seen: boolean,
     timeoutMs: number,
     signal: AbortSignal | undefined,
@@ -61,7 +61,7 @@ export function createConsult<Config>(
     let firstAt = begunAt;
     for (const [index, digest] of digests.entries()) {
       const leftMs = timeoutMs - (clock.monotonic() - begunAt.monotonic);
-      const answer = await source?.find(digest, { timeoutMs: leftMs, signal, seen });
+      const answer = await source?.find(digest, { timeoutMs: leftMs, signal, seen, onBackground });
       if (!answer) continue;
       const { found, askedAt } = answer;
       if (askedAt.monotonic < firstAt.monotonic) firstAt = askedAt;

@@ -14,8 +14,8 @@ import type { Change } from './registry.ts';
 export interface Entries<Config> {
   /** Puts what a change has made of a key over what is cached of it. `false` when Redis could not be told. One request. */
   publish(change: Change<Config>): Promise<boolean>;
-  /** Publishes what could not be, now that Redis answers again. In nobody's way. */
-  catchUp(): void;
+  /** Publishes what could not be, now that Redis answers again. In nobody's way; never rejects. */
+  catchUp(): Promise<unknown> | undefined;
 }
 
 export interface EntriesOptions {
@@ -104,10 +104,10 @@ export function createEntries<Config>({ kv, names, entryTtlMs, tombstoneMs }: En
 
   const entries: Entries<Config> = {
     catchUp() {
-      if (unpublished.size === 0) return;
+      if (unpublished.size === 0) return undefined;
       const changes = unpublished.take(MAX_AT_ONCE).flatMap(([, waiting]) => waiting);
       // Those that fail again wait again.
-      for (const change of changes) entries.publish(change).catch(() => undefined);
+      return Promise.allSettled(changes.map(entries.publish));
     },
     async publish(change) {
       const { previous, next, at } = change;

@@ -24,7 +24,7 @@ export interface JudgementOptions<Config> {
   readonly kv: KvClient;
   readonly known: KnownKeys<Config>;
   /** Told of each valid key that was found under another pepper than the first. */
-  readonly onOldPepper: (id: string, question: Question) => void;
+  readonly onOldPepper: (id: string, question: Question) => Promise<unknown> | undefined;
 }
 
 export function createJudgement<Config>({ kv, known, onOldPepper }: JudgementOptions<Config>): Judgement<Config> {
@@ -44,7 +44,8 @@ export function createJudgement<Config>({ kv, known, onOldPepper }: JudgementOpt
       // What this process revoked a moment ago outlives an answer that was already under way.
       const validation = judge(known.stale(digest) ?? record, false);
       const isOld = record.status === 'active' && record.kid !== kid;
-      if (isOld && validation.status === 'VALID') onOldPepper(record.id, question);
+      const adoption = isOld && validation.status === 'VALID' ? onOldPepper(record.id, question) : undefined;
+      if (adoption) question.onBackground?.(adoption);
       return validation;
     },
     forget({ digests: [{ digest }] }, askedAt) {

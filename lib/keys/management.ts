@@ -68,7 +68,7 @@ export interface KeyManagement<Config = unknown> {
 /** Beside the store of record: this process, the cache in Redis, and the counts follow each change. */
 export interface Management<Config> extends KeyManagement<Config> {
   /** Puts a key on record under the first pepper, beside the one it was issued under, which can go when all have been used. */
-  adopt(id: string, question: Question): void;
+  adopt(id: string, question: Question): Promise<unknown> | undefined;
   /** Keys that were ended here. */
   readonly revocations: number;
 }
@@ -139,10 +139,10 @@ export function createManagement<Config>(options: ManagementOptions<Config>): Ma
     adopt(id, question) {
       const [next] = question.digests;
       const triedAt = adopted.get(next.digest);
-      if (!canIssue || (triedAt && elapsedSince(triedAt, clock) < ADOPT_AGAIN_MS)) return;
+      if (!canIssue || (triedAt && elapsedSince(triedAt, clock) < ADOPT_AGAIN_MS)) return undefined;
       adopted.set(next.digest, instant(clock));
       // In nobody's way, and without consequence where it fails.
-      registry()
+      return registry()
         .adopt(id, foundBy(question), next, carriedOf)
         .then((change) => change && publish(change))
         .catch(() => undefined);

@@ -9,14 +9,20 @@ export interface Question {
   readonly digests: readonly [KeyDigest, ...KeyDigest[]];
   /** Whose misses are counted; `undefined` where nobody vouches for an address. */
   readonly client: string | undefined;
+  /** Told of work that goes on behind the answer, and never rejects: platforms end with the answer. @default nobody */
+  readonly onBackground?: ((work: Promise<unknown>) => void) | undefined;
 }
 
 /**
  * What is asked about the digests of a key. `client` may be any text, and names a counter in Redis: it is bounded, and an
  * empty one is nobody's.
  */
-export async function questionOf(digests: Question['digests'], client: string | undefined): Promise<Question> {
-  return { digests, client: client ? await boundPart(client) : undefined };
+export async function questionOf(
+  digests: Question['digests'],
+  client: string | undefined,
+  onBackground?: Question['onBackground'],
+): Promise<Question> {
+  return { digests, client: client ? await boundPart(client) : undefined, onBackground };
 }
 
 /** Redis has nothing on it: the source has to be asked. */

@@ -14,6 +14,10 @@ import type { Verifier } from './verifier.ts';
 export interface ValidateOptions extends CallOptions {
   /** The client's address: too many unknown keys lock it out, from unknown keys. @default nobody's misses are counted */
   readonly client?: string | undefined;
+  /**
+   * Told of work that goes on behind the answer, for the platform's `waitUntil`. Never rejects. @default nobody
+   */
+  readonly onBackground?: ((work: Promise<unknown>) => void) | undefined;
 }
 
 export interface ValidatorOptions<Config> {
@@ -51,11 +55,11 @@ export function createValidator<Config>(options: ValidatorOptions<Config>): Vali
     return verifier.learn(question, status, text, askedAt);
   };
 
-  return async (key, { client, signal, timeoutMs = budgetMs } = {}) => {
+  return async (key, { client, signal, timeoutMs = budgetMs, onBackground } = {}) => {
     if (!format.accepts(key)) return { status: 'INVALID', reason: 'malformed' };
     const endsAt = kv.clock.monotonic() + Math.min(timeoutMs, budgetMs);
     const call = () => ({ signal, timeoutMs: Math.max(1, endsAt - kv.clock.monotonic()) });
-    const question = await questionOf(await toDigest.all(key), client);
+    const question = await questionOf(await toDigest.all(key), client, onBackground);
     const recent = verifier.recent(question);
     if (recent) return recent;
     const finding = await askRedis(question, call()).catch((error: unknown) => verifier.without(question, error));
@@ -65,6 +69,7 @@ export function createValidator<Config>(options: ValidatorOptions<Config>): Vali
     // Where no time is left nobody waits for Redis to hear of it; but that it was no miss it has to hear.
     const isLate = endsAt - kv.clock.monotonic() < 1;
     const settling = askRedis(question, isLate ? {} : call(), fill).catch(() => validation);
+    if (isLate) onBackground?.(settling);
     const settled = isLate ? validation : await settling;
     return settled.status === 'ASK' ? validation : settled;
   };

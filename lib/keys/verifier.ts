@@ -44,8 +44,8 @@ export interface Verifier<Config> {
 
 export interface VerifierOptions<Config> extends JudgementOptions<Config>, ConsultOptions<Config> {
   readonly names: KeyNames;
-  /** Told of each answer of Redis. */
-  readonly onReached: () => void;
+  /** Told of each answer of Redis. Answers with what it has begun. */
+  readonly onReached: () => Promise<unknown> | undefined;
 }
 
 export function createVerifier<Config>(options: VerifierOptions<Config>): Verifier<Config> {
@@ -92,7 +92,8 @@ export function createVerifier<Config>(options: VerifierOptions<Config>): Verifi
       return { status: 'INVALID', reason: 'unknown' };
     },
     learn(question, status, text, askedAt) {
-      onReached();
+      const begun = onReached();
+      if (begun) question.onBackground?.(begun);
       if (status === 'active' || status === 'revoked') {
         hasSeenStore = true;
         const record = read(nameOf(question), text);

@@ -18,7 +18,10 @@ it('a key is put under the new pepper only if it was found under another, and is
   const { remember } = createJudgement({
     kv: createKv({ store: memoryStore({ clock }), clock }),
     known,
-    onOldPepper: (id) => adopted.push(id),
+    onOldPepper: (id) => {
+      adopted.push(id);
+      return undefined;
+    },
   });
   const answerOf = (id: string, kid: string, expiresAt: number | null) => {
     const record = digestRecordOf(idRecord({ id, expiresAt }), { ...issued('one'), kid });

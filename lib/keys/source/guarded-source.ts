@@ -35,6 +35,8 @@ export interface Look {
   readonly signal?: AbortSignal | undefined;
   /** Whether the key is known to have been valid once. */
   readonly seen: boolean;
+  /** Told of a look that goes on when the time of this caller is up. Never rejects. */
+  readonly onBackground?: ((work: Promise<unknown>) => void) | undefined;
 }
 
 export interface Answer<Config> {
@@ -111,12 +113,16 @@ export function guardSource<Config>(options: GuardedSourceOptions<Config>): Guar
   };
 
   return {
-    async find(digest, { timeoutMs: waitMs, signal, seen }) {
+    async find(digest, { timeoutMs: waitMs, signal, seen, onBackground }) {
       signal?.throwIfAborted();
       if (waitMs < 1) throw new DeadlineError(0, false);
-      const expired = () => new DeadlineError(waitMs, false);
+      const answer = join(digest, seen);
+      const expired = () => {
+        onBackground?.(answer.catch(() => undefined));
+        return new DeadlineError(waitMs, false);
+      };
       return withSignal(signal, (controller) =>
-        withDeadline({ clock, timeoutMs: waitMs, controller, expired }, () => join(digest, seen)),
+        withDeadline({ clock, timeoutMs: waitMs, controller, expired }, () => answer),
       );
     },
     circuit: () => breaker.snapshot(),
