@@ -7,7 +7,6 @@ export const middleware = createEdgeMiddleware({
     { name: 'key', limit: 60, windowMs: 60_000 },
   ],
   protect: [
-    { path: '/api/health/*', auth: 'none' },
     // Shown by its caller is CRON_SECRET, which the handler asks for.
     { path: '/api/cron/*', auth: 'none', limits: { ip: 'ip' } },
     { path: '/api/openapi', auth: 'none', limits: { ip: 'ip' } },

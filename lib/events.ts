@@ -75,6 +75,8 @@ export type BreakwaterEvent =
   | { readonly type: 'subscription'; readonly at: number; readonly state: 'restored' }
   /** The store of record has no sentinel: it is new, or it has lost its data. */
   | { readonly type: 'keys-lost'; readonly at: number }
+  /** A request has passed that would have been refused so, were the guard's mode not `report`. `code` is a `RefusalCode`. */
+  | { readonly type: 'reported'; readonly at: number; readonly status: number; readonly code: string }
   /** A request carried no client address that the configured source can vouch for. */
   | { readonly type: 'client-unknown'; readonly at: number };
 

@@ -30,6 +30,8 @@ export function logLine(event: BreakwaterEvent): string | undefined {
         : '[PubSub] A subscription hears again, and has missed what was published meanwhile';
     case 'keys-lost':
       return '[KV] Failed to verify an API key: the store holds no keys at all. It is new, or it has lost its data';
+    case 'reported':
+      return `[Guard] Report mode: let a request pass that would be answered ${event.status} ${event.code}`;
     case 'client-unknown':
       return '[Rate Limit] No trustworthy client address: set CLIENT_IP_SOURCE or TRUSTED_PROXIES. All such clients share one limit, and lists say nothing of them';
   }
@@ -77,6 +79,7 @@ export function createEventLog(write: (line: string) => void = warn): (event: Br
 
 function sortOfEvent(event: BreakwaterEvent): string {
   if ('feature' in event) return `${event.type} ${event.feature}`;
+  if (event.type === 'reported') return `${event.type} ${event.code}`;
   return event.type === 'subscription' ? `${event.type} ${event.state}` : event.type;
 }
 

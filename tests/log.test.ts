@@ -61,6 +61,10 @@ describe('the line of an event', () => {
       { type: 'unreadable', at: 0, feature: 'keys', problem: 'version' },
       '[KV] Failed to read a record (keys): version',
     ],
+    [
+      { type: 'reported', at: 0, status: 429, code: 'quota-exceeded' },
+      '[Guard] Report mode: let a request pass that would be answered 429 quota-exceeded',
+    ],
   ])('%j', (event, line) => {
     expect(logLine(event)).toBe(line);
   });
@@ -127,12 +131,16 @@ describe('the log of events', () => {
     for (let index = 0; index < 3; index += 1) {
       log({ type: 'unreadable', at: 0, feature: 'limit', problem: 'type' });
       log({ type: 'unreadable', at: 0, feature: 'keys', problem: 'type' });
+      log({ type: 'reported', at: 0, status: 401, code: 'api-key-missing' });
+      log({ type: 'reported', at: 0, status: 401, code: 'api-key-invalid' });
     }
     expect(lines).toEqual([
       expect.stringContaining('quota'),
       '[KV] Failed to authenticate or authorise: NOAUTH',
       '[KV] Failed to read a record (limit): type',
       '[KV] Failed to read a record (keys): type',
+      expect.stringContaining('401 api-key-missing'),
+      expect.stringContaining('401 api-key-invalid'),
     ]);
   });
 

@@ -1,3 +1,4 @@
+import type { Validation } from '../keys/validation.ts';
 import type { LimitResult } from '../limit/result.ts';
 
 /** Who asked, as far as an API key tells. */
@@ -29,6 +30,12 @@ export type RefusalCode =
   /** The configuration of this deployment is wrong; its log says how. */
   | 'misconfigured';
 
+/** `report` lets pass what `enforce` refuses, and tells of it. */
+export type GuardMode = 'enforce' | 'report';
+
+/** Work that goes on behind a decision: hand it to the platform's `waitUntil`. Never rejects. */
+export type Pending = Promise<void> | undefined;
+
 /** What could not rest on Redis. */
 export type Degradation = 'limit' | 'keys';
 
@@ -37,6 +44,11 @@ export interface Allowance {
   readonly identity: Identity | undefined;
   readonly limits: LimitResult | undefined;
   readonly degraded: readonly Degradation[];
+  /** With `report` clients are told nothing of it. */
+  readonly mode: GuardMode;
+  /** What would have been answered, were the mode not `report`. */
+  readonly reported: Refusal | undefined;
+  readonly pending: Pending;
 }
 
 export interface Refusal {
@@ -46,31 +58,59 @@ export interface Refusal {
   /** What the route asks for, where the key has not all of it. */
   readonly scopes: readonly string[] | undefined;
   readonly retryAfterMs: number | undefined;
+  /** Whose key it is, where that is known to be valid and something else is not. Clients are not told. */
+  readonly identity: Identity | undefined;
   readonly limits: LimitResult | undefined;
   readonly degraded: readonly Degradation[];
+  readonly pending: Pending;
 }
 
 /** May this request pass? A value, never a throw. */
 export type Decision = Allowance | Refusal;
 
-export function deny(
-  status: Refusal['status'],
-  code: RefusalCode,
-  more: Partial<Pick<Refusal, 'scopes' | 'retryAfterMs' | 'limits' | 'degraded'>> = {},
-): Refusal {
-  const { scopes, retryAfterMs, limits, degraded = [] } = more;
-  return { outcome: 'deny', status, code, scopes, retryAfterMs, limits, degraded };
+export function allow(
+  identity?: Identity | undefined,
+  limits?: LimitResult | undefined,
+  degraded: readonly Degradation[] = [],
+): Allowance {
+  const beside = { mode: 'enforce', reported: undefined, pending: undefined } as const;
+  return { outcome: 'allow', identity, limits, degraded: withLimits(degraded, limits), ...beside };
+}
+
+type RefusalDetails = Partial<Pick<Refusal, 'scopes' | 'retryAfterMs' | 'identity' | 'limits' | 'degraded'>>;
+
+export function deny(status: Refusal['status'], code: RefusalCode, details: RefusalDetails = {}): Refusal {
+  const { scopes, retryAfterMs, identity, limits, degraded = [] } = details;
+  return { outcome: 'deny', status, code, scopes, retryAfterMs, identity, limits, degraded, pending: undefined };
 }
 
 /** The refusal that `limits` call for; `undefined` when they grant. */
-export function refusalBy(limits: LimitResult, degraded: readonly Degradation[] = []): Refusal | undefined {
+export function refusalBy(
+  limits: LimitResult,
+  degraded: readonly Degradation[] = [],
+  identity?: Identity | undefined,
+): Refusal | undefined {
   if (limits.allowed) return undefined;
-  const more = { limits, retryAfterMs: limits.retryAfterMs, degraded: withLimits(degraded, limits) };
+  const details = { identity, limits, retryAfterMs: limits.retryAfterMs, degraded: withLimits(degraded, limits) };
   // Nothing was counted, so nobody has used anything up: not a 429.
-  return limits.basis === 'policy' ? deny(503, 'limits-unavailable', more) : deny(429, 'quota-exceeded', more);
+  return limits.basis === 'policy' ? deny(503, 'limits-unavailable', details) : deny(429, 'quota-exceeded', details);
 }
 
 /** `degraded`, and the limits where they could not rest on Redis. */
 export function withLimits(degraded: readonly Degradation[], limits: LimitResult | undefined): readonly Degradation[] {
   return limits && (limits.basis === 'local' || limits.basis === 'policy') ? [...degraded, 'limit'] : degraded;
+}
+
+/** `decision`, with `works` and what its limits do in advance. */
+export function withPending<T extends Decision>(decision: T, works: readonly Promise<unknown>[]): T {
+  const ahead = decision.limits?.pending;
+  const all = ahead ? [...works, ahead] : works;
+  return all.length > 0 ? { ...decision, pending: Promise.all(all).then(() => undefined) } : decision;
+}
+
+/** `undefined` for all but a valid key. */
+export function identityBy(validation: Validation): Identity | undefined {
+  if (validation.status !== 'VALID') return undefined;
+  const { id, owner, scopes } = validation.key;
+  return { id, owner, scopes };
 }

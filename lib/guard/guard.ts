@@ -10,14 +10,25 @@ import { type AccessListOptions, createAccessLists } from './access-lists.ts';
 import { accountLabel, UNKNOWN_CLIENT } from './account-label.ts';
 import type { ClientIp } from './client-ip.ts';
 import { readCredential } from './credentials.ts';
-import { type Decision, type Degradation, deny, type Identity, refusalBy, withLimits } from './decision.ts';
+import {
+  allow,
+  type Decision,
+  type Degradation,
+  deny,
+  type GuardMode,
+  identityBy,
+  refusalBy,
+  withLimits,
+  withPending,
+} from './decision.ts';
 import type { DoorCharge } from './door-charges.ts';
 import { createFrontDoor } from './front-door.ts';
 import { isDecodable } from './path.ts';
-import { createRouteMatcher, type MatchedRoute, type Route } from './routes.ts';
+import { createReportMode, type Visit } from './report-mode.ts';
+import { createRouteMatcher, type MatchedRoute, type Route, type RouteMatcherOptions } from './routes.ts';
 
 /** Settings of a guard. Wrong ones throw a ConfigError when it is made. */
-export interface GuardOptions {
+export interface GuardOptions extends Pick<RouteMatcherOptions, 'exempt'> {
   readonly kv: KvClient;
   readonly keys: ApiKeys<unknown>;
   readonly limiter: Limiter;
@@ -37,6 +48,14 @@ export interface GuardOptions {
   readonly lists?: AccessListOptions | undefined;
   /** How long a decision takes at most, Redis and the source of keys together, in milliseconds. @default 1_500 */
   readonly budgetMs?: number | undefined;
+  /**
+   * `report` asks and counts as `enforce` does, and refuses nobody: what would be refused passes, is an event, and stands in
+   * `reported` of the decision. It passes with an identity where its key is valid, and else without; a key that a refusal
+   * came before is looked up for that, with one request where this process does not know it. Clients are told nothing.
+   *
+   * @default 'enforce'
+   */
+  readonly mode?: GuardMode | undefined;
 }
 
 /** Decides who may pass. */
@@ -54,11 +73,12 @@ type Limits = MatchedRoute['limits'];
 
 /** @throws ConfigError for a route that names a policy which does not exist, and for a list with a malformed entry. */
 export function createGuard(options: GuardOptions): Guard {
-  const { kv, keys, limiter, routes, clientIp, lists, budgetMs = 1_500 } = options;
+  const { kv, keys, limiter, routes, clientIp, lists, budgetMs = 1_500, mode, exempt } = options;
   const { policies } = limiter;
   const { verifier, format, digest: toDigest } = keys;
   const door = createFrontDoor({ kv, verifier, limiter, usage: keys.counting, budgetMs });
-  const match = createRouteMatcher(routes);
+  const match = createRouteMatcher(routes, { mode, exempt });
+  const report = createReportMode({ kv, keys, clientIp, budgetMs });
   const access = createAccessLists(lists);
   for (const { path, limits = {} } of routes) {
     for (const name of Object.keys(limits)) {
@@ -108,7 +128,7 @@ export function createGuard(options: GuardOptions): Guard {
   };
 
   const withoutKey = async (limits: Limits, request: Request): Promise<Decision> => {
-    if (limits.length === 0) return allow(undefined, undefined);
+    if (limits.length === 0) return allow();
     const address = accountOf(clientIp(request.headers));
     const subjects = Object.fromEntries(limits.map(([name]) => [name, address]));
     const counted = await limiter.check(subjects, { timeoutMs: budgetMs });
@@ -116,44 +136,49 @@ export function createGuard(options: GuardOptions): Guard {
     return refusalBy(counted) ?? allow(undefined, counted);
   };
 
-  const withKey = async (scopes: readonly string[], limits: Limits, request: Request): Promise<Decision> => {
+  const withKey = async (limits: Limits, { request, route, onBackground }: Visit): Promise<Decision> => {
     const credential = readCredential(request.headers);
     if (credential === undefined || credential === '') return deny(401, 'api-key-missing');
     if (!format.accepts(credential)) return deny(401, 'api-key-malformed');
     const digests = await toDigest.all(credential);
     const client = clientIp(request.headers);
-    const question = await questionOf(digests, client);
+    const question = await questionOf(digests, client, onBackground);
     const known = access.hasKeys ? verifier.idOf(question) : undefined;
     const early = known === undefined ? undefined : access.ofKey(known);
     if (early === 'deny') return deny(403, 'key-denied');
     const charges = await chargesOf(early === 'allow' ? limits.filter(isByAddress) : limits, client, digests[0].digest);
     const { validation, limits: all } = await door.ask(question, charges, early === 'allow');
-    const found = validation.status === 'VALID' ? access.ofKey(validation.key.id) : undefined;
-    if (found === 'deny') return deny(403, 'key-denied');
+    const identity = identityBy(validation);
+    const found = identity && access.ofKey(identity.id);
+    if (found === 'deny') return deny(403, 'key-denied', { identity });
     const counted = found === 'allow' ? only(limits.filter(isByAddress), all, kv.clock.now()) : all;
     measured(counted, limits, client, validation.status === 'VALID' ? validation.key.id : verifier.idOf(question));
     const degraded: readonly Degradation[] = validation.status === 'VALID' && validation.degraded ? ['keys'] : [];
-    return (counted && refusalBy(counted, degraded)) ?? conclude(validation, scopes, counted, degraded);
+    return (counted && refusalBy(counted, degraded, identity)) ?? conclude(validation, route.scopes, counted, degraded);
   };
 
-  const decide = (route: MatchedRoute, request: Request, pathname: string): Decision | Promise<Decision> => {
+  const decide = async (pathname: string, visit: Visit): Promise<Decision> => {
+    const { request, route } = visit;
     if (!isDecodable(pathname)) return deny(400, 'path-malformed');
     const said = access.ofClient(request.headers, clientIp);
     if (said === 'deny') return deny(403, 'address-denied');
     if (said === 'unknown') notifyUnknown();
-    if (isPreflight(request)) return allow(undefined, undefined);
+    if (isPreflight(request)) return allow();
     const limits = said === 'allow' ? route.limits.filter((one) => !isByAddress(one)) : route.limits;
-    return route.auth === 'none' ? withoutKey(limits, request) : withKey(route.scopes, limits, request);
+    return route.auth === 'none' ? withoutKey(limits, request) : withKey(limits, visit);
   };
 
   return {
     async check(request, pathname = new URL(request.url).pathname) {
       const route = match(request.method, pathname);
-      if (!route) return allow(undefined, undefined);
+      if (!route) return allow();
       const startedAt = kv.clock.monotonic();
-      const decision = await decide(route, request, pathname);
+      const works: Promise<unknown>[] = [];
+      const visit: Visit = { request, route, onBackground: (work) => works.push(work) };
+      const decided = await decide(pathname, visit);
+      const decision = route.mode === 'report' ? await report(decided, visit) : decided;
       kv.measure.decision(decision, kv.clock.monotonic() - startedAt);
-      return decision;
+      return withPending(decision, works);
     },
   };
 }
@@ -165,7 +190,9 @@ function isByAddress([, by]: Limits[number]): boolean {
 /** What was counted of `limits` alone; an allowed key that this process did not know was charged for its others too. */
 function only(limits: Limits, counted: LimitResult | undefined, now: number): LimitResult | undefined {
   const policies = counted?.policies.filter(({ policy }) => limits.some(([name]) => name === policy)) ?? [];
-  return counted && policies.length > 0 ? summarise(policies, counted.basis, now) : undefined;
+  if (!counted || policies.length === 0) return undefined;
+  const left = summarise(policies, counted.basis, now);
+  return counted.pending ? { ...left, pending: counted.pending } : left;
 }
 
 /** Only a key that is known to be valid is ever told what it lacks. */
@@ -182,19 +209,11 @@ function conclude(
     if (reason === 'locked') return deny(429, 'too-many-unknown-keys', { retryAfterMs, limits });
     return deny(503, 'key-store-unavailable', { retryAfterMs, limits, degraded: withLimits(['keys'], limits) });
   }
-  const { id, owner, scopes } = validation.key;
-  if (!coversScopes(scopes, wanted)) {
-    return deny(403, 'scope-missing', { scopes: wanted, limits, degraded: withLimits(degraded, limits) });
+  const identity = identityBy(validation);
+  if (!coversScopes(validation.key.scopes, wanted)) {
+    return deny(403, 'scope-missing', { scopes: wanted, identity, limits, degraded: withLimits(degraded, limits) });
   }
-  return allow({ id, owner, scopes }, limits, degraded);
-}
-
-function allow(
-  identity: Identity | undefined,
-  limits: LimitResult | undefined,
-  degraded: readonly Degradation[] = [],
-): Decision {
-  return { outcome: 'allow', identity, limits, degraded: withLimits(degraded, limits) };
+  return allow(identity, limits, degraded);
 }
 
 /** A CORS preflight carries no credentials by specification, and does no work. */

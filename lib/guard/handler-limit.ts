@@ -1,5 +1,5 @@
 import type { LimitResult } from '../limit/result.ts';
-import { refusalBy, withLimits } from './decision.ts';
+import { allow, refusalBy } from './decision.ts';
 import type { Field, RateHeaderOptions } from './rate-headers.ts';
 import { decisionHeaders, toResponse } from './respond.ts';
 
@@ -26,8 +26,7 @@ export function limitHandler<Req extends Request, Rest extends readonly unknown[
     if (refusal) return toResponse(refusal, options);
     // A slot is free when the response begins; its body is the platform's to send, which may end us with it.
     const response = await (async () => handler(request, ...rest))().finally(limits.release);
-    const allowance = { outcome: 'allow', identity: undefined, limits, degraded: withLimits([], limits) } as const;
-    return withFields(response, decisionHeaders(allowance, options));
+    return withFields(response, decisionHeaders(allow(undefined, limits), options));
   };
 }
 

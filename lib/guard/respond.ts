@@ -45,8 +45,13 @@ export function toResponse(refusal: Refusal, options: RateHeaderOptions = {}): R
   return response;
 }
 
-/** What every answer to the client says about this decision, allowed or not. */
-export function decisionHeaders({ limits, degraded }: Decision, options?: RateHeaderOptions): readonly Field[] {
+/**
+ * What every answer to the client says about this decision, allowed or not. Nothing in the mode `report`: clients that heed
+ * limits would come less often, and what is looked at would not be the traffic that there is.
+ */
+export function decisionHeaders(decision: Decision, options?: RateHeaderOptions): readonly Field[] {
+  if (decision.outcome === 'allow' && decision.mode === 'report') return [];
+  const { limits, degraded } = decision;
   const rate = limits ? rateHeaders(limits, options) : [];
   return degraded.length > 0 ? [...rate, [DEGRADED_HEADER, degraded.join(', ')]] : rate;
 }

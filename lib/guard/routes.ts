@@ -1,5 +1,6 @@
 import { ConfigError } from '../errors.ts';
 import { checkScopes } from '../keys/scopes.ts';
+import type { GuardMode } from './decision.ts';
 import { pathSegments } from './path.ts';
 
 /** Whose account a policy is charged to: the client address, or the API key. */
@@ -20,22 +21,45 @@ export interface Route {
   readonly scopes?: readonly string[] | undefined;
   /** Which policies apply, by name, and to whose account. All are charged together or none. @default none */
   readonly limits?: Readonly<Record<string, SubjectKind>> | undefined;
+  /** Whether refusals are only reported here. See `GuardOptions.mode`. @default that of the guard */
+  readonly mode?: GuardMode | undefined;
 }
 
 export interface MatchedRoute {
   readonly auth: 'api-key' | 'none';
   readonly scopes: readonly string[];
   readonly limits: readonly (readonly [policy: string, by: SubjectKind])[];
+  readonly mode: GuardMode;
 }
+
+export interface RouteMatcherOptions {
+  /** Of routes that name none. @default 'enforce' */
+  readonly mode?: GuardMode | undefined;
+  /** Paths that a GET reaches unless a route begins with them. @default none */
+  readonly exempt?: readonly string[] | undefined;
+}
+
+/**
+ * What load balancers and monitors ask for, without a key. By name, and not all below: an `/api/health/` of somebody else's
+ * may hold the records of patients.
+ */
+export const HEALTH_PATHS: readonly string[] = ['', '/live', '/ready', '/redis'].map((end) => `/api/health${end}`);
 
 /** Finds the first route that fits; `undefined` when none does. */
 export type RouteMatcher = (method: string, pathname: string) => MatchedRoute | undefined;
 
-/** @throws ConfigError naming the route. */
-export function createRouteMatcher(routes: readonly Route[]): RouteMatcher {
-  const compiled = routes.map(({ path, methods, auth = 'api-key', scopes = [], limits = {} }) => {
+/** @throws ConfigError naming the option, or the route. */
+export function createRouteMatcher(routes: readonly Route[], options: RouteMatcherOptions = {}): RouteMatcher {
+  const { mode: usual = 'enforce', exempt = [] } = options;
+  checkMode('mode', usual);
+  if (!Array.isArray(exempt) || !exempt.every((path) => typeof path === 'string' && path.startsWith('/'))) {
+    throw new ConfigError('exempt', 'must be a list of paths that begin with a slash');
+  }
+  const exempted = exempt.map(pathSegments);
+  const compiled = routes.map(({ path, methods, auth = 'api-key', scopes = [], limits = {}, mode = usual }) => {
     if (!path.startsWith('/')) throw new ConfigError('routes', `must have paths that begin with a slash: ${path}`);
     checkScopes(`route ${path}: scopes`, scopes);
+    checkMode(`route ${path}: mode`, mode);
     if (auth === 'none' && scopes.length > 0) {
       throw new ConfigError(`route ${path}: scopes`, 'cannot be asked for on a route without API keys');
     }
@@ -47,14 +71,34 @@ export function createRouteMatcher(routes: readonly Route[]): RouteMatcher {
         throw new ConfigError(`route ${path}: limits.${policy}`, "cannot be 'key' on a route without API keys");
       }
     }
-    const route: MatchedRoute = { auth, scopes: [...scopes], limits: entries };
-    return { segments: pathSegments(path), methods: methods && methodSet(methods), route };
+    const route: MatchedRoute = { auth, scopes: [...scopes], limits: entries, mode };
+    const segments = pathSegments(path);
+    const namesExempt = exempted.some((pattern) => beginsWith(segments, pattern));
+    return { segments, namesExempt, methods: methods && methodSet(methods), route };
   });
   return (method, pathname) => {
     const segments = pathSegments(pathname);
     const upper = method.toUpperCase();
-    return compiled.find((one) => (one.methods?.has(upper) ?? true) && fits(one.segments, segments))?.route;
+    const isExempt = READING.has(upper) && exempted.some((pattern) => fits(pattern, segments));
+    const found = compiled.find(
+      ({ namesExempt, methods, segments: pattern }) =>
+        (namesExempt || !isExempt) && (methods?.has(upper) ?? true) && fits(pattern, segments),
+    );
+    return found?.route;
   };
+}
+
+const READING = methodSet(['GET']);
+
+/** An unknown mode is no mode: a slip of the pen must not open the door. */
+function checkMode(option: string, mode: unknown): void {
+  if (mode !== 'enforce' && mode !== 'report') throw new ConfigError(option, "must be 'enforce' or 'report'");
+}
+
+/** Whether a route is about `pattern` and not only about more than that. */
+function beginsWith(route: readonly string[], pattern: readonly string[]): boolean {
+  const literal = pattern.at(-1) === '*' ? pattern.slice(0, -1) : pattern;
+  return literal.every((segment, index) => segment === route[index]);
 }
 
 /** With HEAD wherever there is GET: frameworks answer it by running the handler of GET. */

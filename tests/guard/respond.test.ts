@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { deny, type RefusalCode, refusalBy, withLimits } from '../../lib/guard/decision.ts';
+import { allow, deny, type RefusalCode, refusalBy, withLimits } from '../../lib/guard/decision.ts';
 import { decisionHeaders, toResponse } from '../../lib/guard/respond.ts';
 import { type Basis, summarise } from '../../lib/limit/result.ts';
 
@@ -136,6 +136,6 @@ describe('a refusal', () => {
     expect(decisionHeaders(deny(401, 'api-key-invalid', { degraded: ['keys', 'limit'] }))).toEqual([
       ['x-breakwater-degraded', 'keys, limit'],
     ]);
-    expect(decisionHeaders({ outcome: 'allow', identity: undefined, limits: undefined, degraded: [] })).toEqual([]);
+    expect(decisionHeaders(allow())).toEqual([]);
   });
 });

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { createRouteMatcher, type Route } from '../../lib/guard/routes.ts';
+import { createRouteMatcher, HEALTH_PATHS, type Route } from '../../lib/guard/routes.ts';
 
 const matches = (route: Partial<Route> & { path: string }, path: string, method = 'GET') =>
   createRouteMatcher([route])(method, new URL(path, 'https://example.test').pathname) !== undefined;
@@ -58,10 +58,39 @@ describe('a route', () => {
       { path: '/api/keys/*', scopes: ['admin', 'keys:*'] },
       { path: '/api/*', limits: { ip: 'ip' } },
     ]);
-    expect(match('GET', '/api/health')).toEqual({ auth: 'none', scopes: [], limits: [] });
-    expect(match('GET', '/api/keys')).toEqual({ auth: 'api-key', scopes: ['admin', 'keys:*'], limits: [] });
-    expect(match('GET', '/api/other')).toEqual({ auth: 'api-key', scopes: [], limits: [['ip', 'ip']] });
+    const mode = 'enforce';
+    expect(match('GET', '/api/health')).toEqual({ auth: 'none', scopes: [], limits: [], mode });
+    expect(match('GET', '/api/keys')).toEqual({ auth: 'api-key', scopes: ['admin', 'keys:*'], limits: [], mode });
+    expect(match('GET', '/api/other')).toEqual({ auth: 'api-key', scopes: [], limits: [['ip', 'ip']], mode });
     expect(match('GET', '/other')).toBeUndefined();
+  });
+
+  it('is not about an exempt path unless it begins with it, and only reading is exempt', () => {
+    const own: Route = { path: '/api/health/*', scopes: ['own'] };
+    const all: Route = { path: '/api/*' };
+    const match = (routes: readonly Route[], path: string, method = 'GET', exempt = HEALTH_PATHS) =>
+      createRouteMatcher(routes, { exempt })(method, path)?.scopes;
+    for (const path of ['/api/health', '/api/health/live', '/api//%68ealth/ready/', '/api/health/redis']) {
+      expect([match([all], path), match([all], path, 'HEAD'), match([all], path, 'POST')]).toEqual([
+        undefined,
+        undefined,
+        [],
+      ]);
+      // In whichever order they stand.
+      for (const routes of [
+        [all, own],
+        [own, all],
+      ])
+        expect(match(routes, path)).toEqual(['own']);
+      expect(match([all], path, 'GET', [])).toEqual([]);
+    }
+    for (const path of ['/api/health/patients', '/api/healthy', '/api', '/api/health/live/x', '/api/health%2Flive']) {
+      expect(match([all], path)).toEqual([]);
+    }
+    const wide = ['/open/*'];
+    expect(match([{ path: '/:any/*' }, { path: '/*' }], '/open/x', 'GET', wide)).toBeUndefined();
+    expect(match([{ path: '/*' }, { path: '/open/secret' }], '/open/secret', 'GET', wide)).toEqual([]);
+    expect(() => createRouteMatcher([], { exempt: ['health'] })).toThrow(/^exempt must be/);
   });
 
   it.each<[string, Route]>([

@@ -59,6 +59,40 @@ describe('the middleware', () => {
     expect(works.length).toBeGreaterThan(0);
   });
 
+  it('answers all the same where the platform takes no work behind it', async () => {
+    const policies = OPTIONS.policies.map((policy) => ({ ...policy, limit: 3_600, maxOverAdmission: 0.1 })) as Policy[];
+    const middleware = createEdgeMiddleware({ ...OPTIONS, policies, prefetch: true });
+    const { key } = await createApiKey({ owner: 'acme' });
+    let refused = 0;
+    const waitUntil = () => {
+      refused += 1;
+      throw new Error('outside a request');
+    };
+    for (let time = 0; time < 100; time += 1) {
+      const answer = await middleware(request('/api/echo', { authorization: `Bearer ${key}` }), { waitUntil });
+      expect(answer.headers.get('x-middleware-next')).toBe('1');
+    }
+    expect(refused).toBeGreaterThan(0);
+  });
+
+  it('lets health routes through without a key and uncounted, and nothing else that begins like them', async () => {
+    const middleware = createEdgeMiddleware({
+      ...OPTIONS,
+      protect: [{ path: '/api/*', limits: { ip: 'ip', key: 'key' } }],
+    });
+    for (const path of ['/api/health', '/api/health/live', '/api/health/ready', '/api/health/redis']) {
+      const answer = await middleware(request(path));
+      expect([answer.status, answer.headers.has('ratelimit-policy')]).toEqual([200, false]);
+    }
+    expect((await middleware(request('/api/health/records'))).status).toBe(401);
+    const strict = createEdgeMiddleware({ ...OPTIONS, protect: [{ path: '/api/*' }], exempt: [] });
+    expect((await strict(request('/api/health'))).status).toBe(401);
+    const own = createEdgeMiddleware({ ...OPTIONS, protect: [{ path: '/api/*' }, { path: '/api/health/redis' }] });
+    expect([(await own(request('/api/health/redis'))).status, (await own(request('/api/health'))).status]).toEqual([
+      401, 200,
+    ]);
+  });
+
   it('works on the client of the process: a key issued beside it is known, and a clear is seen', async () => {
     const middleware = createEdgeMiddleware(OPTIONS);
     const { key } = await createApiKey({ owner: 'a' });
@@ -355,6 +389,65 @@ describe('the middleware without an identity secret', () => {
     const inner = handedBy(await createEdgeMiddleware(OPTIONS)(incoming), incoming);
     expect(inner.headers.has(IDENTITY_HEADER)).toBe(false);
     expect(await verifyIdentity(inner)).toEqual({ ok: false, reason: 'unconfigured' });
+  });
+});
+
+describe('the middleware that only reports', () => {
+  useDefaultEnvironment({ CLIENT_IP_SOURCE: 'vercel', BREAKWATER_IDENTITY_SECRET: SECRET });
+  const reporting = (options: Partial<EdgeMiddlewareOptions> = {}) =>
+    createEdgeMiddleware({ ...OPTIONS, mode: 'report', ...options });
+
+  it('lets through whom it would refuse, unauthenticated: no forged identity, and none of an unknown key', async () => {
+    const log = vi.spyOn(console, 'warn').mockImplementation(() => undefined);
+    const middleware = reporting();
+    const { key, record } = await createApiKey({ owner: 'acme' });
+    const own = request('/api/echo', { 'x-api-key': key });
+    const sealed = handedBy(await middleware(own), own).headers.get(IDENTITY_HEADER) ?? '';
+    for (const headers of [
+      {},
+      { [IDENTITY_HEADER]: 'forged' },
+      // Sealed for somebody else, and for this very path.
+      { [IDENTITY_HEADER]: sealed },
+      { [IDENTITY_HEADER]: sealed, 'x-api-key': `${key.slice(0, -1)}x` },
+    ]) {
+      const incoming = request('/api/echo', headers);
+      const answer = await middleware(incoming);
+      expect(answer.headers.get('x-middleware-next')).toBe('1');
+      const inner = handedBy(answer, incoming);
+      expect(inner.headers.get(IDENTITY_HEADER) ?? '').toBe('');
+      expect(await verifyIdentity(inner)).toEqual({ ok: false, reason: 'missing' });
+    }
+    for (let time = 0; time < 5; time += 1) {
+      const incoming = request('/api/echo', { 'x-api-key': key });
+      const answer = await middleware(incoming);
+      for (const name of ['ratelimit', 'ratelimit-policy', 'retry-after']) expect(answer.headers.has(name)).toBe(false);
+      expect(await verifyIdentity(handedBy(answer, incoming))).toMatchObject({ ok: true, identity: { id: record.id } });
+    }
+    const lines = log.mock.calls.map(([line]) => String(line)).filter((line) => line.startsWith('[Guard] Report mode'));
+    expect(lines).toEqual([
+      expect.stringContaining('401 api-key-missing'),
+      expect.stringContaining('401 api-key-malformed'),
+      expect.stringContaining('429 quota-exceeded'),
+    ]);
+  });
+
+  it('takes nobody down: what is not configured is in the log, and every request passes without an identity', async () => {
+    const log = vi.spyOn(console, 'error').mockImplementation(() => undefined);
+    vi.stubEnv('KV_STORE', 'upstash');
+    const incoming = request('/api/echo', { [IDENTITY_HEADER]: 'forged', accept: '*/*' });
+    const inner = handedBy(await reporting()(incoming), incoming);
+    expect([inner.headers.has(IDENTITY_HEADER), inner.headers.get('accept')]).toEqual([false, '*/*']);
+    expect(log).toHaveBeenCalledWith(expect.stringContaining('KV_REST_API_URL'));
+  });
+
+  it('is not to be had by accident: a mode that is none, and a route of a guard that is not configured, are a 503', async () => {
+    vi.spyOn(console, 'error').mockImplementation(() => undefined);
+    const one = reporting({ mode: undefined, protect: [{ path: '/api/*', mode: 'report' }] });
+    vi.stubEnv('KV_STORE', 'upstash');
+    expect((await one(request())).status).toBe(503);
+    vi.stubEnv('KV_STORE', 'memory');
+    expect((await one(request())).status).toBe(200);
+    expect((await reporting({ mode: 'Report' as 'report' })(request())).status).toBe(503);
   });
 });
 
