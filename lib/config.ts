@@ -39,7 +39,7 @@ export interface Settings {
   readonly codePepper: string | undefined;
   /** Under what ids of sessions are digested; without it, under plain SHA-256. */
   readonly sessionPepper: string | undefined;
-  /** `undefined`: nobody's word is taken, and all clients share one account. */
+  /** `undefined`: no header is believed, and where the server does not tell addresses either, all clients share one account. */
   readonly clientIp: ClientIpSource | undefined;
   readonly lists: AccessListOptions;
   /** `false` with ENABLE_REDIS_CACHE=false: limits and caches do not ask Redis. */

@@ -38,10 +38,8 @@ export interface OperationLimit {
 export const DEFAULT_LIMIT = 100;
 export const DEFAULT_WINDOW_MS = 60_000;
 
-/** Names of the handlers' own policies: another limiter on the same Redis would share accounts under them. */
-export const HANDLER_POLICY_NAMES: readonly string[] = ['handler', 'handler-ip', 'handler-key', 'route', 'user'];
-
-const HANDLER_POLICIES = HANDLER_POLICY_NAMES.map((name) => ({
+/** The handlers' own: another limiter on the same Redis would share accounts under these names. */
+const HANDLER_POLICIES = ['handler', 'handler-ip', 'handler-key', 'route', 'user'].map((name) => ({
   name,
   limit: DEFAULT_LIMIT,
   windowMs: DEFAULT_WINDOW_MS,
@@ -134,7 +132,7 @@ export function createDefaults(settings: Settings): Defaults {
     settings,
     kv,
     keys: createKeys(kv, settings),
-    clientIp: clientIp === undefined ? () => undefined : createClientIp({ source: clientIp }),
+    clientIp: createClientIp({ source: clientIp ?? 'connection' }),
     seal: identitySecret === undefined ? undefined : createIdentitySeal({ secret: identitySecret }),
     limiter: createLimiter({ kv, policies: HANDLER_POLICIES, localOnly: !settings.redisCache }),
     operations: new Map(),

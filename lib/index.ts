@@ -70,6 +70,7 @@ export {
   resetRateLimit,
   withRateLimit,
 } from './rate-limit.ts';
+export { createNodeGuard, createRequestGuard, withGuard } from './server.ts';
 export { destroySession, getSession, newSessionId, revokeSessions, saveSession } from './session.ts';
 export { checkUsageLimit, flushUsage, getUsage, syncUsage, trackUsage } from './usage.ts';
 export { configureUserCache, getUserCached, getUsersCached, invalidateUser } from './user-cache.ts';

@@ -38,6 +38,14 @@ describe('the bundle of lib/next', () => {
   });
 });
 
+describe('the bundle of lib/server', () => {
+  it('has nothing in it that does not work at the edge, and loads there', async () => {
+    const source = "export * from './lib/server.ts';";
+    expect(edgeLeaks(await edgeBundle(source))).toEqual([]);
+    expect(await exportsAtTheEdge(source)).toContain('withGuard');
+  });
+});
+
 describe('the bundle of each adapter for another library', () => {
   it.each([
     ['bentocache', 'bentocacheDriver'],

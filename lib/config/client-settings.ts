@@ -12,6 +12,7 @@ export function readClientIp(read: Read): ClientIpSource | undefined {
       return undefined;
     case 'vercel':
     case 'cloudflare':
+    case 'connection':
       return source;
     case 'proxy': {
       const trustedProxies = readList(proxies ?? '');
@@ -26,7 +27,7 @@ export function readClientIp(read: Read): ClientIpSource | undefined {
       return { trustedProxies };
     }
     default:
-      throw new ConfigError('CLIENT_IP_SOURCE', 'must be vercel, cloudflare or proxy');
+      throw new ConfigError('CLIENT_IP_SOURCE', 'must be vercel, cloudflare, connection or proxy');
   }
 }
 

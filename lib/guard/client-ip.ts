@@ -1,4 +1,5 @@
 import { ConfigError } from '../errors.ts';
+import { connectionAddress } from './connection-address.ts';
 import {
   type Cidr,
   cidrContains,
@@ -24,7 +25,12 @@ export type ClientIpSource =
   | 'vercel'
   /** `cf-connecting-ip`: true only when nothing but Cloudflare can reach the server. */
   | 'cloudflare'
-  /** `x-forwarded-for`, read from the right past the proxies that are ours. An empty list trusts the last entry. */
+  /** From where the connection came, as the server tells (`address` in `breakwater/server`). No header is read. */
+  | 'connection'
+  /**
+   * `x-forwarded-for`, read from the right past the proxies that are ours, and first from where the connection came, if the
+   * server tells. An empty list trusts the last entry.
+   */
   | { readonly trustedProxies: readonly string[] };
 
 export interface ClientIpOptions {
@@ -74,11 +80,16 @@ function finderFor(source: ClientIpSource): Finder {
     return (headers) => parseHop(headers.get('x-real-ip')) ?? parseHop(headers.get('x-vercel-forwarded-for'));
   }
   if (source === 'cloudflare') return (headers) => parseHop(headers.get('cf-connecting-ip'));
+  if (source === 'connection') return (headers) => parseHop(connectionAddress(headers) ?? null);
   if (typeof source !== 'object' || source === null || !Array.isArray(source.trustedProxies)) {
-    throw new ConfigError('source', "must be 'vercel', 'cloudflare' or { trustedProxies: [...] }");
+    throw new ConfigError('source', "must be 'vercel', 'cloudflare', 'connection' or { trustedProxies: [...] }");
   }
   const trusted = source.trustedProxies.map(parseTrustedProxy);
-  return (headers) => walkForwarded(headers.get('x-forwarded-for') ?? '', trusted);
+  return (headers) => {
+    const hops = forwardedHops(headers.get('x-forwarded-for') ?? '');
+    const nearest = trusted.length > 0 ? connectionAddress(headers) : undefined;
+    return walkForwarded(nearest === undefined ? hops : [nearest, ...hops], trusted);
+  };
 }
 
 function parseTrustedProxy(text: unknown, index: number): Cidr {
@@ -90,9 +101,9 @@ function parseTrustedProxy(text: unknown, index: number): Cidr {
 }
 
 /** The first address from the right that is not ours; each proxy vouches only for the entry that it appended. */
-function walkForwarded(header: string, trusted: readonly Cidr[]): IpAddress | undefined {
+function walkForwarded(hops: readonly string[], trusted: readonly Cidr[]): IpAddress | undefined {
   let ip: IpAddress | undefined;
-  for (const hop of forwardedHops(header)) {
+  for (const hop of hops) {
     ip = parseHop(hop);
     if (ip === undefined) return undefined;
     const current = ip;

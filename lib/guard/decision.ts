@@ -39,6 +39,7 @@ export type Pending = Promise<void> | undefined;
 /** What could not rest on Redis. */
 export type Degradation = 'limit' | 'keys';
 
+/** It may pass. */
 export interface Allowance {
   readonly outcome: 'allow';
   readonly identity: Identity | undefined;
@@ -51,6 +52,7 @@ export interface Allowance {
   readonly pending: Pending;
 }
 
+/** It may not, and why. */
 export interface Refusal {
   readonly outcome: 'deny';
   readonly status: 400 | 401 | 403 | 429 | 503;

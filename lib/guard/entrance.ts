@@ -13,6 +13,7 @@ import { checkRateHeaderOptions, type Field, type RateHeaderOptions } from './ra
 import { decisionHeaders, toResponse } from './respond.ts';
 import { HEALTH_PATHS, type Route } from './routes.ts';
 
+/** Settings of the guard of a server. Wrong ones are a 503 for every request, and a line in the log. */
 export interface EntranceOptions
   extends Pick<RateHeaderOptions, 'headers' | 'retryJitter'>,
     Pick<LimiterOptions, 'onUnavailable' | 'expectedProcesses' | 'refusalTtlMs' | 'prefetch'>,
@@ -51,6 +52,7 @@ export interface Surroundings {
   readonly settings: { readonly lists: AccessListOptions; readonly redisCache: boolean };
 }
 
+/** What else is known of a request, and wanted of an answer. */
 export interface Visit {
   /** By which routes are looked up. @default the path of the request */
   readonly pathname?: string | undefined;
@@ -62,11 +64,13 @@ export interface Visit {
   readonly handOn?: ((surroundings: Surroundings) => readonly Field[]) | undefined;
 }
 
+/** A request that may not pass, and what to answer. */
 export interface TurnedAway {
   readonly decision: Refusal;
   readonly response: Response;
 }
 
+/** A request that may pass. */
 export interface Admitted {
   readonly decision: Allowance;
   readonly response?: undefined;

@@ -1,7 +1,7 @@
 export { coversScopes } from '../keys/scopes.ts';
 export type { AccessListOptions } from './access-lists.ts';
 export { type ClientIp, type ClientIpSource, createClientIp } from './client-ip.ts';
-export type { Decision, Degradation, Identity, RefusalCode } from './decision.ts';
+export type { Allowance, Decision, Degradation, GuardMode, Identity, Refusal, RefusalCode } from './decision.ts';
 export { createGuard, type Guard, type GuardOptions } from './guard.ts';
 export {
   createIdentitySeal,
