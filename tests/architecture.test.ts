@@ -4,6 +4,7 @@ import { transform } from 'esbuild';
 import { beforeAll, describe, expect, it } from 'vitest';
 import {
   ambientEffects,
+  examplesByName,
   featuresWithoutStore,
   fileLengths,
   fileNames,
@@ -52,6 +53,11 @@ describe('this project', () => {
 
   it('names each imported file as it is on disk', () => {
     expect(importSpecifiers(project)).toEqual([]);
+  });
+
+  it('has examples that can be copied', () => {
+    expect([...project.keys()].filter((path) => path.startsWith('examples/'))).not.toEqual([]);
+    expect(examplesByName(project)).toEqual([]);
   });
 
   it('has no import cycles', () => {
@@ -154,6 +160,14 @@ describe('the import order', () => {
     expect(onImport(featuresWithoutStore, from, specifier)).toHaveLength(1);
     expect(onImport(featuresWithoutStore, from, '../store/store.ts')).toEqual([]);
     expect(onImport(featuresWithoutStore, 'lib/config.ts', specifier.replace('..', '.'))).toEqual([]);
+  });
+
+  it('lets an example import packages by name, and no file', () => {
+    expect(onImport(examplesByName, 'examples/node/server.ts', 'breakwater/server')).toEqual([]);
+    for (const specifier of ['../../lib/server.ts', './other.ts']) {
+      expect(onImport(examplesByName, 'examples/node/server.ts', specifier)).toHaveLength(1);
+      expect(onImport(examplesByName, 'tests/node/server.ts', specifier)).toEqual([]);
+    }
   });
 
   it('wants a rank for every folder of lib', () => {

@@ -85,6 +85,16 @@ export const importSpecifiers: Rule = (tree) =>
     .filter(({ to }) => !tree.has(to) && !isPackage(PACKAGE)(to) && !/\.(?:json|css)$/.test(to))
     .map(({ from, to, line }) => `${from}:${line}: imports ${to}, which is no file`);
 
+/** An example is one file that its reader copies: it knows the package by its name, and nothing beside it. */
+export const examplesByName: Rule = (tree) =>
+  [...tree].flatMap(([path, text]) =>
+    path.startsWith('examples/')
+      ? importsOf(text)
+          .filter(({ specifier }) => specifier.startsWith('.'))
+          .map(({ specifier, line }) => `${path}:${line}: imports ${specifier}, which its reader does not have`)
+      : [],
+  );
+
 /** No file reaches itself, type imports included. One sentence per cycle found. */
 export const importCycles: Rule = (tree) => {
   const targets = new Map<string, Set<string>>();

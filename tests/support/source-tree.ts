@@ -13,7 +13,7 @@ export interface ImportSite {
   readonly line: number;
 }
 
-const FOLDERS = ['lib', 'api', 'app', 'cli', 'tests', 'bench', 'scripts'];
+const FOLDERS = ['lib', 'api', 'app', 'cli', 'examples', 'tests', 'bench', 'scripts'];
 const SKIPPED = new Set(['node_modules', 'dist', '.next', 'results', 'coverage']);
 const SOURCE = /\.(?:[cm]?[jt]s|[jt]sx)$/;
 
