@@ -33,8 +33,9 @@ export function requestOf(incoming: NodeRequest): Request | undefined {
 function urlOf(target: string): URL {
   if (target.startsWith('/')) return new URL(`http://localhost${target}`);
   try {
-    const url = new URL(target);
-    if (/^https?:$/.test(url.protocol)) return url;
+    const { protocol, pathname, search } = new URL(target);
+    // Without user and password, which no `Request` can have.
+    if (/^https?:$/.test(protocol)) return new URL(`http://localhost${pathname}${search}`);
   } catch {
     // Neither a path nor a URL: a path of which nobody knows.
   }

@@ -43,6 +43,13 @@ describe('the guard as proxy.ts, in the Node runtime and under a base path', () 
     ]);
   });
 
+  it('lets health routes through, and nothing else below them', async () => {
+    const health = await ask(server, { path: '/base/api/health' });
+    expect(await health.json()).toMatchObject({ middleware: { state: 'CLOSED' }, handler: { state: 'CLOSED' } });
+    expect((await ask(server, { path: '/base/api/health', method: 'POST' })).status).toBe(401);
+    expect((await ask(server, { path: '/base/api/health/else' })).status).toBe(401);
+  });
+
   it('lets an administrator in', async () => {
     const { key } = await stack.keys.create({ owner: 'root', scopes: ['admin'] });
     const headers = { 'content-type': 'application/json' };

@@ -54,6 +54,7 @@ describe('a request of node:http', () => {
     '/open/%2e%2e/api/x',
     '/open\\..\\api\\x',
     'http://elsewhere.test/api/x',
+    'http://user:password@elsewhere.test//api/x',
     '/api/x?y=/open',
     '/api/%00',
   ])('cannot step around the routes by how its path is written: %s', async (target) => {
