@@ -320,6 +320,7 @@ describe('what is well-formed', () => {
     [{ CF_PAGES: '1' }, { clientIp: 'cloudflare' }],
     [{ VERCEL: '1', CF_PAGES: '1' }, { clientIp: 'vercel' }],
     [{ VERCEL: '1', CLIENT_IP_SOURCE: 'cloudflare' }, { clientIp: 'cloudflare' }],
+    [{ VERCEL: '1', CLIENT_IP_SOURCE: 'connection' }, { clientIp: 'connection' }],
     [{ VERCEL: '1', TRUSTED_PROXIES: '10.0.0.0/8' }, { clientIp: { trustedProxies: ['10.0.0.0/8'] } }],
     [
       { TRUSTED_PROXIES: ' 10.0.0.0/8 , 2001:db8::/32, ' },

@@ -44,6 +44,25 @@ describe('the bundle of lib/server', () => {
     expect(edgeLeaks(await edgeBundle(source))).toEqual([]);
     expect(await exportsAtTheEdge(source)).toContain('withGuard');
   });
+
+  it('guards there, where nothing but web standards is', async () => {
+    const code = await edgeBundle("export * from './lib/server.ts';", { format: 'iife', globalName: 'bundle' });
+    const statuses = await new EdgeVM().evaluate<Promise<readonly number[]>>(`${code};
+      const handled = bundle.withGuard(() => new Response('ok'), {
+        policies: [{ name: 'ip', limit: 1, windowMs: 60_000 }],
+        protect: [{ path: '/api/*' }, { path: '/*', auth: 'none', limits: { ip: 'ip' } }],
+        address: () => '192.0.2.1',
+      });
+      (async () => {
+        const statuses = [];
+        for (const path of ['/api', '/', '/', '/api/health']) {
+          const answer = await handled(new Request('https://example.test' + path), {});
+          statuses.push(answer.status);
+        }
+        return statuses;
+      })();`);
+    expect([...statuses]).toEqual([401, 200, 429, 200]);
+  });
 });
 
 describe('the bundle of each adapter for another library', () => {
