@@ -67,6 +67,7 @@ describe.each(['hono/server.ts', 'node/server.ts'])('the example %s', (path) => 
       echo: 'hello',
     });
     expect((await ask('/api/nowhere', issued.key)).status).toBe(404);
+    expect(server.output()).not.toContain('No trustworthy client address');
   });
 
   it('answers the eleventh request of a minute with 429 and when to come back', async () => {

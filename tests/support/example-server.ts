@@ -10,6 +10,8 @@ import { projectRoot } from './source-tree.ts';
 /** A program of `examples/` that runs as its readers run it. */
 export interface ExampleServer {
   readonly url: string;
+  /** All that it has printed. */
+  output(): string;
   stop(): Promise<void>;
 }
 
@@ -42,6 +44,7 @@ export async function startExample(path: string, env: Readonly<Record<string, st
   });
   return {
     url,
+    output,
     async stop() {
       if (child.exitCode === null && child.kill()) await once(child, 'exit');
       await rm(folder, { recursive: true, force: true });
