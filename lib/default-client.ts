@@ -1,3 +1,4 @@
+import { createMac, type Mac } from './client/crypto.ts';
 import { createKv, type KvClient } from './client/kv-client.ts';
 import { registeredOpenTelemetry } from './client/opentelemetry.ts';
 import type { SqlQuery } from './client/sql-query.ts';
@@ -25,6 +26,8 @@ export interface Defaults {
   readonly operations: Map<string, OperationLimit>;
   /** What this runtime has counted of the client and all that works on it. No I/O. */
   readonly metrics: () => MetricsSnapshot;
+  /** Signs what the middleware has counted for the handlers; `undefined` without a secret, as `seal`. */
+  readonly metricsMac: Mac | undefined;
   /** Writes what the functions that answer nothing but `null` or `false` failed of. */
   readonly logFailure: (operation: string, error: unknown) => void;
 }
@@ -137,6 +140,7 @@ export function createDefaults(settings: Settings): Defaults {
     limiter: createLimiter({ kv, policies: HANDLER_POLICIES, localOnly: !settings.redisCache }),
     operations: new Map(),
     metrics: () => meter.snapshot(kv),
+    metricsMac: identitySecret === undefined ? undefined : createMac(identitySecret),
     logFailure: createFailureLog(kv.clock.now),
   };
 }

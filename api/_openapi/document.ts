@@ -19,6 +19,7 @@ export const document = {
       bearer: { type: 'http', scheme: 'bearer', description: 'An API key.' },
       apiKey: { type: 'apiKey', in: 'header', name: 'x-api-key' },
       cronSecret: { type: 'http', scheme: 'bearer', description: 'CRON_SECRET, as the platform shows it.' },
+      metricsToken: { type: 'http', scheme: 'bearer', description: 'BREAKWATER_METRICS_TOKEN.' },
     },
     headers,
     responses,

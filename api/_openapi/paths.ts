@@ -112,6 +112,26 @@ export const paths: Readonly<Record<string, unknown>> = {
       },
     },
   },
+  '/api/metrics': {
+    get: {
+      operationId: 'metrics',
+      tags: ['metrics'],
+      summary: 'What was counted, for Prometheus',
+      description:
+        'Of the middleware and of the handlers, by `runtime`, and of Redis. Without BREAKWATER_METRICS_TOKEN there is nothing here in production, and it is open elsewhere.',
+      security: [{ metricsToken: [] }],
+      responses: {
+        200: {
+          description: 'Text format 0.0.4, or OpenMetrics 1.0 for who accepts it.',
+          content: {
+            'text/plain': { schema: { type: 'string' } },
+            'application/openmetrics-text': { schema: { type: 'string' } },
+          },
+        },
+        ...refusals(401, 404, 429, 503),
+      },
+    },
+  },
   '/api/openapi': {
     get: {
       operationId: 'openapi',

@@ -24,11 +24,14 @@ export const headers: Readonly<Record<string, unknown>> = {
 /** Every refusal that several operations have in common. */
 export const responses: Responses = {
   BadRequest: refusal('`path-malformed`, `body-malformed`, or `field-invalid` with the field’s name.'),
-  Unauthorized: refusal('`api-key-missing`, `api-key-malformed` or `api-key-invalid`; `identity-unverified`.', {
-    'WWW-Authenticate': { schema: { type: 'string' } },
-  }),
+  Unauthorized: refusal(
+    '`api-key-missing`, `api-key-malformed` or `api-key-invalid`; `identity-unverified`; `metrics-token-invalid`.',
+    {
+      'WWW-Authenticate': { schema: { type: 'string' } },
+    },
+  ),
   Forbidden: refusal('`scope-missing`, `address-denied` or `key-denied`.'),
-  NoSuchKey: refusal('`key-not-found`.'),
+  NoSuchKey: refusal('`key-not-found`, or `not-found` where something is off.'),
   BodyLate: refusal('`body-late`.'),
   TooLarge: refusal('`content-too-large`: at most 64 KB.'),
   UnsupportedMediaType: refusal('`unsupported-media-type`: JSON is wanted.'),

@@ -1,10 +1,10 @@
 import { syncAnalytics, syncEvents } from '../../lib/analytics.ts';
-import { constantTimeEqual, sha256 } from '../../lib/client/crypto.ts';
 import { RETRY_MS } from '../../lib/client/retry-after.ts';
 import { getDefaults } from '../../lib/default-client.ts';
 import { isKvError, StoreError } from '../../lib/errors.ts';
 import { problem } from '../../lib/guard/problem.ts';
 import { retryAfter } from '../../lib/guard/rate-headers.ts';
+import { isSecretShown } from '../../lib/guard/shown-secret.ts';
 import type { DrainOutcome } from '../../lib/primitives/drain.ts';
 import { syncUsage } from '../../lib/usage.ts';
 
@@ -33,7 +33,7 @@ export async function GET(request: Request): Promise<Response> {
   if (cronSecret === undefined || !FIT.test(cronSecret)) {
     return problem(503, 'misconfigured', 'CRON_SECRET must be set to 16 to 1024 characters of ASCII.');
   }
-  if (!(await isShown(request, cronSecret))) {
+  if (!(await isSecretShown(request, cronSecret))) {
     const response = problem(401, 'cron-secret-invalid', 'This is for the cron job.');
     response.headers.set('www-authenticate', 'Bearer realm="cron"');
     return response;
@@ -78,10 +78,4 @@ async function outcomeOf([name, drain]: [string, () => Promise<DrainOutcome>]): 
   } catch (error) {
     return [name, { status: 'failed', rows: 0, retryAfterMs: RETRY_MS, error }];
   }
-}
-
-/** Whether the request carries the secret. In a time that says nothing of how much of it was right. */
-async function isShown(request: Request, secret: string): Promise<boolean> {
-  const shown = /^bearer +([ -~]{1,1024})$/i.exec(request.headers.get('authorization') ?? '')?.[1] ?? '';
-  return constantTimeEqual(await sha256(shown), await sha256(secret));
 }

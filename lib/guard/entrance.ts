@@ -61,7 +61,7 @@ export interface Visit {
   /** Keeps the platform awake for what goes on behind the answer. @default nobody does */
   readonly waitUntil?: ((work: Promise<unknown>) => void) | undefined;
   /** Further headers for the handler. @default none */
-  readonly handOn?: ((surroundings: Surroundings) => readonly Field[]) | undefined;
+  readonly handOn?: ((surroundings: Surroundings) => readonly Field[] | Promise<readonly Field[]>) | undefined;
 }
 
 /** A request that may not pass, and what to answer. */
@@ -111,7 +111,7 @@ export function createEntrance(options: EntranceOptions, surroundingsNow: () => 
       if (decision.outcome === 'deny') return { decision, response: toResponse(decision, telling) };
       const { seal } = surroundings;
       const { identity } = decision;
-      const handedOn: Field[] = [...(handOn?.(surroundings) ?? [])];
+      const handedOn: Field[] = [...((await handOn?.(surroundings)) ?? [])];
       if (identity && seal) handedOn.push([IDENTITY_HEADER, await seal.seal(identity, request, basePath)]);
       return { decision, handedOn, headers: decisionHeaders(decision, telling) };
     } catch (error) {

@@ -1,5 +1,7 @@
 import { getDefaults } from '../default-client.ts';
 import { createEntrance, type EntranceOptions } from '../guard/entrance.ts';
+import { METRICS_HEADER, sealedSnapshot } from '../guard/metrics/sealed-snapshot.ts';
+import type { Field } from '../guard/rate-headers.ts';
 import { basePathOf, pathWithin } from './base-path.ts';
 import { CIRCUIT_HEADER, forward } from './forward.ts';
 
@@ -7,7 +9,14 @@ import { CIRCUIT_HEADER, forward } from './forward.ts';
 export interface EdgeMiddlewareOptions extends EntranceOptions {
   /** Paths to whose handlers the state of this runtime's circuit breaker is passed on. @default ['/api/health'] */
   readonly statusPaths?: readonly string[] | undefined;
+  /**
+   * Paths to whose handlers what this runtime has counted is passed on, signed with BREAKWATER_IDENTITY_SECRET: without that
+   * it is not. @default ['/api/metrics', '/api/console/snapshot', '/api/console/stream']
+   */
+  readonly metricsPaths?: readonly string[] | undefined;
 }
+
+const METRICS_PATHS: readonly string[] = ['/api/metrics', '/api/console/snapshot', '/api/console/stream'];
 
 /** A function for `middleware.ts` (Edge) and for `proxy.ts` (Node) alike. */
 export type EdgeMiddleware = (request: Request, event?: EdgeEvent) => Promise<Response>;
@@ -29,7 +38,7 @@ export interface EdgeEvent {
  * });
  */
 export function createEdgeMiddleware(options: EdgeMiddlewareOptions): EdgeMiddleware {
-  const { statusPaths = ['/api/health'] } = options;
+  const { statusPaths = ['/api/health'], metricsPaths = METRICS_PATHS } = options;
   // On the client of this process, which the handlers share where they run in the same one.
   const enter = createEntrance(options, getDefaults);
 
@@ -39,9 +48,18 @@ export function createEdgeMiddleware(options: EdgeMiddlewareOptions): EdgeMiddle
       pathname,
       basePath: basePathOf(request),
       waitUntil: (work) => event?.waitUntil(work),
-      handOn: ({ kv }) =>
-        statusPaths.includes(pathname) ? [[CIRCUIT_HEADER, JSON.stringify(kv.circuit.state())]] : [],
+      handOn: async ({ kv }) => {
+        const fields: Field[] = [];
+        if (statusPaths.includes(pathname)) fields.push([CIRCUIT_HEADER, JSON.stringify(kv.circuit.state())]);
+        if (metricsPaths.includes(pathname)) fields.push(...(await countedHere()));
+        return fields;
+      },
     });
     return visit.response ?? forward(request, new Map(visit.handedOn), visit.headers);
   };
+}
+
+async function countedHere(): Promise<readonly Field[]> {
+  const { metrics, metricsMac } = getDefaults();
+  return metricsMac ? [[METRICS_HEADER, await sealedSnapshot(metricsMac, metrics())]] : [];
 }

@@ -1,10 +1,11 @@
 import { IDENTITY_HEADER } from '../guard/identity.ts';
+import { METRICS_HEADER } from '../guard/metrics/sealed-snapshot.ts';
 
 /** Carries the state of the middleware's circuit breaker to a handler, whose memory is another one. */
 export const CIRCUIT_HEADER = 'x-breakwater-circuit';
 
 /** Headers that only the middleware may set: what a client sends under these names is deleted. */
-const OWN_HEADERS = [IDENTITY_HEADER, CIRCUIT_HEADER];
+const OWN_HEADERS = [IDENTITY_HEADER, CIRCUIT_HEADER, METRICS_HEADER];
 
 /**
  * Lets a request through to its handler with other request headers: the wire form of `NextResponse.next({ request:

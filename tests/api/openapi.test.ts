@@ -9,10 +9,12 @@ import { objectionsTo, operationOf, operations, type Sent, send } from '../suppo
 import { manageKeys } from '../support/managed-keys.ts';
 
 const CRON_SECRET = 'a secret of the cron job';
+const METRICS_TOKEN = 'a token of more than 32 characters';
 
 useDefaultEnvironment({
   BREAKWATER_IDENTITY_SECRET: 'an identity secret of more than 32 characters',
   CRON_SECRET,
+  BREAKWATER_METRICS_TOKEN: METRICS_TOKEN,
   CLIENT_IP_SOURCE: 'vercel',
 });
 
@@ -64,6 +66,8 @@ const whoami = () => '/api/whoami';
 const echo = () => '/api/echo';
 const keys = () => '/api/keys';
 const track = () => '/api/analytics/track';
+const metrics = () => '/api/metrics';
+const asScraper = (): Sent => ({ headers: { authorization: `Bearer ${METRICS_TOKEN}` } });
 const cron = () => '/api/cron/sync-usage';
 const ofKey =
   (rest = '') =>
@@ -111,6 +115,9 @@ const CASES: readonly Case[] = [
     cron,
     away(() => ({ headers: { authorization: `Bearer ${CRON_SECRET}` } })),
   ],
+  ['metrics', 200, 'GET', metrics, asScraper],
+  ['metrics while Redis is away', 200, 'GET', metrics, away(asScraper)],
+  ['metrics for a stranger', 401, 'GET', metrics, asNobody],
   ['this description', 200, 'GET', () => '/api/openapi', asNobody],
 ];
 

@@ -2,7 +2,9 @@ import { describe, expect, it, vi } from 'vitest';
 import { createApiKey, revokeApiKey, verifyIdentity } from '../../lib/auth.ts';
 import type { AccessListOptions } from '../../lib/guard/access-lists.ts';
 import { IDENTITY_HEADER } from '../../lib/guard/identity.ts';
+import { METRICS_HEADER } from '../../lib/guard/metrics/sealed-snapshot.ts';
 import type { Policy } from '../../lib/limit/policy.ts';
+import { getMetrics, getMiddlewareMetrics } from '../../lib/metrics.ts';
 import {
   createEdgeMiddleware,
   type EdgeMiddleware,
@@ -126,6 +128,20 @@ describe('the middleware', () => {
     expect(JSON.parse(state ?? '')).toMatchObject({ state: 'CLOSED' });
     const other = request('/api/health');
     expect(handedBy(await middleware(other), other).headers.has(CIRCUIT_HEADER)).toBe(false);
+  });
+
+  it('passes on what it has counted to the paths that ask for it, signed, and to no other', async () => {
+    const toldTo = async (path: string, options: Partial<EdgeMiddlewareOptions> = {}) => {
+      const middleware = createEdgeMiddleware({ ...OPTIONS, protect: [], ...options });
+      const incoming = request(path, { [METRICS_HEADER]: 'forged' });
+      return handedBy(await middleware(incoming), incoming).headers.get(METRICS_HEADER);
+    };
+    for (const path of ['/api/metrics', '/api/console/snapshot', '/api/console/stream']) {
+      expect(await toldTo(path)).toMatch(/^[\w-]{43}\.\{"id":/);
+    }
+    for (const path of ['/api/health', '/api/metrics/more', '/api']) expect(await toldTo(path)).toBeNull();
+    expect(await toldTo('/counted', { metricsPaths: ['/counted'] })).toMatch(/\{"id":/);
+    expect(await toldTo('/api/metrics', { metricsPaths: [] })).toBeNull();
   });
 
   it.each([
@@ -381,6 +397,14 @@ describe('what the middleware says of limits', () => {
 
 describe('the middleware without an identity secret', () => {
   useDefaultEnvironment({ CLIENT_IP_SOURCE: 'vercel' });
+
+  it('passes nothing on of what it has counted: nobody could believe it', async () => {
+    const middleware = createEdgeMiddleware({ ...OPTIONS, protect: [] });
+    const incoming = request('/api/metrics', { [METRICS_HEADER]: 'forged' });
+    expect(handedBy(await middleware(incoming), incoming).headers.has(METRICS_HEADER)).toBe(false);
+    const forged = new Request(incoming, { headers: { [METRICS_HEADER]: JSON.stringify(getMetrics()) } });
+    expect(await getMiddlewareMetrics(forged)).toBeNull();
+  });
 
   it('hands no identity on, and none is accepted: handlers that ask can say nothing of a valid key', async () => {
     vi.spyOn(console, 'error').mockImplementation(() => undefined);

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { IDENTITY_HEADER } from '../../lib/guard/identity.ts';
+import { METRICS_HEADER } from '../../lib/guard/metrics/sealed-snapshot.ts';
 import { CIRCUIT_HEADER, forward } from '../../lib/next/forward.ts';
 
 const request = (headers: Record<string, string> = {}) => new Request('https://example.test/api/echo', { headers });
@@ -29,7 +30,7 @@ describe('letting a request through', () => {
     });
   });
 
-  it.each([IDENTITY_HEADER, CIRCUIT_HEADER, 'X-Breakwater-IDENTITY'])(
+  it.each([IDENTITY_HEADER, CIRCUIT_HEADER, METRICS_HEADER, 'X-Breakwater-IDENTITY'])(
     'deletes %s when a client has sent it',
     (name) => {
       const response = forward(request({ [name]: 'forged', accept: '*/*' }), new Map(), []);

@@ -7,6 +7,7 @@ import * as key from '../../../api/keys/[id]/index.ts';
 import * as rotate from '../../../api/keys/[id]/rotate.ts';
 import * as usage from '../../../api/keys/[id]/usage.ts';
 import * as keys from '../../../api/keys/index.ts';
+import * as metrics from '../../../api/metrics.ts';
 import * as openapi from '../../../api/openapi.ts';
 import * as whoami from '../../../api/whoami.ts';
 
@@ -28,6 +29,7 @@ export const routes: ReadonlyMap<string, Methods> = new Map<string, Methods>([
   ['keys/:', { DELETE: key.DELETE, GET: key.GET }],
   ['keys/:/rotate', { POST: rotate.POST }],
   ['keys/:/usage', { GET: usage.GET }],
+  ['metrics', { GET: metrics.GET }],
   ['openapi', { GET: openapi.GET }],
   ['whoami', { GET: whoami.GET }],
 ]);

@@ -43,9 +43,11 @@ export function createCircuitHistory(clock: Clock): CircuitHistory {
       };
       become(state);
       return {
-        changed({ from, to, mode, reason = null, openForMs = null }) {
+        changed({ from, to, mode, reason = null, openForMs }) {
           become(to);
-          changes.push({ at: clock.now(), from, to, mode, reason, openForMs });
+          // Forced open it is for ever, which JSON has no number for.
+          const isBounded = openForMs !== undefined && Number.isFinite(openForMs);
+          changes.push({ at: clock.now(), from, to, mode, reason, openForMs: isBounded ? openForMs : null });
           if (changes.length > MAX_CHANGES) changes.shift();
         },
         end: () => become('CLOSED'),

@@ -1,3 +1,4 @@
+import { randomBase62 } from '../../client/crypto.ts';
 import type { KvClient } from '../../client/kv-client.ts';
 import type { LimitOutcome } from '../../client/measurements.ts';
 import { createPlanMeter, type PlanSettings } from '../../client/plan-meter.ts';
@@ -50,6 +51,8 @@ export function createMeter({ plan, clock = systemClock }: MeterOptions = {}): M
   const busy = createBusyAccounts();
   const caches = { hits: 0, misses: 0, unavailable: 0 };
   const locks = { acquired: 0, timeouts: 0, unavailable: 0 };
+  // Made when it is first asked for: some runtimes have no randomness while a module is loaded.
+  let id: string | undefined;
   let commands = 0;
   let coalesced = 0;
 
@@ -102,27 +105,31 @@ export function createMeter({ plan, clock = systemClock }: MeterOptions = {}): M
       };
     },
 
-    snapshot: (kv) => ({
-      startedAt,
-      at: clock.now(),
-      circuit: kv.circuit.state(),
-      openMs: history.openMs(),
-      transitions: history.changes(),
-      decisions: decisions.counts(),
-      decisionDuration: decisions.durations(),
-      requests: { ...requests, commands, coalesced, failures: Object.fromEntries(failures) },
-      operationDuration: operations.counts(),
-      policies: Object.fromEntries([...policies].map(([name, counts]) => [name, { ...counts }])),
-      busiest: busy.list(),
-      caches: { ...caches },
-      locks: { ...locks },
-      plan: plan
-        ? {
-            commandsToday: used?.commandsToday() ?? null,
-            commandsPerDay: plan.commandsPerDay ?? null,
-            maxBytes: plan.maxBytes ?? null,
-          }
-        : null,
-    }),
+    snapshot(kv) {
+      id ??= randomBase62(8);
+      return {
+        id,
+        startedAt,
+        at: clock.now(),
+        circuit: kv.circuit.state(),
+        openMs: history.openMs(),
+        transitions: history.changes(),
+        decisions: decisions.counts(),
+        decisionDuration: decisions.durations(),
+        requests: { ...requests, commands, coalesced, failures: Object.fromEntries(failures) },
+        operationDuration: operations.counts(),
+        policies: Object.fromEntries([...policies].map(([name, counts]) => [name, { ...counts }])),
+        busiest: busy.list(),
+        caches: { ...caches },
+        locks: { ...locks },
+        plan: plan
+          ? {
+              commandsToday: used?.commandsToday() ?? null,
+              commandsPerDay: plan.commandsPerDay ?? null,
+              maxBytes: plan.maxBytes ?? null,
+            }
+          : null,
+      };
+    },
   };
 }

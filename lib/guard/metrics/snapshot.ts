@@ -8,6 +8,8 @@ import type { CircuitSnapshot } from '../../resilience/circuit.ts';
  * one knows what has happened since; one that is less belongs to a process that has begun again, as `startedAt` says.
  */
 export interface MetricsSnapshot {
+  /** Random: what counts under one is one, whatever asks it. A proxy and the handlers of one process may be. */
+  readonly id: string;
   /** Unix milliseconds: since when it counts, and when it was taken. */
   readonly startedAt: number;
   readonly at: number;
