@@ -17,6 +17,7 @@ export interface Meter extends Telemetry {
   snapshot(kv: Pick<KvClient, 'circuit'>): MetricsSnapshot;
 }
 
+/** What a meter has to know beside what it counts. */
 export interface MeterOptions {
   /** As for the client, so that a snapshot says how much of it is used. @default none */
   readonly plan?: PlanSettings | undefined;

@@ -10,6 +10,7 @@ export interface RuntimeMetrics {
   readonly snapshot: MetricsSnapshot;
 }
 
+/** In which form metrics are told, and what beside them. */
 export interface PrometheusOptions {
   /** What Redis says of itself. @default nothing */
   readonly store?: StoreReport | undefined;

@@ -34,6 +34,7 @@ export interface MetricsSnapshot {
   readonly plan: PlanCounts | null;
 }
 
+/** One change of the circuit. */
 export interface CircuitChange {
   /** Unix milliseconds. */
   readonly at: number;
@@ -69,6 +70,7 @@ export interface DurationCounts {
   readonly sumMs: number;
 }
 
+/** Requests to the store, and what was in them. */
 export interface RequestCounts {
   /** As the circuit breaker counts them; `refused` were not sent. */
   readonly success: number;
@@ -83,6 +85,7 @@ export interface RequestCounts {
   readonly failures: Readonly<Record<string, number>>;
 }
 
+/** What became of the checks of one policy. */
 export interface PolicyCounts {
   readonly allowed: number;
   readonly limited: number;
