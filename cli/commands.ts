@@ -1,8 +1,9 @@
 import { cache } from './cache.ts';
 import type { CliCommand, CommandGroup } from './command.ts';
 import { dev } from './dev.ts';
+import { doctor } from './doctor.ts';
 import { keys } from './keys.ts';
 import { migrate } from './migrate.ts';
 
 /** All that `breakwater` can do, in the order of its help. */
-export const COMMANDS: readonly (CliCommand | CommandGroup)[] = [keys, cache, migrate, dev];
+export const COMMANDS: readonly (CliCommand | CommandGroup)[] = [keys, cache, migrate, doctor, dev];
