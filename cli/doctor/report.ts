@@ -1,4 +1,5 @@
 import type { CommandIo } from '../command.ts';
+import { json, visible } from '../printable.ts';
 import type { Checked, Examination } from './examination.ts';
 import { type Finding, isFinding, type Said, type Severity } from './finding.ts';
 
@@ -30,7 +31,7 @@ export function findingsOf(checks: readonly Checked[]): readonly Finding[] {
 
 /** The one document of `--json`; docs/doctor.md describes it. */
 export function toJson({ checks, cost }: Examination): string {
-  return JSON.stringify({
+  return json({
     status: statusOf(checks),
     counts: counts(checks),
     checks: checks
@@ -58,10 +59,8 @@ export function printReport({ checks, cost }: Examination, io: CommandIo): void 
     io.print('');
   }
   io.print(summaryOf(checks));
-  if (cost.requests > 0)
-    io.print(
-      `Redis was asked ${cost.requests === 1 ? 'once' : `${cost.requests} times`}, with ${plural(cost.commands, 'command')}.`,
-    );
+  const times = cost.requests === 1 ? 'once' : `${cost.requests} times`;
+  if (cost.requests > 0) io.print(`Redis was asked ${times}, with ${plural(cost.commands, 'command')}.`);
 }
 
 interface Layout {
@@ -80,11 +79,11 @@ function linesOf({ name, said }: Checked, { nameWidth, columns, colours }: Layou
     const isBeside = columns - head.length >= MIN_WIDTH;
     const indent = ' '.repeat(isBeside ? head.length : 4);
     const width = columns - indent.length - 2;
-    const lines = wrapped(one.what, width);
+    const lines = wrapped(visible(one.what), width);
     if (isFinding(one)) {
-      lines.push(...wrapped(one.fix, width).map((line, index) => `${index === 0 ? '→' : ' '} ${line}`));
+      lines.push(...wrapped(visible(one.fix), width).map((line, index) => `${index === 0 ? '→' : ' '} ${line}`));
       // Whole, so that they can be copied.
-      if (one.command !== undefined) lines.push(`  ${one.command}`);
+      if (one.command !== undefined) lines.push(`  ${visible(one.command)}`);
       lines.push(`  ${one.docs}`);
     }
     const [first = '', ...others] = lines;
