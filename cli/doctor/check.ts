@@ -1,11 +1,10 @@
 import type { Read } from '../../lib/config/variables.ts';
 import type { Settings } from '../../lib/config.ts';
 import type { ConfigError } from '../../lib/errors.ts';
+import type { Environment } from './environment/env-file.ts';
 import type { Said } from './finding.ts';
 import type { Project } from './project/project.ts';
 import type { Probe } from './redis/probe.ts';
-
-export type Environment = Readonly<Record<string, string | undefined>>;
 
 /** What a check has to look at. */
 export interface DoctorContext {

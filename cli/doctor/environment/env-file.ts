@@ -1,4 +1,5 @@
-import type { Environment } from '../check.ts';
+/** Variables by their names. */
+export type Environment = Readonly<Record<string, string | undefined>>;
 
 const LINE = /^\s*(?:export\s+)?([A-Za-z_][\w.]*)\s*=[^\S\n]*(.*)$/;
 

@@ -1,6 +1,6 @@
 import { readConsoleSettings, readSettings, type Settings } from '../../../lib/config.ts';
 import { ConfigError } from '../../../lib/errors.ts';
-import type { Environment } from '../check.ts';
+import type { Environment } from './env-file.ts';
 import { DEMO_VARIABLES, KNOWN_VARIABLES } from './known-variables.ts';
 
 /** An environment as it is meant, and what is wrong with it. */

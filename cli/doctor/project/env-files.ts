@@ -1,4 +1,5 @@
-import type { Check, DoctorContext, Environment } from '../check.ts';
+import type { Check, DoctorContext } from '../check.ts';
+import type { Environment } from '../environment/env-file.ts';
 import { KNOWN_VARIABLES, STORE_VARIABLES, secretsIn } from '../environment/known-variables.ts';
 import { type Finding, finding, ok } from '../finding.ts';
 

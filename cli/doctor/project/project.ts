@@ -1,7 +1,6 @@
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Environment } from '../check.ts';
-import { parseEnvFile } from '../environment/env-file.ts';
+import { type Environment, parseEnvFile } from '../environment/env-file.ts';
 import { trackedFiles } from './git.ts';
 
 /** The file that Next runs before every request. */

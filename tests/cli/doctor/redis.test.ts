@@ -3,6 +3,7 @@ import type { FindingCode } from '../../../cli/doctor/finding.ts';
 import { startRestEndpoint } from '../../../cli/rest/endpoint.ts';
 import { createKv } from '../../../lib/client/kv-client.ts';
 import { createApiKeys } from '../../../lib/keys/api-keys.ts';
+import { fengariEngine } from '../../../lib/store/lua.ts';
 import { memoryStore } from '../../../lib/store/memory/memory-store.ts';
 import { redisStore } from '../../../lib/store/redis.ts';
 import type { Command, Reply, Store } from '../../../lib/store/store.ts';
@@ -79,6 +80,11 @@ describe('a Redis that is as it should be', () => {
       expect(report.cost.commands).toBeLessThan(250);
     }
     expect([...(await contentsOf(store)).keys()].toSorted()).toEqual([...before.keys()].toSorted());
+  });
+
+  it('has nothing said of who has keys there, nor of the keys', async () => {
+    const { report } = await byTcp(url(), { BREAKWATER_KEY_PEPPER: `p2:${PEPPER.secret}` });
+    expect(JSON.stringify(report)).not.toMatch(/acme|key_|bw_|[\w-]{43}/);
   });
 
   describe('but for one thing', () => {
@@ -285,6 +291,10 @@ describe('another kind of Redis', () => {
     expect((await look({ ...cluster, BREAKWATER_NAMESPACE: '{app}:' })).codes).toEqual([]);
     expect((await look(cluster)).codes).toEqual(['namespace-without-tag']);
     expect((await byTcp(`redis://${name}`, NO_KEYS)).codes).toEqual(['cluster-by-url']);
+  });
+
+  it('has nothing said against it when breakwater dev serves it, but that it has no keys', async () => {
+    expect((await byRest(memoryStore({ lua: fengariEngine() }))).codes).toEqual(['key-store-empty']);
   });
 
   it('is told when it is in memory and runs no scripts', async () => {
