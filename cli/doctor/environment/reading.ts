@@ -44,7 +44,7 @@ export function readAll(given: Environment): Reading {
     } catch (error) {
       // Each turn takes a variable away; one that is not there cannot be refused twice.
       if (!(error instanceof ConfigError)) throw error;
-      const variable = variableOf(error);
+      const { setting: variable } = error;
       if (refused.has(variable)) throw error;
       refusals.push(error);
       for (const name of TOGETHER.filter((group) => group.includes(variable))
@@ -56,11 +56,6 @@ export function readAll(given: Environment): Reading {
       if (variable === 'BREAKWATER_NAMESPACE') left.BREAKWATER_NAMESPACE = ANY_NAMESPACE;
     }
   }
-}
-
-/** Of a list, the setting may name an entry. */
-export function variableOf({ setting }: ConfigError): string {
-  return /^[A-Z][A-Z0-9_]*/.exec(setting)?.[0] ?? setting;
 }
 
 /** What was pasted around a value, in words. */

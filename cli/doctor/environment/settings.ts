@@ -2,7 +2,7 @@ import type { ConfigError } from '../../../lib/errors.ts';
 import type { Check, DoctorContext } from '../check.ts';
 import { type Finding, finding, ok } from '../finding.ts';
 import { DEMO_VARIABLES, KNOWN_VARIABLES } from './known-variables.ts';
-import { pastedAround, variableOf } from './reading.ts';
+import { pastedAround } from './reading.ts';
 import { demoVariables } from './switches.ts';
 
 /** Whether an application would start with these variables: all that it would refuse, at once. */
@@ -12,9 +12,7 @@ export const settingsCheck: Check = {
   async run(context) {
     const findings = [...pasted(context), ...context.refusals.map((error) => refusal(error, context))];
     const set = KNOWN_VARIABLES.filter((name) => context.read(name) !== undefined).length;
-    return findings.length > 0
-      ? findings
-      : [ok(`${set === 1 ? '1 variable' : `${set} variables`} of Breakwater’s, well-formed`)];
+    return findings.length > 0 ? findings : [ok(set === 0 ? 'none is set' : `${set} set, all well-formed`)];
   },
 };
 
@@ -44,8 +42,7 @@ function pasted({ given }: DoctorContext): readonly Finding[] {
 
 /** The texts of ConfigErrors name variables, and never values. */
 function refusal(error: ConfigError, { read }: DoctorContext): Finding {
-  const variable = variableOf(error);
-  const { message } = error;
+  const { setting: variable, message } = error;
   const value = read(variable) ?? '';
   if (DEMO_VARIABLES.includes(variable)) return demoVariables();
   if (/must be set (?:together )?w(?:ith|hen)/.test(message)) {

@@ -30,7 +30,7 @@ export function reachFinding(error: unknown, variable: string, place: Place | un
     case 'quota':
       return usedUp();
     case 'unavailable':
-      return notServing(error.replyCode);
+      return variable === 'REDIS_SENTINELS' ? noPrimary() : notServing(error.replyCode);
     case 'http':
       return finding(
         'endpoint-failing',
@@ -137,6 +137,15 @@ export function usedUp(): Finding {
 export function notServing(replyCode: string | undefined): Finding {
   const what = `Redis is there and does not serve${replyCode === undefined ? '' : `: ${replyCode}`}`;
   return finding('redis-not-serving', what, 'Wait while it loads or fails over; look into its log if it goes on');
+}
+
+function noPrimary(): Finding {
+  const what = 'The sentinels name no primary that serves';
+  return finding(
+    'redis-not-serving',
+    what,
+    'Look whether they call it as REDIS_SENTINEL_NAME says; else wait for the failover',
+  );
 }
 
 function broken(variable: string): Finding {

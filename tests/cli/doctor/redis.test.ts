@@ -89,9 +89,9 @@ describe('a Redis that is as it should be', () => {
 
   describe('but for one thing', () => {
     const config = (name: string, value: string): Command => ['CONFIG', 'SET', name, value];
-    const restore: readonly Command[] = [
-      ...[config('maxmemory', '0'), config('maxmemory-policy', 'noeviction'), config('appendonly', 'yes')],
-    ];
+    const restore = async () => {
+      await admin(config('maxmemory', '0'), config('maxmemory-policy', 'noeviction'), config('appendonly', 'yes'));
+    };
     const user = (...rules: string[]): Command => ['ACL', 'SETUSER', 'app', 'reset', 'on', '>opensesame', ...rules];
     const asUser = () => `redis://app:opensesame@${url().slice('redis://'.length)}`;
 
@@ -137,10 +137,9 @@ describe('a Redis that is as it should be', () => {
       ],
     ])('has that told, and nothing else: %s, %s', async (code, _, plant, env) => {
       await admin(...plant);
-      onTestFinished(() => void admin(...restore));
+      onTestFinished(restore);
       const { codes, report } = await byTcp(url(), env);
       expect(codes).toEqual([code]);
-      await admin(...restore);
       expect(JSON.stringify(report)).not.toContain('key_lost');
     });
 
@@ -187,6 +186,20 @@ describe('a Redis that is as it should be', () => {
       expect([...(await contentsOf(store)).keys()].filter((name) => name.includes('doctor'))).toEqual([]);
     });
 
+    it('makes nothing there that it could not give an end, or delete', async () => {
+      await admin(user('~*', '&*', '+@all', '-del', '-unlink', '-pexpire'));
+      expect((await byTcp(asUser())).codes).toEqual(['not-permitted']);
+      const left = [...(await contentsOf(store))].filter(([name]) => name.includes('doctor'));
+      expect(left.length).toBeGreaterThan(0);
+      for (const [, { ttlMs }] of left) expect(ttlMs).toBeGreaterThan(0);
+    });
+
+    it('may keep nothing on disk, and evict what it likes, where that concerns no keys', async () => {
+      await admin(config('appendonly', 'no'), config('save', ''), config('maxmemory-policy', 'allkeys-lru'));
+      onTestFinished(restore);
+      expect((await byTcp(url(), NO_KEYS)).codes).toEqual([]);
+    });
+
     it('has a user’s rights over REST told as those of the token', async () => {
       await admin(user('~*', '&*', '+@read', '+@connection', '+info', '+time'));
       const reader = redisStore({ url: asUser() });
@@ -205,9 +218,8 @@ describe('a Redis that is as it should be', () => {
     it('has memory that is nearly full told', async () => {
       const used = /used_memory:(\d+)/.exec(String((await admin(['INFO', 'memory']))[0]))?.[1];
       await admin(config('maxmemory', String(Math.floor(Number(used) / 0.94))));
-      onTestFinished(() => void admin(...restore));
+      onTestFinished(restore);
       expect((await byTcp(url())).codes).toEqual(['memory-nearly-full']);
-      await admin(...restore);
     });
 
     it.each<[FindingCode, string, (command: Command, reply: Reply) => Reply]>([

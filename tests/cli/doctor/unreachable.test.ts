@@ -5,7 +5,7 @@ import { createServer as createTlsServer } from 'node:tls';
 import { describe, expect, it } from 'vitest';
 import type { FindingCode } from '../../../cli/doctor/finding.ts';
 import { changed, type Diagnosis, diagnose, HEALTHY, healthyProject } from '../../support/doctor-run.ts';
-import { fakeRedis } from '../../support/fake-redis.ts';
+import { fakeRedis, fakeSentinel } from '../../support/fake-redis.ts';
 import { type FaultyAnswer, startFaultyEndpoint } from '../../support/faulty-endpoint.ts';
 import { LOCALHOST_CERTIFICATE, LOCALHOST_KEY } from '../../support/localhost-certificate.ts';
 import { freePort, startRedis } from '../../support/redis-server.ts';
@@ -155,6 +155,15 @@ describe.concurrent('a Redis that does not answer', () => {
     expect(JSON.stringify(report)).not.toMatch(/opensesame|hunter2|nowhere\.invalid|127\.0\.0\.1|500001/);
     // What is promised, and a busy machine on top of it.
     expect(performance.now() - startedAt).toBeLessThan(20_000);
+  });
+
+  it('is told when the sentinels know of no primary by that name', async () => {
+    const sentinel = await fakeSentinel(() => undefined);
+    const named = { ...NO_REST, REDIS_SENTINELS: sentinel.name, REDIS_SENTINEL_NAME: 'main' };
+    const { codes, report } = await diagnose(changed(HEALTHY, named), ['--project', project.folder]);
+    sentinel.stop();
+    expect(codes).toEqual(['redis-not-serving']);
+    expect(JSON.stringify(report)).toContain('REDIS_SENTINEL_NAME');
   });
 
   it('is not said to be wrongly named where the other side merely uses TLS as asked', async () => {
