@@ -24,6 +24,12 @@ export interface DecisionOutcome {
   readonly reported?: object | undefined;
 }
 
+/** What became of a request: `limited` by a limit or a quota, `refused` for any other reason. */
+export function becameOf({ outcome, status }: DecisionOutcome): 'allowed' | 'limited' | 'refused' {
+  if (outcome === 'allow') return 'allowed';
+  return status === 429 ? 'limited' : 'refused';
+}
+
 /** One policy of a check. Unknown is `undefined`. */
 export interface LimitOutcome {
   readonly policy: string;

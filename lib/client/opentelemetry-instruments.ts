@@ -1,9 +1,11 @@
 import type { Attributes, Meter } from '@opentelemetry/api';
 import type { CircuitStateName, FailureKind, Transition } from '../events.ts';
+import type { Measurements } from './measurements.ts';
+import { createFeatureInstruments } from './opentelemetry-features.ts';
 import type { RequestOutcome } from './telemetry.ts';
 
 /** One client's measurements with one meter. */
-export interface Instruments {
+export interface Instruments extends Measurements {
   ended(durationMs: number, attributes: Attributes): void;
   request(commands: number, outcome: RequestOutcome, failure: FailureKind | undefined): void;
   coalesced(): void;
@@ -46,6 +48,7 @@ export function createInstruments(meter: Meter, given: Attributes, state: Circui
   count(state);
 
   return {
+    ...createFeatureInstruments(meter, given),
     ended: (durationMs, attributes) => durations.record(durationMs / 1_000, attributes),
     request(sent, outcome, failure) {
       const error = failure === undefined ? {} : { 'error.type': failure };

@@ -146,6 +146,10 @@ function instrument(
     request: (commands, outcome, failure) => instruments()?.request(commands, outcome, failure),
     coalesced: () => instruments()?.coalesced(),
     transition: (transition) => instruments()?.transition(transition),
+    decision: (decision, durationMs) => instruments()?.decision(decision, durationMs),
+    limit: (check, basis, account) => instruments()?.limit(check, basis, account),
+    cacheRead: (result) => instruments()?.cacheRead(result),
+    lock: (result) => instruments()?.lock(result),
     close() {
       closed = true;
       meters?.instruments.close();

@@ -211,3 +211,51 @@ describe('metrics', () => {
     }
   });
 });
+
+describe('what features tell', () => {
+  it('is how long decisions took, by what became of them, with the code of a refusal and what was without Redis', async () => {
+    const { measure } = client({ telemetry: openTelemetry(otel, { attributes: { region: 'fra1' } }) }).kv;
+    measure.decision({ outcome: 'allow', degraded: [] }, 2);
+    measure.decision({ outcome: 'allow', degraded: ['keys', 'limit'], reported: {} }, 3);
+    measure.decision({ outcome: 'deny', status: 429, code: 'quota-exceeded', degraded: [] }, 4);
+    measure.decision({ outcome: 'deny', status: 401, code: 'api-key-missing', degraded: [] }, 0);
+    const points = await sdk.points('breakwater.guard.decision.duration');
+    const outcomeIs = (what: string, more: object = {}) => ({
+      region: 'fra1',
+      'breakwater.guard.outcome': what,
+      ...more,
+    });
+    expect(points.map(({ attributes }) => attributes)).toEqual([
+      outcomeIs('allowed'),
+      outcomeIs('allowed', { 'breakwater.guard.degraded': 'keys,limit', 'breakwater.guard.reported': true }),
+      outcomeIs('limited', { 'breakwater.guard.code': 'quota-exceeded' }),
+      outcomeIs('refused', { 'breakwater.guard.code': 'api-key-missing' }),
+    ]);
+    expect(points[0]?.value).toMatchObject({ count: 1, sum: 0.002 });
+  });
+
+  it('is checks by policy, reads of caches and attempts to acquire a lock, and no account', async () => {
+    const { measure } = client().kv;
+    const check = { policy: 'ip', allowed: false, limit: 5, remaining: 0, retryAfterMs: 100 };
+    measure.limit(check, 'local', '192.0.2.*');
+    measure.limit(check, 'local', '198.51.100.*');
+    measure.cacheRead('stale');
+    measure.lock('timeout');
+    const limited = { 'breakwater.limit.policy': 'ip', 'breakwater.limit.result': 'limited' };
+    expect(await sdk.points('breakwater.limit.checks')).toEqual([
+      { attributes: { ...limited, 'breakwater.limit.basis': 'local' }, value: 2 },
+    ]);
+    expect(await sdk.points('breakwater.cache.reads')).toEqual([
+      { attributes: { 'breakwater.cache.result': 'stale' }, value: 1 },
+    ]);
+    expect(await sdk.points('breakwater.lock.acquisitions')).toEqual([
+      { attributes: { 'breakwater.lock.result': 'timeout' }, value: 1 },
+    ]);
+  });
+
+  it('is not told to an SDK that is not there', () => {
+    sdk.stop();
+    const { kv } = client();
+    expect(() => kv.measure.cacheRead('hit')).not.toThrow();
+  });
+});

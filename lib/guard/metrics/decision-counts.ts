@@ -1,4 +1,4 @@
-import type { Measurements } from '../../client/measurements.ts';
+import { becameOf, type Measurements } from '../../client/measurements.ts';
 import { createHistogram } from './histogram.ts';
 import type { DecisionCounts, DurationCounts } from './snapshot.ts';
 
@@ -17,9 +17,10 @@ export function createDecisionCounts(): DecisionCounting {
   const byCode = new Map<string, number>();
   const durations = createHistogram();
   return {
-    count({ outcome, status, code, degraded, reported }, durationMs) {
+    count(decision, durationMs) {
       durations.record(durationMs);
-      const became = outcome === 'allow' ? 'allowed' : status === 429 ? 'limited' : 'refused';
+      const { code, degraded, reported } = decision;
+      const became = becameOf(decision);
       totals[became] += 1;
       if (became !== 'refused' && degraded.length > 0) {
         totals.degraded += 1;

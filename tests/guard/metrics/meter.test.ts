@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { createCache } from '../../../lib/cache/cache.ts';
 import { createKv } from '../../../lib/client/kv-client.ts';
+import type { GuardMode } from '../../../lib/guard/decision.ts';
 import { createGuard } from '../../../lib/guard/guard.ts';
 import { createMeter, type MeterOptions } from '../../../lib/guard/metrics/meter.ts';
 import { createApiKeys } from '../../../lib/keys/api-keys.ts';
@@ -26,7 +27,7 @@ function frailStore() {
   };
 }
 
-function rig(options: Omit<MeterOptions, 'clock'> = {}) {
+function rig(options: Omit<MeterOptions, 'clock'> = {}, mode: GuardMode = 'enforce') {
   const clock = manualClock();
   const store = frailStore();
   const meter = createMeter({ ...options, clock });
@@ -40,7 +41,7 @@ function rig(options: Omit<MeterOptions, 'clock'> = {}) {
     ],
   });
   const guard = createGuard({
-    ...{ kv, keys, limiter },
+    ...{ kv, keys, limiter, mode },
     routes: [
       { path: '/public', auth: 'none', limits: { ip: 'ip' } },
       { path: '/api/*', limits: { key: 'key' } },
@@ -65,6 +66,12 @@ describe('a meter', () => {
       byCode: { 'quota-exceeded': 1, 'api-key-missing': 1 },
     });
     expect(decisionDuration.counts.reduce((sum, count) => sum + count)).toBe(4);
+  });
+
+  it('counts as allowed what is only reported, and says how much of it there was', async () => {
+    const { ask, look } = rig({}, 'report');
+    expect(await ask('/api/echo')).toMatchObject({ outcome: 'allow', reported: { code: 'api-key-missing' } });
+    expect(look().decisions).toMatchObject({ allowed: 1, refused: 0, reported: 1, byCode: {} });
   });
 
   it('counts what was decided without Redis, and does not count a refusal as degraded', async () => {
