@@ -1,50 +1,45 @@
 import { randomBytes } from 'node:crypto';
-import { createKv } from '../lib/client/kv-client.ts';
-import { createApiKeys } from '../lib/keys/api-keys.ts';
-import { fengariEngine } from '../lib/store/lua.ts';
-import { memoryStore } from '../lib/store/memory/memory-store.ts';
-import { upstashStore } from '../lib/store/upstash.ts';
+import { type ControlPort, startControlPort } from './demo/control-port.ts';
+import { type DemoKey, TIGHT } from './demo/demo-keys.ts';
+import { type DemoStore, startDemoStore } from './demo/demo-store.ts';
 import { buildIfNeeded, type NextServer, startNext } from './next-server.ts';
-import { startRestEndpoint } from './rest/endpoint.ts';
 
-/** Requests a minute that the demo key may make: few, so that one line of curl shows the end of them. */
-const DEMO_LIMIT = 10;
+/** Half of what it is by default: somebody is watching. */
+const CIRCUIT_OPEN_MS = 5_000;
 
-/** The main job on this machine alone: the REST endpoint over memory, Next on top of it, and a key to try it with. */
+/** The main job on this machine alone: a store in memory behind its REST endpoint, Next on top of it, and keys to try. */
 async function demo(stop: AbortSignal): Promise<number> {
   const port = Number(process.env.PORT || 3000);
   if (!Number.isInteger(port) || port < 1 || port > 65_535) {
     console.error('PORT must be a number from 1 to 65535');
     return 2;
   }
-  await buildIfNeeded({ print: console.log, stop });
-  const secret = () => randomBytes(32).toString('base64url');
-  const token = secret();
-  const pepper = { kid: 'demo', secret: secret() };
-  const store = memoryStore({ lua: fengariEngine() });
-  // Middleware and handlers have a memory each; the endpoint is what they share, as they would share a Redis.
-  const endpoint = await startRestEndpoint({ store, token });
-  let server: NextServer | undefined;
+  let [store, control, server]: [DemoStore?, ControlPort?, NextServer?] = [];
   try {
-    const kv = createKv({ store: upstashStore({ url: endpoint.url, token }) });
-    const { key } = await createApiKeys({ kv, pepper }).create({
-      owner: 'demo',
-      scopes: ['read'],
-      limits: { key: { limit: DEMO_LIMIT, windowMs: 60_000 } },
-    });
+    await buildIfNeeded({ print: console.log, stop });
+    if (stop.aborted) return 0;
+    const pepper = { kid: 'demo', secret: secret() };
+    const token = secret();
+    const controlSecret = secret();
+    store = await startDemoStore({ token, pepper });
+    control = await startControlPort({ secret: controlSecret, store });
     server = await startNext({
       port,
       stop,
       env: {
         KV_STORE: 'upstash',
-        KV_REST_API_URL: endpoint.url,
+        KV_REST_API_URL: store.url,
         KV_REST_API_TOKEN: token,
+        KV_CIRCUIT_OPEN_MS: String(CIRCUIT_OPEN_MS),
         BREAKWATER_KEY_PEPPER: `${pepper.kid}:${pepper.secret}`,
         BREAKWATER_IDENTITY_SECRET: secret(),
+        BREAKWATER_DEMO_TOKEN: secret(),
+        BREAKWATER_DEMO_CONTROL: control.url,
+        BREAKWATER_DEMO_SECRET: controlSecret,
         TRUSTED_PROXIES: '127.0.0.0/8,::1/128',
       },
     });
-    announce(server.url, key);
+    announce(server.url, store.keys);
     return await server.exited;
   } catch (error) {
     if (stop.aborted) return 0;
@@ -52,26 +47,34 @@ async function demo(stop: AbortSignal): Promise<number> {
     return 1;
   } finally {
     await server?.stop();
-    await endpoint.close();
-    await store.close();
+    await control?.close();
+    await store?.close();
   }
 }
 
-function announce(url: string, key: string): void {
+function announce(url: string, keys: readonly DemoKey[]): void {
+  const key = keys.find(({ label }) => label === 'tight')?.key ?? '';
   const authorization = `-H 'Authorization: Bearer ${key}'`;
   console.log(`
 Breakwater is open at ${url}
 
-  API key, good for ${DEMO_LIMIT} requests a minute until the demo stops:
+  That page is the console: it shows what happens, sends traffic, and takes Redis away and gives it back.
+  It runs on a store in the memory of this process, and on this machine alone.
+
+  API key, good for ${TIGHT} requests a minute until the demo stops:
   ${key}
 
   Who am I? The handler sees the identity that the middleware verified:
   curl -s ${authorization} ${url}/api/whoami
 
-  ${DEMO_LIMIT} times 200, then 429:
-  for i in $(seq ${DEMO_LIMIT + 2}); do curl -s -o /dev/null -w '%{http_code}\\n' ${authorization} ${url}/api/whoami; done
+  ${TIGHT} times 200, then 429:
+  for i in $(seq ${TIGHT + 2}); do curl -s -o /dev/null -w '%{http_code}\\n' ${authorization} ${url}/api/whoami; done
 
-Stop with Ctrl+C.`);
+Stop with Ctrl+C: the store, and all keys, end with it.`);
+}
+
+function secret(): string {
+  return randomBytes(32).toString('base64url');
 }
 
 const stop = new AbortController();
