@@ -7,6 +7,9 @@ export const middleware = createEdgeMiddleware({
     { name: 'key', limit: 60, windowMs: 60_000 },
   ],
   protect: [
+    // They ask by themselves who may: what shows the limits is charged to none.
+    { path: '/api/console/*', auth: 'none' },
+    { path: '/api/demo/*', auth: 'none' },
     // Shown by its caller is CRON_SECRET, which the handler asks for.
     { path: '/api/cron/*', auth: 'none', limits: { ip: 'ip' } },
     // Likewise BREAKWATER_METRICS_TOKEN.

@@ -25,3 +25,10 @@ export function consoleAccess(headers: Headers): ConsoleAccess {
   if (!demo) return { mode: isOn ? 'key' : 'off' };
   return isLoopback(headers.get('host') ?? '') ? { mode: 'demo', token: demo.token } : { mode: 'off' };
 }
+
+/** Whether paths below `/api/<folder>` are not there at all: as if nothing stood at them, whatever the method. */
+export function isAbsent(folder: string | undefined): boolean {
+  if (folder !== 'console' && folder !== 'demo') return false;
+  const { isOn, demo } = readConsoleSettings();
+  return !demo && (folder === 'demo' || !isOn);
+}

@@ -32,6 +32,11 @@ export function constantTimeEqual(a: string, b: string): boolean {
   return difference === 0;
 }
 
+/** Whether `shown` is `secret`, in a time that says nothing of how much of it is right, nor how long it is. */
+export async function isSameSecret(shown: string, secret: string): Promise<boolean> {
+  return constantTimeEqual(await sha256(shown), await sha256(secret));
+}
+
 const BASE62 = '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz';
 
 /** `length` characters of base62 from the platform's generator, without modulo bias. */

@@ -1,11 +1,13 @@
+import { isAbsent } from '../../../api/_console/access.ts';
 import { ConfigError } from '../../../lib/errors.ts';
 import { problem } from '../../../lib/guard/problem.ts';
 import { logDefect, logMisconfiguration } from '../../../lib/log.ts';
 import { type Methods, routes } from './routes.ts';
 
 async function dispatch(request: Request, context: { params: Promise<{ path: string[] }> }): Promise<Response> {
-  const methods = methodsAt((await context.params).path);
-  if (!methods) return problem(404, 'not-found', 'There is nothing here.');
+  const { path } = await context.params;
+  const methods = methodsAt(path);
+  if (!methods || isAbsent(path[0])) return problem(404, 'not-found', 'There is nothing here.');
   const handler = methods[request.method === 'HEAD' ? 'GET' : request.method];
   if (!handler) {
     const response = problem(405, 'method-not-allowed', 'This method is not served here.');

@@ -1,5 +1,8 @@
 import * as track from '../../../api/analytics/track.ts';
+import * as consoleSnapshot from '../../../api/console/snapshot.ts';
+import * as consoleStream from '../../../api/console/stream.ts';
 import * as syncUsage from '../../../api/cron/sync-usage.ts';
+import * as outage from '../../../api/demo/outage.ts';
 import * as echo from '../../../api/echo.ts';
 import * as redis from '../../../api/health/redis.ts';
 import * as health from '../../../api/health.ts';
@@ -21,7 +24,10 @@ export type Methods = Partial<Record<string, Handler>>;
  */
 export const routes: ReadonlyMap<string, Methods> = new Map<string, Methods>([
   ['analytics/track', { POST: track.POST }],
+  ['console/snapshot', { GET: consoleSnapshot.GET }],
+  ['console/stream', { GET: consoleStream.GET }],
   ['cron/sync-usage', { GET: syncUsage.GET }],
+  ['demo/outage', { POST: outage.POST }],
   ['echo', { POST: echo.POST }],
   ['health', { GET: health.GET }],
   ['health/redis', { GET: redis.GET }],

@@ -1,0 +1,36 @@
+import type { StoreSettings } from '../../lib/config/store-settings.ts';
+import { readConsoleSettings } from '../../lib/config.ts';
+import { getDefaults } from '../../lib/default-client.ts';
+import { parseRedisNodes, parseRedisUrl } from '../../lib/store/redis-url.ts';
+import { demoState } from './demo-control.ts';
+import { handlerMetrics, readMetrics } from './metrics.ts';
+import type { ConsoleSnapshot } from './snapshot.ts';
+
+/** Carries what the middleware has counted to a handler, whose memory is another one. */
+const METRICS_HEADER = 'x-breakwater-metrics';
+
+/**
+ * What can be seen in a request that has come through the middleware. Where none is in front the header is its sender's
+ * own, and is shown to nobody else. No request to Redis.
+ */
+export async function look(headers: Headers): Promise<ConsoleSnapshot> {
+  const { demo } = readConsoleSettings();
+  const { settings, kv } = getDefaults();
+  const { store, namespace } = settings;
+  return {
+    at: kv.clock.now(),
+    store: { kind: store.kind, namespace: namespace === '' ? null : namespace, host: hostOf(store) },
+    middleware: readMetrics(headers.get(METRICS_HEADER)),
+    handler: handlerMetrics(),
+    demo: demo ? await demoState(demo) : null,
+  };
+}
+
+/** Of a Cluster, and of sentinels, the first that is named. */
+function hostOf(store: StoreSettings): string | null {
+  if (store.kind === 'memory') return null;
+  if (store.kind === 'upstash') return new URL(store.url).hostname;
+  if ('url' in store) return parseRedisUrl(store.url).host;
+  const { nodes } = 'cluster' in store ? store.cluster : store.sentinels;
+  return parseRedisNodes(nodes, 'nodes').nodes[0].host;
+}
