@@ -14,6 +14,8 @@ const HEADERS = {
   // Neither kept nor packed on the way: a compressor waits for more than a look.
   'cache-control': 'no-store, no-transform',
   'x-accel-buffering': 'no',
+  // A server that stops waits for connections that are kept, and nobody asks anything else on this one.
+  connection: 'close',
 };
 
 /** Who reads no more than this in one go is left: a page shows what is, not what was. */
