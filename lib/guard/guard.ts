@@ -177,7 +177,9 @@ export function createGuard(options: GuardOptions): Guard {
       const visit: Visit = { request, route, onBackground: (work) => works.push(work) };
       const decided = await decide(pathname, visit);
       const decision = route.mode === 'report' ? await report(decided, visit) : decided;
-      kv.measure.decision(decision, kv.clock.monotonic() - startedAt);
+      // A route that asks for nothing decides nothing, unless it refuses.
+      const asks = route.auth !== 'none' || route.limits.length > 0;
+      if (asks || decision.outcome === 'deny') kv.measure.decision(decision, kv.clock.monotonic() - startedAt);
       return withPending(decision, works);
     },
   };

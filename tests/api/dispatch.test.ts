@@ -36,6 +36,10 @@ describe('the door to the handlers', () => {
     ['POST', ['keys', 'a/rotate'], [405, 'DELETE, GET']],
     ['GET', ['keys/:'], [404, null]],
     ['GET', ['__proto__'], [404, null]],
+    ['GET', ['console', 'snapshot'], [404, null]],
+    ['POST', ['console', 'stream'], [404, null]],
+    ['GET', ['demo', 'outage'], [404, null]],
+    ['POST', ['demo', 'outage'], [404, null]],
   ])('%s %j: %j', async (method, path, expected) => {
     expect(await statusOf(method, path)).toEqual(expected);
   });

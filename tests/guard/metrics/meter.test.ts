@@ -44,6 +44,7 @@ function rig(options: Omit<MeterOptions, 'clock'> = {}, mode: GuardMode = 'enfor
     ...{ kv, keys, limiter, mode },
     routes: [
       { path: '/public', auth: 'none', limits: { ip: 'ip' } },
+      { path: '/open/*', auth: 'none' },
       { path: '/api/*', limits: { key: 'key' } },
     ],
     clientIp: (headers) => headers.get('x-real-ip') ?? undefined,
@@ -72,6 +73,14 @@ describe('a meter', () => {
     const { ask, look } = rig({}, 'report');
     expect(await ask('/api/echo')).toMatchObject({ outcome: 'allow', reported: { code: 'api-key-missing' } });
     expect(look().decisions).toMatchObject({ allowed: 1, refused: 0, reported: 1, byCode: {} });
+  });
+
+  it('counts no decision about a route that asks for nothing, unless it is a refusal', async () => {
+    const { ask, look } = rig();
+    await ask('/open/page');
+    expect(look().decisions).toMatchObject({ allowed: 0, refused: 0 });
+    await ask('/open/%ff');
+    expect(look().decisions).toMatchObject({ allowed: 0, refused: 1, byCode: { 'path-malformed': 1 } });
   });
 
   it('counts what was decided without Redis, and does not count a refusal as degraded', async () => {
