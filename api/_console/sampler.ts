@@ -1,5 +1,4 @@
 import type { Cancel, Clock } from '../../lib/clock.ts';
-import type { MetricsSnapshot } from '../../lib/guard/metrics/snapshot.ts';
 import type { ConsoleSnapshot } from './snapshot.ts';
 
 export interface SamplerOptions {
@@ -41,20 +40,13 @@ const INTERVAL_MS = 1_000;
 /** Five minutes. */
 const MAX_LOOKS = 300;
 
-interface Past {
-  readonly id: number;
-  /** Without what only the last look is asked for. */
-  readonly json: string;
-}
-
 /**
- * No timer, and no look, when nobody watches. What was seen stays for who comes back, at most five minutes of it: a few
- * hundred kilobytes.
+ * No timer, and no look, when nobody watches. What was seen stays for who comes back, at most five minutes of it: 2 MB
+ * where every table is full.
  */
 export function createSampler({ look, clock }: SamplerOptions): Sampler {
   const watchers = new Set<Watcher>();
-  const past: Past[] = [];
-  let last: Look | undefined;
+  const past: Look[] = [];
   let isLooking = false;
   let cancel: Cancel | undefined;
 
@@ -71,17 +63,17 @@ export function createSampler({ look, clock }: SamplerOptions): Sampler {
 
   const keep = (snapshot: ConsoleSnapshot): Look => {
     // The clock of the server may be set back.
-    const id = Math.max(snapshot.at, (last?.id ?? 0) + 1);
-    past.push({ id, json: JSON.stringify(slim(snapshot)) });
+    const id = Math.max(snapshot.at, (past.at(-1)?.id ?? 0) + 1);
+    const seen = { id, json: JSON.stringify(snapshot) };
+    past.push(seen);
     if (past.length > MAX_LOOKS) past.shift();
-    last = { id, json: JSON.stringify(snapshot) };
-    return last;
+    return seen;
   };
 
   const history = (after = 0): string => {
     const oldest = clock.now() - MAX_LOOKS * INTERVAL_MS;
     const looks = past.filter(({ id }) => id > after && id > oldest);
-    return `[${looks.map(({ id, json }) => (id === last?.id ? last.json : json)).join(',')}]`;
+    return `[${looks.map(({ json }) => json).join(',')}]`;
   };
 
   return {
@@ -101,17 +93,4 @@ export function createSampler({ look, clock }: SamplerOptions): Sampler {
       for (const watcher of [...watchers]) watcher.end();
     },
   };
-}
-
-function slim({ middleware, handler, demo, ...rest }: ConsoleSnapshot): ConsoleSnapshot {
-  return {
-    ...rest,
-    middleware: middleware && countsOf(middleware),
-    handler: countsOf(handler),
-    demo: demo && { ...demo, keys: [] },
-  };
-}
-
-function countsOf(metrics: MetricsSnapshot): MetricsSnapshot {
-  return { ...metrics, transitions: [], busiest: [] };
 }
