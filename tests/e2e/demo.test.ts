@@ -55,6 +55,20 @@ describe('npm run demo', () => {
     expect(output).toMatch(/bw_live_[0-9A-Za-z]{38}/);
   });
 
+  it('says that the page is a console, and how to stop', () => {
+    expect(output).toContain('That page is the console');
+    expect(printed('Stop with Ctrl+C')).toBe('Stop with Ctrl+C: the store, and all keys, end with it.');
+  });
+
+  it('prints no token and no secret', () => {
+    expect(output.replaceAll(/bw_live_[0-9A-Za-z]{38}/g, '')).not.toMatch(/[\w-]{32,}/);
+  });
+
+  it('takes no orders from who has not the token', async () => {
+    const response = await fetch(`http://127.0.0.1:${port}/api/demo/outage`, { method: 'POST' });
+    expect(response.status).toBe(403);
+  });
+
   it('prints a line that shows the identity behind the key', async () => {
     expect(JSON.parse(await shell(printed('curl')))).toMatchObject({ owner: 'demo', scopes: ['read'] });
   });
