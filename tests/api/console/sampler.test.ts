@@ -114,6 +114,10 @@ describe('a sampler', () => {
     const first = watch();
     await clock.run(400_000);
     expect(looksIn(first.history?.())).toHaveLength(300);
+    // By the time of day all of them are young again.
+    clock.jumpWall(-3_600_000);
+    expect(looksIn(first.history?.())).toHaveLength(300);
+    clock.jumpWall(3_600_000);
     first.stop();
     clock.advance(200_000);
     const later = watch();

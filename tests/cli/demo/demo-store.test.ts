@@ -56,18 +56,13 @@ describe('the store of the demo', () => {
     expect(await ping(client())).toBe('PONG');
   });
 
-  it('answers two seconds late when it is slow, and at once what is still to come when that ends', async () => {
+  it('answers two seconds late when it is slow', async () => {
     const kv = client(30_000);
     await ping(kv);
     await demo.set('slow');
     const from = performance.now();
     expect(await ping(kv)).toBe('PONG');
     expect(performance.now() - from).toBeGreaterThanOrEqual(1_990);
-    const late = ping(kv);
-    const later = ping(client(30_000));
-    await new Promise((resolve) => setTimeout(resolve, 50));
-    await demo.set('ok');
-    expect([await late, await later]).toEqual(['PONG', 'PONG']);
   });
 
   it('has after a kill the keys that it had, and nothing else', async () => {
