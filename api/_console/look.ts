@@ -1,27 +1,21 @@
 import type { StoreSettings } from '../../lib/config/store-settings.ts';
 import { readConsoleSettings } from '../../lib/config.ts';
 import { getDefaults } from '../../lib/default-client.ts';
+import { getMetrics, getMiddlewareMetrics } from '../../lib/metrics.ts';
 import { parseRedisNodes, parseRedisUrl } from '../../lib/store/redis-url.ts';
 import { demoState } from './demo-control.ts';
-import { handlerMetrics, readMetrics } from './metrics.ts';
 import type { ConsoleSnapshot } from './snapshot.ts';
 
-/** Carries what the middleware has counted to a handler, whose memory is another one. */
-const METRICS_HEADER = 'x-breakwater-metrics';
-
-/**
- * What can be seen in a request that has come through the middleware. Where none is in front the header is its sender's
- * own, and is shown to nobody else. No request to Redis.
- */
-export async function look(headers: Headers): Promise<ConsoleSnapshot> {
+/** What can be seen in a request that has come through the middleware; without one, all but that. No request to Redis. */
+export async function look(request?: Request): Promise<ConsoleSnapshot> {
   const { demo } = readConsoleSettings();
   const { settings, kv } = getDefaults();
   const { store, namespace } = settings;
   return {
     at: kv.clock.now(),
     store: { kind: store.kind, namespace: namespace === '' ? null : namespace, host: hostOf(store) },
-    middleware: readMetrics(headers.get(METRICS_HEADER)),
-    handler: handlerMetrics(),
+    middleware: request ? await getMiddlewareMetrics(request) : null,
+    handler: getMetrics(),
     demo: demo ? await demoState(demo) : null,
   };
 }

@@ -23,7 +23,7 @@ export async function isOwnRequest(headers: Headers): Promise<boolean> {
  * asked, or another process answers there, the middleware is unknown. Never rejects.
  */
 export async function lookThroughMiddleware(): Promise<ConsoleSnapshot> {
-  return (await askOwnServer()) ?? look(new Headers());
+  return (await askOwnServer()) ?? look();
 }
 
 async function askOwnServer(): Promise<ConsoleSnapshot | undefined> {

@@ -9,5 +9,5 @@ import { isOwnRequest } from '../_console/own-server.ts';
 export async function GET(request: Request): Promise<Response> {
   const leave = (await isOwnRequest(request.headers)) || (await admit(request));
   if (leave instanceof Response) return leave;
-  return Response.json(await look(request.headers), { headers: { 'cache-control': 'no-store' } });
+  return Response.json(await look(request), { headers: { 'cache-control': 'no-store' } });
 }

@@ -155,7 +155,7 @@ describe('a console that is switched on', () => {
     await other.leave();
     const after = asked;
     // A look that was due is made before the next one would be.
-    await new Promise((resolve) => setTimeout(resolve, 2_200));
+    await new Promise((resolve) => setTimeout(resolve, 1_300));
     expect(asked - after).toBeLessThanOrEqual(1);
   });
 });
@@ -185,6 +185,20 @@ describe('an application that the demo has started', () => {
       expect(text).not.toContain(TOKEN);
     }
     expect((await look()).demo?.outage).toBe('ok');
+  });
+
+  it('shows what the middleware has counted, its own looks not among it', async () => {
+    for (let time = 0; time < 3; time += 1) await knock();
+    const { middleware } = await look();
+    expect(middleware?.decisions).toMatchObject({ allowed: 3, limited: 0, refused: 0, degraded: 0 });
+    const watching = await watch(demoServer, DEMO);
+    await eventually(() => watching.looks() >= 2);
+    await watching.leave();
+    const streamed = watching.seen.text.split('\n').findLast((line) => line.startsWith('data: {')) ?? '';
+    const { middleware: later, handler } = JSON.parse(streamed.slice('data: '.length)) as ConsoleSnapshot;
+    expect([later?.id, later?.decisions]).toEqual([middleware?.id, middleware?.decisions]);
+    expect(handler.id).not.toBe(middleware?.id);
+    expect(handler.requests.success).toBe(0);
   });
 
   it('loses its store and gets it back: known keys pass meanwhile', async () => {

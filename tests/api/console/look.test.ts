@@ -4,10 +4,18 @@ import { afterEach, describe, expect, it, vi } from 'vitest';
 import { look } from '../../../api/_console/look.ts';
 import { lookThroughMiddleware } from '../../../api/_console/own-server.ts';
 import { GET } from '../../../api/console/snapshot.ts';
+import { createMac } from '../../../lib/client/crypto.ts';
+import { sealedSnapshot } from '../../../lib/guard/metrics/sealed-snapshot.ts';
 import { metricsAt } from '../../support/console-look.ts';
 import { useDefaultEnvironment } from '../../support/default-environment.ts';
 
-useDefaultEnvironment({ BREAKWATER_CONSOLE: 'on' });
+const SECRET = 'an identity secret of more than 32 characters';
+
+useDefaultEnvironment({ BREAKWATER_CONSOLE: 'on', BREAKWATER_IDENTITY_SECRET: SECRET });
+
+const counted = metricsAt(Date.now());
+/** As the middleware hands it on. */
+const handedOn = (secret = SECRET) => sealedSnapshot(createMac(secret), counted);
 
 const servers: Server[] = [];
 afterEach(() => {
@@ -15,13 +23,12 @@ afterEach(() => {
 });
 
 /** This application with a middleware in front, on a port of its own, and what it has been asked. */
-async function serve(options: { answers?: boolean; metrics?: string; path?: string } = {}) {
-  const { answers = true, metrics = JSON.stringify(metricsAt(7)), path = '' } = options;
+async function serve({ answers = true, path = '' } = {}) {
   const asked: { readonly url: string | undefined; readonly host: string | undefined }[] = [];
   const server = createServer(async (incoming, outgoing) => {
     asked.push({ url: incoming.url, host: incoming.headers.host });
     if (!answers) return;
-    const headers = new Headers({ 'x-breakwater-metrics': metrics });
+    const headers = new Headers({ 'x-breakwater-metrics': await handedOn() });
     headers.set('x-breakwater-console', String(incoming.headers['x-breakwater-console']));
     const response = await GET(new Request(`http://127.0.0.1${incoming.url}`, { headers }));
     outgoing.writeHead(response.status).end(await response.text());
@@ -55,7 +62,7 @@ describe('a look at the store', () => {
   ])('says where it is, and no more than that: %o', async (env, expected) => {
     vi.stubEnv('KV_STORE', undefined);
     for (const [name, value] of Object.entries(env)) vi.stubEnv(name, value);
-    const seen = await look(new Headers());
+    const seen = await look();
     expect(seen.store).toEqual(expected);
     expect(JSON.stringify(seen)).not.toContain('hunter2');
   });
@@ -63,16 +70,22 @@ describe('a look at the store', () => {
 
 describe('a look at the middleware', () => {
   it('is what it hands on, and unknown where that is nothing of the kind', async () => {
-    const handed = async (metrics: string) => (await look(new Headers({ 'x-breakwater-metrics': metrics }))).middleware;
-    expect(await handed(JSON.stringify(metricsAt(7)))).toEqual(metricsAt(7));
-    for (const nothing of ['', '{', 'null', '[]', '"x"', '{}', '{"startedAt":"x","circuit":{}}', '{"startedAt":1}']) {
-      expect(await handed(nothing)).toBeNull();
+    const seen = async (metrics: string) =>
+      (await look(new Request('https://example.test', { headers: { 'x-breakwater-metrics': metrics } }))).middleware;
+    expect(await seen(await handedOn())).toEqual(counted);
+    for (const nothing of [
+      '',
+      '{}',
+      JSON.stringify(counted),
+      await handedOn('a secret of somebody else, who is not us'),
+    ]) {
+      expect(await seen(nothing)).toBeNull();
     }
   });
 
   it('is had by a request of this process to its own server, which needs no key', async () => {
     const { asked, port } = await serve();
-    expect((await lookThroughMiddleware()).middleware).toEqual(metricsAt(7));
+    expect((await lookThroughMiddleware()).middleware).toEqual(counted);
     expect(asked).toEqual([{ url: '/api/console/snapshot', host: `127.0.0.1:${port}` }]);
   });
 
