@@ -10,7 +10,10 @@ import { refusalOfDemo } from './demo-caller.ts';
 
 /** Leave to see the console. */
 export interface Leave {
-  /** Whether it still holds: a key may have been revoked. 0 requests to Redis for a key that is known here, else 1. */
+  /**
+   * Whether it still holds: a key may have been revoked. It does while nobody can say, since an outage is what people watch.
+   * 0 requests to Redis for a key that is known here, else 1.
+   */
   holds(): Promise<boolean>;
 }
 
@@ -26,12 +29,16 @@ export async function admit(request: Request): Promise<Leave | Response> {
   if (demo) return (await refusalOfDemo(request, demo)) ?? { holds: async () => true };
   if (!isOn) return absent();
   const refusal = await refusalOf(request.headers);
-  return refusal ? toResponse(refusal) : { holds: async () => (await refusalOf(request.headers)) === undefined };
+  return refusal ? toResponse(refusal) : { holds: async () => !isDefinite(await refusalOf(request.headers)) };
 }
 
 /** As for any path where there is nothing. */
 export function absent(): Response {
   return problem(404, 'not-found', 'There is nothing here.');
+}
+
+function isDefinite(refusal: Refusal | undefined): boolean {
+  return refusal?.status === 401 || refusal?.status === 403;
 }
 
 async function refusalOf(headers: Headers): Promise<Refusal | undefined> {

@@ -69,7 +69,9 @@ export function streamLooks(request: Request, { sampler, leave, clock }: EventSt
       watch.stop();
       request.signal.removeEventListener('abort', end);
     };
-    send(`retry: ${RETRY_MS}\nevent: history\ndata: ${watch.history(lastEventId(request.headers))}\n\n`);
+    // Gone while it was asked for its key: nothing would tell of that any more.
+    if (request.signal.aborted) end();
+    else send(`retry: ${RETRY_MS}\nevent: history\ndata: ${watch.history(lastEventId(request.headers))}\n\n`);
   };
 
   const body = new ReadableStream<Uint8Array>(

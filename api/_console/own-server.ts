@@ -1,12 +1,13 @@
 import { isSameSecret, randomBase62 } from '../../lib/client/crypto.ts';
 import { isObject } from '../../lib/client/json.ts';
 import { readConsoleSettings } from '../../lib/config.ts';
+import { onDefaultClient } from '../../lib/default-client.ts';
 import { look } from './look.ts';
 import type { ConsoleSnapshot } from './snapshot.ts';
 
 const OWN_HEADER = 'x-breakwater-console';
 /** Of this process. It is sent to this process alone, and opens nothing but a look. */
-const secret = randomBase62(43);
+const ownSecret = onDefaultClient('console-secret', () => randomBase62(43));
 
 /** Less than a look a second. */
 const TIMEOUT_MS = 900;
@@ -14,7 +15,7 @@ const TIMEOUT_MS = 900;
 /** Whether this process itself has sent the request. */
 export async function isOwnRequest(headers: Headers): Promise<boolean> {
   const shown = headers.get(OWN_HEADER);
-  return shown !== null && (await isSameSecret(shown, secret));
+  return shown !== null && (await isSameSecret(shown, ownSecret()));
 }
 
 /**
@@ -32,7 +33,7 @@ async function askOwnServer(): Promise<ConsoleSnapshot | undefined> {
   try {
     const base = origin.pathname.replace(/\/$/, '');
     const response = await fetch(new URL(`${base}/api/console/snapshot`, origin), {
-      headers: { [OWN_HEADER]: secret },
+      headers: { [OWN_HEADER]: ownSecret() },
       cache: 'no-store',
       redirect: 'error',
       signal: AbortSignal.timeout(TIMEOUT_MS),

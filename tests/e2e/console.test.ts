@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { createServer, request as httpRequest, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { type AddressInfo, connect } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { ConsoleSnapshot } from '../../api/_console/snapshot.ts';
 import { type ControlPort, startControlPort } from '../../cli/demo/control-port.ts';
@@ -157,6 +157,26 @@ describe('a console that is switched on', () => {
     // A look that was due is made before the next one would be.
     await new Promise((resolve) => setTimeout(resolve, 1_300));
     expect(asked - after).toBeLessThanOrEqual(1);
+  });
+});
+
+describe('watchers who leave, early and late', () => {
+  it('leave their places to others: more of them than may watch at a time', async () => {
+    const { port } = new URL(server(on).url);
+    const head = `GET /api/console/stream HTTP/1.1\r\nhost: x\r\nauthorization: Bearer ${admin}\r\n\r\n`;
+    for (let time = 0; time < 60; time += 1) {
+      const socket = connect(Number(port), '127.0.0.1').on('error', () => undefined);
+      socket.write(head);
+      // Some before they are answered, some in the middle of it.
+      await new Promise((resolve) => setTimeout(resolve, time % 20));
+      socket.destroy();
+    }
+    // A place is free once the server has seen its watcher go.
+    await eventually(async () => {
+      const all = await Promise.all(Array.from({ length: 21 }, () => watch(on, bearer(admin))));
+      for (const { leave } of all) await leave();
+      return all.filter(({ response }) => response.status === 200).length === 20;
+    });
   });
 });
 

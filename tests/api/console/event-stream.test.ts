@@ -106,6 +106,15 @@ describe('the stream of looks', () => {
     expect(clock.pending()).toBe(0);
   });
 
+  it('leaves nothing behind of a client that is gone before it begins', async () => {
+    const { clock, open } = rig();
+    for (let index = 0; index <= MAX_WATCHERS; index += 1) {
+      expect(open({ signal: AbortSignal.abort() }).status).toBe(200);
+    }
+    await clock.run(1_000);
+    expect(clock.pending()).toBe(0);
+  });
+
   it('leaves a client that takes nothing', async () => {
     const { clock, open } = rig();
     const bytes = JSON.stringify(lookAt(clock.now())).length;
