@@ -15,7 +15,7 @@ export interface ConsoleSnapshot {
   /** `null` where no middleware is in front, or it has not told. */
   readonly middleware: MetricsSnapshot | null;
   readonly handler: MetricsSnapshot;
-  /** `null` in every application that the demo has not started. */
+  /** `null` in every application that the demo has not started, and where its process does not answer. */
   readonly demo: DemoState | null;
 }
 
@@ -25,7 +25,10 @@ export interface DemoState {
   readonly keys: readonly DemoKey[];
 }
 
-/** What the demo does to the way between the application and its store. `kill` ends the store's process until `ok`. */
+/**
+ * What the demo does to the way between the application and its store. `kill` ends the store with all that it held; `ok` then
+ * begins with a new one, which has the keys of the run and nothing else.
+ */
 export const OUTAGES = ['ok', 'refuse', 'black-hole', 'slow', 'kill'] as const;
 export type Outage = (typeof OUTAGES)[number];
 
