@@ -3,7 +3,8 @@ import type { CliCommand, CommandGroup } from './command.ts';
 import { dev } from './dev.ts';
 import { doctor } from './doctor.ts';
 import { keys } from './keys.ts';
+import { limits } from './limits.ts';
 import { migrate } from './migrate.ts';
 
 /** All that `breakwater` can do, in the order of its help. */
-export const COMMANDS: readonly (CliCommand | CommandGroup)[] = [keys, cache, migrate, doctor, dev];
+export const COMMANDS: readonly (CliCommand | CommandGroup)[] = [keys, limits, cache, migrate, doctor, dev];

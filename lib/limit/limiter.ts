@@ -1,10 +1,10 @@
 import { ConfigError, DeadlineError, StoreError } from '../errors.ts';
 import { withDeadline } from '../resilience/deadline.ts';
-import type { Command } from '../store/store.ts';
 import { createAsk } from './asking.ts';
 import { createChargePool } from './charge-pool.ts';
+import { eraseAccounts } from './erasure.ts';
 import { createLeases } from './leases.ts';
-import { createLedger, orThrow, toSubject } from './ledger.ts';
+import { createLedger, toSubject } from './ledger.ts';
 import {
   type CheckOptions,
   type Limiter,
@@ -137,7 +137,7 @@ export function createLimiter(options: LimiterOptions): Limiter {
       const charges = await toCharges(subjects, resetOptions);
       ledger.forgetLocal(charges);
       leases.forget(charges);
-      if (!localOnly) await erase(charges);
+      if (!localOnly) await eraseAccounts(kv, ledger, charges);
       // Again: a refusal that was learnt meanwhile is out of date.
       leases.forget(charges);
     },
@@ -147,17 +147,6 @@ export function createLimiter(options: LimiterOptions): Limiter {
       if (!localOnly) await ledger.epoch.raise();
     },
   };
-
-  async function erase(charges: readonly Charge[], timeoutMs = kv.requestTimeoutMs): Promise<void> {
-    const startedAt = clock.monotonic();
-    const query = ledger.epoch.query();
-    // One by one: on a Cluster they may be in several slots.
-    const erasing = ledger.keys(charges).map((key): Command => ['DEL', key]);
-    const results = await kv.execute([...erasing, ...query.commands], { timeoutMs });
-    for (const result of results.slice(0, charges.length)) orThrow(result);
-    const leftMs = timeoutMs - (clock.monotonic() - startedAt);
-    if (query.learn(results[charges.length])) await erase(charges, Math.max(1, leftMs));
-  }
 }
 
 function costOf({ cost = 1 }: CheckOptions): number {
