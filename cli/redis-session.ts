@@ -1,10 +1,17 @@
-import { createKv, type KvClient } from '../lib/client/kv-client.ts';
+import { createKv, type KvClient, type KvOptions } from '../lib/client/kv-client.ts';
 import { openStore, readSettings, type Settings } from '../lib/config.ts';
 import type { CommandIo } from './command.ts';
 import { Failure, toFailure } from './failure.ts';
 
 const IN_MEMORY =
   'What is in memory is another process’s: set KV_REST_API_URL and KV_REST_API_TOKEN, or REDIS_URL (REDIS_CLUSTER_NODES, REDIS_SENTINELS), and not KV_STORE=memory';
+
+export interface RedisSessionOptions {
+  /** Whether `work` changes anything. */
+  readonly changes: boolean;
+  /** What is to be another way than applications have it. @default nothing */
+  readonly client?: ((settings: Settings) => Pick<KvOptions, 'namespace' | 'coalesce'>) | undefined;
+}
 
 /**
  * Does `work` with the Redis that the environment names, and closes the connection whatever becomes of it. When the command
@@ -15,7 +22,7 @@ const IN_MEMORY =
  */
 export async function withKv(
   io: CommandIo,
-  { changes }: { readonly changes: boolean },
+  { changes, client }: RedisSessionOptions,
   work: (kv: KvClient, settings: Settings) => Promise<number>,
 ): Promise<number> {
   let kv: KvClient | undefined;
@@ -26,7 +33,7 @@ export async function withKv(
     if (store.kind === 'memory') throw new Failure(2, IN_MEMORY);
     if (io.stop.aborted) throw new Failure(1, 'Stopped');
     io.stop.addEventListener('abort', close);
-    kv = createKv({ store: openStore(store), namespace, requestTimeoutMs });
+    kv = createKv({ namespace, requestTimeoutMs, ...client?.(settings), store: openStore(store) });
     return await work(kv, settings);
   } catch (error) {
     throw toFailure(error, { changes, stopped: io.stop.aborted });

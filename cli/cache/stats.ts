@@ -6,6 +6,7 @@ import { Failure } from '../failure.ts';
 import { JSON_OPTION } from '../option.ts';
 import { REDIS_ENVIRONMENT } from '../redis-environment.ts';
 import { withKv } from '../redis-session.ts';
+import { type Column, tabulate } from '../table.ts';
 import { NO_SUCH_CACHE, readNamespace } from './namespace.ts';
 
 interface Row extends Omit<CacheTally, 'hitRate'> {
@@ -34,7 +35,7 @@ export const cacheStats: CliCommand = declareCommand({
       const rows = await readRows(kv, namespace);
       if (options.json) io.print(JSON.stringify({ caches: rows }));
       else if (rows.length === 0) io.complain('No cache has ever written there');
-      else for (const line of tabulate(rows)) io.print(line);
+      else for (const line of tabulate(COLUMNS, rows)) io.print(line);
       return 0;
     });
   },
@@ -51,7 +52,7 @@ async function readRows(kv: KvClient, only: string | undefined): Promise<readonl
   }));
 }
 
-const COLUMNS: readonly (readonly [string, (row: Row) => string | number])[] = [
+const COLUMNS: readonly Column<Row>[] = [
   ['NAMESPACE', (row) => row.namespace],
   ['HITS', (row) => row.hits],
   ['STALE', (row) => row.stale],
@@ -62,13 +63,3 @@ const COLUMNS: readonly (readonly [string, (row: Row) => string | number])[] = [
   ['FAILED', (row) => row.loadErrors],
   ['WRITES', (row) => row.writes],
 ];
-
-/** The names to the left, numbers to the right. */
-function tabulate(rows: readonly Row[]): readonly string[] {
-  const columns = COLUMNS.map(([title, cell], index) => {
-    const cells = [title, ...rows.map((row) => String(cell(row)))];
-    const width = Math.max(...cells.map(({ length }) => length));
-    return cells.map((text) => (index === 0 ? text.padEnd(width) : text.padStart(width)));
-  });
-  return [undefined, ...rows].map((_, line) => columns.map((cells) => cells[line] ?? '').join('  '));
-}
