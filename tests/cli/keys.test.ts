@@ -186,6 +186,54 @@ describe('breakwater keys, on a real Redis', () => {
       expect((await keys('list', '--limit', '1')).complaints).toEqual([`There may be more: --after ${ids[0]}`]);
     });
 
+    it('gives all of them, page by page, with --all, and says where it is on a terminal', async () => {
+      const ids = inOrder([await issue(), await issue(), await issue()]);
+      const shown: string[] = [];
+      const all = async (...args: readonly string[]) => {
+        const printed: string[] = [];
+        const status = await dispatch(['keys', 'list', '--all', ...args], {
+          ...{ print: (line) => printed.push(line), complain: (line) => expect.unreachable(line) },
+          ...{ progress: (line) => shown.push(line), readLine: async () => '' },
+          ...{ env: environment(), stop: new AbortController().signal },
+        });
+        expect(status).toBe(0);
+        return printed;
+      };
+      for (const limit of ['1', '2', '3', '1000']) {
+        const { keys: found, next } = JSON.parse((await all('--json', '--limit', limit)).join());
+        expect([found.map(({ id }: { id: string }) => id), next]).toEqual([ids, null]);
+      }
+      expect(shown.filter(Boolean)).toEqual([]);
+      expect(await all('--limit', '2')).toHaveLength(4);
+      expect(shown.filter(Boolean)).toEqual(['2 keys']);
+    });
+
+    it('stopped in the middle prints those that it has, and where the next begin', async () => {
+      const [first, second] = inOrder([await issue(), await issue(), await issue()]);
+      const stop = new AbortController();
+      let pages = 0;
+      const store: Store = {
+        ...redis.store,
+        execute: (commands, options) => {
+          pages += 1;
+          if (pages === 2) stop.abort();
+          return redis.store.execute(commands, options);
+        },
+      };
+      const endpoint = await startRestEndpoint({ store, token: 'secret' });
+      try {
+        const env = { KV_REST_API_URL: endpoint.url, KV_REST_API_TOKEN: 'secret', BREAKWATER_KEY_PEPPER: PEPPER };
+        const args = ['list', '--all', '--limit', '1', '--json'];
+        const { status, printed, complaints } = await run(args, { env, stop: stop.signal });
+        const { keys: found, next } = JSON.parse(printed.join());
+        expect([status, complaints]).toEqual([1, [`Stopped: --after ${next} goes on`]]);
+        expect([first, second]).toContain(next);
+        expect(found.at(-1).id).toBe(next);
+      } finally {
+        await endpoint.close();
+      }
+    });
+
     it('goes on after a key that was revoked since, and not after one that never was', async () => {
       const [first = '', last = ''] = inOrder([await issue(), await issue()]);
       expect(await keys('list', '--after', last)).toEqual({

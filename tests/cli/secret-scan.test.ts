@@ -1,0 +1,184 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { COMMANDS } from '../../cli/commands.ts';
+import { dispatch } from '../../cli/dispatch.ts';
+import { type RestEndpoint, startRestEndpoint } from '../../cli/rest/endpoint.ts';
+import { createCache } from '../../lib/cache/cache.ts';
+import { createKv } from '../../lib/client/kv-client.ts';
+import { createKeyFormat } from '../../lib/keys/key-format.ts';
+import { createRecordMigration } from '../../lib/primitives/migration/record-migration.ts';
+import { mapRecords } from '../../lib/primitives/migration/records/map-records.ts';
+import { realRedis } from '../support/every-store.ts';
+import { freePort } from '../support/redis-server.ts';
+import { createSecretScanner, partsOfKey, type Secret } from '../support/secret-scanner.ts';
+
+const TOKEN = 'tokenOfTheRestEndpoint';
+const PEPPER = 'pepper-of-the-secret-scan';
+const PASSWORD = 'passwordOfTheRedisThatIsAway';
+/** What somebody has typed in the wrong place. */
+const TYPED = 'typedInTheWrongPlace';
+const STRAY = createKeyFormat('bw', 'live').generate();
+
+/** By the words that call it, what each command is given; `KEY` is read from standard input or the environment. */
+const LINES: Readonly<Record<string, readonly (readonly string[])[]>> = {
+  'keys create': [[...'--owner acme --init'.split(' ')], [...'--owner acme --json --init'.split(' ')]],
+  'keys list': [[], ['--json'], ['--all']],
+  'keys show': [['-'], ['--from-env', '--json']],
+  'keys usage': [['-'], ['--from-env', '--json']],
+  'keys rotate': [
+    ['-', '--grace', '1h'],
+    ['--from-env', '--json', '--grace', '1h'],
+    ['-', '--quiet', '--grace', '1h'],
+  ],
+  // Last: afterwards the key is no more.
+  'keys revoke': [['-'], ['--from-env', '--json']],
+  'limits peek': [
+    ['key', '-', '--limit', '9', '--window', '60s'],
+    ['key', '--from-env', '--json', '--limit', '9', '--window', '60s'],
+  ],
+  'limits reset': [
+    ['key', '-'],
+    ['key', '--from-env', '--json'],
+  ],
+  'cache stats': [[], ['jobs', '--json']],
+  'cache clear': [['jobs'], ['jobs', '--json']],
+  'migrate status': [[], ['users', '--json']],
+  'migrate set': [
+    ['users', 'old'],
+    ['users', 'old', '--json'],
+  ],
+  bench: [
+    ['--requests', '3'],
+    ['--requests', '3', '--json'],
+  ],
+};
+const SOON = { KV_REQUEST_TIMEOUT_MS: '30' };
+/** It prints a token of its own, which is what it is for. */
+const NOT_SCANNED = ['dev'];
+
+const LEAVES = COMMANDS.flatMap((one) =>
+  'commands' in one ? one.commands.map(({ name }) => `${one.name} ${name}`) : [one.name],
+).filter((path) => !NOT_SCANNED.includes(path));
+
+interface Said {
+  readonly status: number;
+  readonly out: string;
+  readonly err: string;
+}
+
+describe('no command', () => {
+  const redis = realRedis();
+  let endpoint: RestEndpoint | undefined;
+  let away = '';
+  beforeAll(async () => {
+    endpoint = await startRestEndpoint({ store: redis.store, token: TOKEN });
+    away = `redis://:${PASSWORD}@127.0.0.1:${await freePort()}`;
+  });
+  afterAll(() => endpoint?.close());
+
+  const there = (key: string) => ({
+    ...{ KV_REST_API_URL: endpoint?.url ?? '', KV_REST_API_TOKEN: TOKEN },
+    ...{ BREAKWATER_KEY_PEPPER: `k1:${PEPPER}`, BREAKWATER_API_KEY: key },
+  });
+
+  async function say(args: readonly string[], env: Readonly<Record<string, string>>, input: string): Promise<Said> {
+    let [out, err] = ['', ''];
+    const status = await dispatch(args, {
+      print: (line) => {
+        out += `${line}\n`;
+      },
+      complain: (line) => {
+        err += `${line}\n`;
+      },
+      progress: (line) => {
+        err += `${line}\n`;
+      },
+      readLine: async () => input,
+      env,
+      stop: new AbortController().signal,
+    });
+    return { status, out, err };
+  }
+
+  const secretsWith = (key: string): readonly Secret[] => [
+    ...partsOfKey('the key', key),
+    { name: 'the token', text: TOKEN },
+    { name: 'the pepper', text: PEPPER },
+    { name: 'the password', text: PASSWORD },
+    { name: 'what was typed', text: TYPED },
+  ];
+
+  /** A key on a Redis where there is something for each command. */
+  async function prepared(): Promise<string> {
+    const kv = createKv({ store: redis.store });
+    await createCache<string>({ kv, namespace: 'jobs', ttlMs: 60_000 }).set('k', 'v');
+    const sides = { old: mapRecords(new Map<string, string>()), new: mapRecords(new Map<string, string>()) };
+    await createRecordMigration<string>({ kv, name: 'users', ...sides }).set('k', 'v');
+    const { status, out } = await say(['keys', 'create', '--owner', 'acme', '--init', '--quiet'], there(STRAY), '');
+    expect(status).toBe(0);
+    return out.trim();
+  }
+
+  it('is left out here', () => {
+    expect(Object.keys(LINES).sort()).toEqual([...LEAVES].sort());
+  });
+
+  it.each(LEAVES)('prints a secret that it was given, or reads: %s', async (path) => {
+    const key = await prepared();
+    const scan = createSecretScanner(secretsWith(key));
+    for (const line of LINES[path] ?? []) {
+      const args = [...path.split(' '), ...line];
+      const said = await say(args, there(key), key);
+      // The second to revoke finds nothing to do.
+      expect([0, 3], said.err).toContain(said.status);
+      const problems = [
+        await say(args, { ...there(key), KV_REST_API_URL: '', KV_REST_API_TOKEN: '', REDIS_URL: away, ...SOON }, key),
+        await say(args, { ...there(key), KV_REST_API_TOKEN: `${TOKEN}x` }, key),
+        await say(args, { ...there(key), KV_REST_API_URL: `http://${TYPED}:x:y` }, key),
+        await say(args, { ...there(key), BREAKWATER_KEY_PEPPER: `${TYPED}-${PEPPER}` }, key),
+        await say([...args, TYPED, key], there(key), key),
+        await say([...args, `--${TYPED}=${key}`], there(key), key),
+        await say([...args, `--${TYPED}`, '--', TYPED, TYPED], there(key), key),
+        await say([...args, '--json', TYPED, TYPED, TYPED], there(key), `${key}${TYPED}`),
+        await say([...path.split(' '), TYPED], there(TYPED), TYPED),
+      ];
+      for (const problem of problems) expect(problem.out).not.toMatch(/_[0-9A-Za-z]{32}/);
+      const evidence = [said, ...problems].flatMap(({ out, err }, index) => [
+        { place: `standard output of ${index}`, content: out },
+        { place: `standard error of ${index}`, content: err },
+      ]);
+      expect(scan(evidence)).toEqual([]);
+    }
+  });
+
+  it.each([
+    ['keys create', ['--owner', 'acme']],
+    ['keys create', ['--owner', 'acme', '--json']],
+    ['keys create', ['--owner', 'acme', '--quiet']],
+    ['keys rotate', ['-']],
+    ['keys rotate', ['-', '--json']],
+    ['keys rotate', ['-', '--quiet']],
+  ])('prints a new key twice: %s %j', async (path, line) => {
+    const key = await prepared();
+    const { out, err } = await say([...path.split(' '), ...line], there(key), key);
+    const [issued = ''] = /bw_live_[0-9A-Za-z]{38}/.exec(out) ?? [];
+    expect(out.split(issued)).toHaveLength(2);
+    const rest = out.replace(issued, '');
+    const scan = createSecretScanner(secretsWith(issued));
+    expect(
+      scan([
+        { place: 'standard output', content: rest },
+        { place: 'standard error', content: err },
+      ]),
+    ).toEqual([]);
+    // Nor does anything that is asked afterwards.
+    for (const [command, args] of [
+      ['show', ['-', '--json']],
+      ['list', ['--json']],
+      ['usage', ['-']],
+    ] as const) {
+      const said = await say(['keys', command, ...args], there(issued), issued);
+      expect(said.status).toBe(0);
+      expect(scan([{ place: command, content: said.out + said.err }])).toEqual([]);
+    }
+  });
+});
