@@ -27,7 +27,8 @@ export const peekLimit: CliCommand = declareCommand({
     ['limits peek key key_AbCdEf0123456789 --policies policies.json', 'a key, by the application’s own policies'],
     ['limits peek key --from-env --limit 60 --window 60s', 'the key in BREAKWATER_API_KEY'],
   ],
-  ...TARGET_NOTES,
+  environment: TARGET_NOTES.environment,
+  statuses: { 3: 'there is no such key' },
   async run({ options, positionals: [name = '', given] }, io) {
     const policy = await readPolicy(name, options);
     const subject = await readSubject(given, options.fromEnv, io);

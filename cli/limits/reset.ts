@@ -23,7 +23,8 @@ export const resetLimit: CliCommand = declareCommand({
     ['limits reset ip 203.0.113.7', 'an address'],
     ['limits reset key key_AbCdEf0123456789', 'a key'],
   ],
-  ...TARGET_NOTES,
+  environment: TARGET_NOTES.environment,
+  statuses: { 3: 'there is no such key' },
   async run({ options, positionals: [name = '', given] }, io) {
     requireName(name);
     const subject = await readSubject(given, options.fromEnv, io);

@@ -1,15 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import type { CliCommand, CommandIo } from '../../cli/command.ts';
+import type { CommandIo } from '../../cli/command.ts';
 import { COMMANDS } from '../../cli/commands.ts';
 import { dispatch } from '../../cli/dispatch.ts';
 import { flagOf } from '../../cli/option.ts';
-
-/** All commands, by the words that call them. */
-const LEAVES: readonly (readonly [path: string, command: CliCommand])[] = COMMANDS.flatMap((one) =>
-  'commands' in one
-    ? one.commands.map((command) => [`${one.name} ${command.name}`, command] as const)
-    : [[one.name, one] as const],
-);
+import { LEAVES } from '../support/command-world.ts';
 
 async function help(args: string, terminal?: CommandIo['terminal']): Promise<string> {
   const printed: string[] = [];

@@ -1,12 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { COMMANDS } from '../../cli/commands.ts';
 import { dispatch } from '../../cli/dispatch.ts';
 import { type RestEndpoint, startRestEndpoint } from '../../cli/rest/endpoint.ts';
-import { createCache } from '../../lib/cache/cache.ts';
-import { createKv } from '../../lib/client/kv-client.ts';
-import { createKeyFormat } from '../../lib/keys/key-format.ts';
-import { createRecordMigration } from '../../lib/primitives/migration/record-migration.ts';
-import { mapRecords } from '../../lib/primitives/migration/records/map-records.ts';
+import { COMMAND_LINES, furnish, LEAVES } from '../support/command-world.ts';
 import { realRedis } from '../support/every-store.ts';
 import { freePort } from '../support/redis-server.ts';
 import { createSecretScanner, partsOfKey, type Secret } from '../support/secret-scanner.ts';
@@ -16,48 +11,12 @@ const PEPPER = 'pepper-of-the-secret-scan';
 const PASSWORD = 'passwordOfTheRedisThatIsAway';
 /** What somebody has typed in the wrong place. */
 const TYPED = 'typedInTheWrongPlace';
-const STRAY = createKeyFormat('bw', 'live').generate();
 
-/** By the words that call it, what each command is given; `KEY` is read from standard input or the environment. */
-const LINES: Readonly<Record<string, readonly (readonly string[])[]>> = {
-  'keys create': [[...'--owner acme --init'.split(' ')], [...'--owner acme --json --init'.split(' ')]],
-  'keys list': [[], ['--json'], ['--all']],
-  'keys show': [['-'], ['--from-env', '--json']],
-  'keys usage': [['-'], ['--from-env', '--json']],
-  'keys rotate': [
-    ['-', '--grace', '1h'],
-    ['--from-env', '--json', '--grace', '1h'],
-    ['-', '--quiet', '--grace', '1h'],
-  ],
-  // Last: afterwards the key is no more.
-  'keys revoke': [['-'], ['--from-env', '--json']],
-  'limits peek': [
-    ['key', '-', '--limit', '9', '--window', '60s'],
-    ['key', '--from-env', '--json', '--limit', '9', '--window', '60s'],
-  ],
-  'limits reset': [
-    ['key', '-'],
-    ['key', '--from-env', '--json'],
-  ],
-  'cache stats': [[], ['jobs', '--json']],
-  'cache clear': [['jobs'], ['jobs', '--json']],
-  'migrate status': [[], ['users', '--json']],
-  'migrate set': [
-    ['users', 'old'],
-    ['users', 'old', '--json'],
-  ],
-  bench: [
-    ['--requests', '3'],
-    ['--requests', '3', '--json'],
-  ],
-};
 const SOON = { KV_REQUEST_TIMEOUT_MS: '30' };
 /** It prints a token of its own, which is what it is for. */
 const NOT_SCANNED = ['dev'];
 
-const LEAVES = COMMANDS.flatMap((one) =>
-  'commands' in one ? one.commands.map(({ name }) => `${one.name} ${name}`) : [one.name],
-).filter((path) => !NOT_SCANNED.includes(path));
+const SCANNED = LEAVES.map(([path]) => path).filter((path) => !NOT_SCANNED.includes(path));
 
 interface Said {
   readonly status: number;
@@ -107,25 +66,16 @@ describe('no command', () => {
     { name: 'what was typed', text: TYPED },
   ];
 
-  /** A key on a Redis where there is something for each command. */
-  async function prepared(): Promise<string> {
-    const kv = createKv({ store: redis.store });
-    await createCache<string>({ kv, namespace: 'jobs', ttlMs: 60_000 }).set('k', 'v');
-    const sides = { old: mapRecords(new Map<string, string>()), new: mapRecords(new Map<string, string>()) };
-    await createRecordMigration<string>({ kv, name: 'users', ...sides }).set('k', 'v');
-    const { status, out } = await say(['keys', 'create', '--owner', 'acme', '--init', '--quiet'], there(STRAY), '');
-    expect(status).toBe(0);
-    return out.trim();
-  }
+  const prepared = () => furnish(redis.store, { kid: 'k1', secret: PEPPER });
 
   it('is left out here', () => {
-    expect(Object.keys(LINES).sort()).toEqual([...LEAVES].sort());
+    expect(Object.keys(COMMAND_LINES).sort()).toEqual(LEAVES.map(([path]) => path).sort());
   });
 
-  it.each(LEAVES)('prints a secret that it was given, or reads: %s', async (path) => {
+  it.each(SCANNED)('prints a secret that it was given, or reads: %s', async (path) => {
     const key = await prepared();
     const scan = createSecretScanner(secretsWith(key));
-    for (const line of LINES[path] ?? []) {
+    for (const line of COMMAND_LINES[path] ?? []) {
       const args = [...path.split(' '), ...line];
       const said = await say(args, there(key), key);
       // The second to revoke finds nothing to do.
