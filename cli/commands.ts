@@ -7,5 +7,13 @@ import { keys } from './keys.ts';
 import { limits } from './limits.ts';
 import { migrate } from './migrate.ts';
 
-/** All that `breakwater` can do, in the order of its help. */
-export const COMMANDS: readonly (CliCommand | CommandGroup)[] = [keys, limits, cache, migrate, doctor, bench, dev];
+type Commands = readonly (CliCommand | CommandGroup)[];
+
+/** All that `breakwater` can do, under the titles and in the order of its help. */
+export const SECTIONS: readonly (readonly [title: string, commands: Commands])[] = [
+  ['What an application keeps in Redis:', [keys, limits, cache, migrate]],
+  ['The Redis itself:', [doctor, bench]],
+  ['Development:', [dev]],
+];
+
+export const COMMANDS: Commands = SECTIONS.flatMap(([, commands]) => commands);

@@ -1,6 +1,6 @@
 import { CommanderError } from 'commander';
 import type { CommandIo } from './command.ts';
-import { COMMANDS } from './commands.ts';
+import { COMMANDS, SECTIONS } from './commands.ts';
 import { Failure, toFailure } from './failure.ts';
 import { mayHoldKey, NO_KEY_IN_ARGUMENTS } from './key-argument.ts';
 import { createProgram } from './program.ts';
@@ -13,7 +13,7 @@ export async function dispatch(args: readonly string[], io: CommandIo): Promise<
   let status = 0;
   let path = '';
   const program = createProgram({
-    commands: COMMANDS,
+    sections: SECTIONS,
     io,
     entered: (words) => {
       path = ` ${words}`;

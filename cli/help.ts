@@ -3,6 +3,8 @@ import { type CliCommand, type CommandGroup, type Note, STATUSES } from './comma
 
 /** Longer lines are hard to read, however wide the terminal. */
 const MAX_COLUMNS = 100;
+/** Narrower than that text is not wrapped any more. */
+const MIN_COLUMNS = 20;
 const BOLD = '\u001b[1m';
 const PLAIN = '\u001b[22m';
 
@@ -13,6 +15,7 @@ export function helpColumns(columns: number | undefined): number {
 /** How help is laid out: what commander says of a command, and below it examples, variables and exit statuses. */
 export function helpLayout(command: CliCommand | CommandGroup | undefined): HelpConfiguration {
   return {
+    minWidthToWrap: MIN_COLUMNS,
     visibleCommands: (parent) => parent.commands.slice(),
     subcommandTerm: (child) => child.name(),
     subcommandDescription: (child) => child.summary(),

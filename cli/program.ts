@@ -7,7 +7,8 @@ import { parseFailure } from './parse-failure.ts';
 import { packageVersion } from './version.ts';
 
 export interface ProgramOptions {
-  readonly commands: readonly (CliCommand | CommandGroup)[];
+  /** Under the titles that help has them under. */
+  readonly sections: readonly (readonly [title: string, commands: readonly (CliCommand | CommandGroup)[]])[];
   readonly io: CommandIo;
   /** Told which command is meant, by the words that call it, as soon as that is known. */
   entered(path: string): void;
@@ -23,9 +24,14 @@ export function createProgram(options: ProgramOptions): Command {
   const program = settled(new Command('breakwater'), undefined, options)
     .description(ABOUT)
     .version(packageVersion(), '-v, --version', 'print the version')
-    .helpCommand('help', 'explain a command');
-  for (const one of options.commands) {
-    program.addCommand('commands' in one ? groupOf(one, options) : commandOf(one, one.name, options));
+    .helpCommand('help', 'explain a command')
+    // What follows a command is that command's, as a value too.
+    .enablePositionalOptions();
+  for (const [title, commands] of options.sections) {
+    for (const one of commands) {
+      const command = 'commands' in one ? groupOf(one, options) : commandOf(one, one.name, options);
+      program.addCommand(command.helpGroup(title));
+    }
   }
   return program;
 }

@@ -56,6 +56,7 @@ describe('the command line', () => {
     ['devv', 'There is no such command. Did you mean dev?'],
     ['constructor', 'There is no such command'],
     ['hunter2', 'There is no such command'],
+    ['-x', 'There is no such option'],
     ['--verzion', 'There is no such option. Did you mean --version?'],
     ["--x'\n(Did you mean hunter2?)", 'There is no such option'],
   ])('refuses %s, suggests what it knows, and repeats nothing', async (name, said) => {
@@ -188,8 +189,13 @@ describe('breakwater as a process', () => {
   }
 
   /** Standard input stays open unless there is some: nothing may wait for it. */
-  async function end(args: readonly string[], env: Readonly<Record<string, string>>, input?: string): Promise<Ended> {
-    const child = spawn(process.execPath, [join(folder, 'cli/breakwater.js'), 'keys', ...args], {
+  async function end(
+    args: readonly string[],
+    env: Readonly<Record<string, string>>,
+    input?: string,
+    command = 'keys',
+  ): Promise<Ended> {
+    const child = spawn(process.execPath, [join(folder, 'cli/breakwater.js'), command, ...args], {
       env: { NODE_ENV: 'test', ...env },
     });
     children.push(child);
@@ -223,6 +229,30 @@ describe('breakwater as a process', () => {
     const asArgument = await end(['revoke', key], env);
     expect([asArgument.status, asArgument.out]).toEqual([2, '']);
     expect(asArgument.err).not.toContain(key);
+  });
+
+  it('bench prints what it has measured by Ctrl+C, and limits what is left, each ending by itself', async () => {
+    redis = await startRedis();
+    const env = { NODE_ENV: 'test', REDIS_URL: redis.url } as const;
+    const child = spawn(process.execPath, [join(folder, 'cli/breakwater.js'), 'bench', '--requests', '100000'], {
+      env,
+    });
+    children.push(child);
+    let [out, err] = ['', ''];
+    child.stdout.on('data', (chunk: Buffer) => {
+      out += chunk.toString();
+    });
+    child.stderr.on('data', (chunk: Buffer) => {
+      err += chunk.toString();
+    });
+    await expect.poll(() => err, { timeout: 10_000 }).toContain('Stop with Ctrl+C');
+    child.kill('SIGINT');
+    const [status] = await once(child, 'close');
+    expect([status, out]).toEqual([1, expect.stringMatching(/^WHAT +REQUESTS .*\nPING +\d/)]);
+    expect(err).toMatch(/^Takes at most .*\nStopped\. .*\n$/);
+    const args = ['peek', 'ip', '192.0.2.1', '--limit', '5', '--window', '1m', '--json'];
+    const peeked = await end(args, { REDIS_URL: redis.url }, undefined, 'limits');
+    expect([peeked.status, JSON.parse(peeked.out)]).toEqual([0, expect.objectContaining({ used: 0, remaining: 5 })]);
   });
 
   it('keys says in one line that Redis is away', async () => {

@@ -57,6 +57,7 @@ describe('help', () => {
       const lines = (await help('keys create', { columns, colours: false })).split('\n');
       return Math.max(...lines.filter((line) => !isVerbatim(line)).map(({ length }) => length));
     };
+    expect(await widest(60)).toBeLessThanOrEqual(60);
     expect(await widest(90)).toBeLessThanOrEqual(90);
     expect(await widest(90)).toBeGreaterThan(80);
     expect(await widest(300)).toBeLessThanOrEqual(100);

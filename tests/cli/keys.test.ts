@@ -561,6 +561,8 @@ const WRONG: readonly (readonly [args: readonly string[], said: string])[] = [
   [[...CREATE, '--json', '--quiet'], '--json and --quiet exclude each other'],
   [[...CREATE, '--json=yes'], '--json takes no value'],
   [['list', 'extra'], 'There is an argument too many'],
+  [['list', '--version'], 'There is no such option'],
+  [['list', '--after', '-v'], '--after must be the id of a key'],
   ...['0', '1001', '-1', '1.5', 'ten', '00001'].map(
     (limit) => [['list', `--limit=${limit}`], '--limit must be a whole number from 1 to 1000'] as const,
   ),
