@@ -66,7 +66,7 @@ export async function resolveSubject(given: GivenSubject, session: KeysSession):
 async function accountOf(record: IdRecord, { keys }: KeysSession): Promise<string> {
   const { kid } = await keys.digest(record.id);
   const digests = record.digests.filter((one) => one.kid === kid);
-  const found = digests.find(({ until }) => until === null) ?? digests.at(-1);
+  const found = digests.find(({ until }) => until === null) ?? digests[0];
   if (found) return found.digest;
   throw new Failure(2, 'That key is on record under another pepper: give the key itself, with - or --from-env');
 }

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { dispatch } from '../../cli/dispatch.ts';
 import { startRestEndpoint } from '../../cli/rest/endpoint.ts';
-import type { Store } from '../../lib/store/store.ts';
+import type { Command, Store } from '../../lib/store/store.ts';
 import { type CommandOutcome, type Environment, expectToWantRedis, runCommand } from '../support/command-run.ts';
 import { contentsOf, realRedis } from '../support/every-store.ts';
 import { freePort } from '../support/redis-server.ts';
@@ -16,14 +16,14 @@ describe('breakwater bench, on a real Redis', () => {
   /** Runs it over REST, where each request is seen. */
   async function watched(
     args: readonly string[],
-    seen: (commands: number, stop: () => void) => void | Promise<void> = () => undefined,
+    seen: (commands: readonly Command[], stop: () => void) => void | Promise<void> = () => undefined,
     more: Environment = {},
   ): Promise<CommandOutcome> {
     const stop = new AbortController();
     const store: Store = {
       ...redis.store,
       execute: async (commands, options) => {
-        await seen(commands.length, () => stop.abort());
+        await seen(commands, () => stop.abort());
         return redis.store.execute(commands, options);
       },
     };
@@ -64,13 +64,22 @@ describe('breakwater bench, on a real Redis', () => {
 
   it('takes no more of the plan than it has said, and measures a request for each call', async () => {
     let [commands, requests] = [0, 0];
-    const { complaints } = await watched(['--requests', '20'], (count) => {
-      commands += count;
+    const { complaints } = await watched(['--requests', '20'], (sent) => {
+      commands += sent.length;
       requests += 1;
     });
     const [, said] = /about (\d+) commands/.exec(complaints.join()) ?? [];
     expect(commands).toBeLessThanOrEqual(Number(said));
     expect(requests).toBeGreaterThanOrEqual(MEASURES.length * 20);
+  });
+
+  it('asks for each GET, also while another one is under way', async () => {
+    let gets = 0;
+    await watched(['--requests', '20', '--concurrency', '8'], (sent) => {
+      gets += sent.filter(([name, key]) => name === 'GET' && String(key).endsWith(':value')).length;
+    });
+    // Three of each before it measures.
+    expect(gets).toBe(23 + 5 * 23);
   });
 
   it('writes below a namespace of its own only, and nothing that lives longer than a minute', async () => {
@@ -101,6 +110,7 @@ describe('breakwater bench, on a real Redis', () => {
       const { stopped, measures } = JSON.parse(printed.join());
       expect([stopped, measures.length]).toEqual([true, 1]);
       expect(measures[0].requests).toBeGreaterThan(20);
+      expect(measures[0].failures).toBe(0);
     } else expect(printed[1]).toMatch(/^PING +2\d /);
     expect(complaints.at(-1)).toBe('Stopped. What was written ends by itself within 60 s');
   });

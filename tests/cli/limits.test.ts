@@ -113,6 +113,16 @@ describe('breakwater limits, on a real Redis', () => {
     expect(await peek(['key', ...numbers, '--', account])).toMatchObject({ kind: 'text', used: 7 });
   });
 
+  it('finds the account of the newest of a key’s digests, while the one before works on', async () => {
+    const { id, account } = await issue();
+    await take({ key: account }, 7);
+    const pepper = { kid: 'k1', secret: 'pepper-of-the-command-line' };
+    const keys = createApiKeys({ kv: createKv({ store: redis.store }), pepper });
+    const rotated = await keys.rotate(id, { graceSeconds: 60 });
+    await take({ key: (await keys.digest(rotated?.key ?? '')).digest }, 2);
+    expect(await peek(['key', id, '--limit', '60', '--window', '60s'])).toMatchObject({ used: 2 });
+  });
+
   it('counts a key by limits of its own, without being told any', async () => {
     const { id, account } = await issue({ limits: { key: { limit: 5, windowMs: 60_000 } } });
     await take({ key: account }, 2);
