@@ -72,13 +72,14 @@ async function openStore(redis: string | undefined): Promise<Opened> {
   }
 }
 
-/** With Lua when fengari is there to run it. */
+/** Runs the scripts of this package by itself, and those of others when fengari is there. */
 async function localStore(): Promise<Opened> {
+  await import('./rest/own-scripts.ts');
   try {
     const { fengariEngine } = await import('../lib/store/lua.ts');
     return { store: memoryStore({ lua: fengariEngine() }) };
   } catch {
-    const note = 'Lua scripts are answered with an error: install fengari to run them in memory.';
+    const note = 'Lua scripts of others are answered with an error: install fengari to run them in memory.';
     return { store: memoryStore(), note };
   }
 }

@@ -1,0 +1,26 @@
+// What Breakwater itself asks Redis to run: importing a script tells the memory store how, where no Lua engine is installed.
+import '../../lib/cache/entry-write.ts';
+import '../../lib/guard/front-door-script.ts';
+import '../../lib/keys/entries.ts';
+import '../../lib/keys/source/commit.ts';
+import '../../lib/keys/validator.ts';
+import '../../lib/limit/charge.ts';
+import '../../lib/next/cache-handlers/revalidation-script.ts';
+import '../../lib/primitives/analytics/batch-scripts.ts';
+import '../../lib/primitives/analytics/count-script.ts';
+import '../../lib/primitives/dedup/claim-scripts.ts';
+import '../../lib/primitives/event-stream/event-append.ts';
+import '../../lib/primitives/event-stream/event-deletion.ts';
+import '../../lib/primitives/leaderboard/around.ts';
+import '../../lib/primitives/lock/fenced-value.ts';
+import '../../lib/primitives/lock/lock-scripts.ts';
+import '../../lib/primitives/migration/handover-state.ts';
+import '../../lib/primitives/migration/mode-change.ts';
+import '../../lib/primitives/migration/standing.ts';
+import '../../lib/primitives/migration/walk-end.ts';
+import '../../lib/primitives/one-time-code/code-scripts.ts';
+import '../../lib/primitives/session/end-scripts.ts';
+import '../../lib/primitives/session/move-scripts.ts';
+import '../../lib/primitives/session/save-script.ts';
+import '../../lib/primitives/session/sweeping.ts';
+import '../../lib/primitives/usage/usage-scripts.ts';
