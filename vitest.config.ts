@@ -18,7 +18,11 @@ export default defineConfig({
     projects: [
       project(
         'unit',
-        ['tests/**/*.test.ts', '!tests/{contract,differential,e2e,slow}/**', ...WAITING.map((path) => `!${path}`)],
+        [
+          'tests/**/*.test.ts',
+          '!tests/{contract,differential,e2e,slow,consumers}/**',
+          ...WAITING.map((path) => `!${path}`),
+        ],
         {
           testTimeout: 20_000,
         },
@@ -31,6 +35,17 @@ export default defineConfig({
         sequence: { groupOrder: 1 },
       }),
       // Waits for real time: npm test leaves it out, .ci/run does not.
+      // Installs the packed package from a registry: npm run test:package does, npm test does not.
+      {
+        test: {
+          name: 'package',
+          include: ['tests/consumers/*.test.ts'],
+          environment: 'node',
+          globalSetup: './tests/support/packed-package.ts',
+          testTimeout: 240_000,
+          hookTimeout: 240_000,
+        },
+      },
       project('slow', ['tests/slow/**/*.test.ts', ...WAITING], { testTimeout: 120_000, fileParallelism: false }),
     ],
   },

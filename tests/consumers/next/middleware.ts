@@ -1,0 +1,3 @@
+export { frontDoor as middleware } from './front-door';
+
+export const config = { matcher: ['/api/:path*'] };
