@@ -1,7 +1,19 @@
-// Imports every subpath that the package exports, and prints which of them could not be loaded, and for want of what.
+// Imports every subpath that the package exports, and prints which of them could not be loaded, for want of what, and what
+// importing has changed in this process.
 import { readFile } from 'node:fs/promises';
 
+const BUILT_IN = [Object, Function, Array, Map, Promise, Error, Request, Response, Headers, String, Number, Symbol];
+const state = () => ({
+  globals: Reflect.ownKeys(globalThis).map(String),
+  prototypes: BUILT_IN.flatMap((one) => [one, one.prototype]).flatMap((one) => Reflect.ownKeys(one).map(String)),
+  listeners: process.eventNames().map((name) => `${String(name)} ${process.listenerCount(name)}`),
+  timers: process.getActiveResourcesInfo().filter((kind) => kind === 'Timeout' || kind === 'Immediate'),
+});
+
 const manifest = JSON.parse(await readFile('node_modules/breakwater/package.json', 'utf8'));
+// Made by Node when it is first looked at.
+state();
+const before = state();
 const missing = {};
 for (const [subpath, { default: file }] of Object.entries(manifest.exports)) {
   if (file === undefined) continue;
@@ -12,4 +24,6 @@ for (const [subpath, { default: file }] of Object.entries(manifest.exports)) {
     missing[subpath] = /package '([^']+)'/.exec(error.message)?.[1] ?? error.message;
   }
 }
-console.log(JSON.stringify(missing));
+const after = state();
+const changed = Object.keys(before).filter((what) => String(before[what]) !== String(after[what]));
+console.log(JSON.stringify({ missing, changed }));
