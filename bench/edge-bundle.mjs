@@ -9,6 +9,15 @@ export const projectRoot = fileURLToPath(new URL('..', import.meta.url));
  */
 const EXTERNAL = ['next', 'next/*', 'node:*', 'ioredis', 'pg', 'fengari', '@opentelemetry/api'];
 
+/** How a bundler for Edge functions is set up. */
+export const EDGE = {
+  target: 'es2022',
+  platform: /** @type {const} */ ('neutral'),
+  conditions: ['edge-light', 'worker', 'browser'],
+  mainFields: ['module', 'main'],
+  define: { 'process.env.NEXT_RUNTIME': '"edge"' },
+};
+
 /**
  * What a bundler makes of `source` for an Edge function: the text of one minified file.
  *
@@ -25,11 +34,7 @@ export async function edgeBundle(source, { format = 'esm', globalName, from = pr
     minify: true,
     format,
     ...(globalName === undefined ? {} : { globalName }),
-    target: 'es2022',
-    platform: 'neutral',
-    conditions: ['edge-light', 'worker', 'browser'],
-    mainFields: ['module', 'main'],
-    define: { 'process.env.NEXT_RUNTIME': '"edge"' },
+    ...EDGE,
     external: EXTERNAL,
     legalComments: 'none',
     logLevel: 'silent',

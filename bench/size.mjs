@@ -1,8 +1,9 @@
 import { existsSync } from 'node:fs';
-import { readFile, writeFile } from 'node:fs/promises';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { edgeBundle, edgeLeaks, projectRoot } from './edge-bundle.mjs';
+import { bundleOf, subpathFiles } from './subpath-bundles.mjs';
 
 /** What people bundle instead. Those that are not installed are named as such. */
 const PEERS = [
@@ -16,70 +17,86 @@ const PEERS = [
   ['cockatiel', "export * from 'cockatiel';"],
 ];
 
-/** @typedef {{ name: string, minified?: number, gzip?: number, edge?: boolean, note?: string }} Size */
+/** @typedef {{ minified: number, gzip: number }} Bytes */
+/** @typedef {{ name: string, edge?: Bytes, node?: Bytes, runs?: string, note?: string }} Size */
+
+/** What a bundler leaves of a subpath when one function of it is used. */
+const FUNCTIONS = [
+  ['createKv', './dist/lib/kv.js'],
+  ['createCache', './dist/lib/cache.js'],
+  ['verifyIdentity', './dist/lib/auth.js'],
+];
 
 /**
- * Bytes of the middleware bundle, of each subpath of the package and of its peers: minified, and gzipped at level 9.
- * Bundled as for an Edge function; the packages that stay external there are not counted.
+ * Bytes of the middleware bundle, of each subpath of the package as it is built, and of what people bundle instead:
+ * minified, and gzipped at level 9, for an Edge function and for Node. Optional peers are not counted. For Node, what is
+ * loaded on demand is counted too.
  *
  * @param {import('./run.mjs').BenchOptions} options
  */
 export async function run({ results }) {
+  const files = subpathFiles('dist');
+  if (!files.every(({ file }) => existsSync(join(projectRoot, file)))) {
+    throw new Error('The package is not built as package.json says. Run `npm run build:lib` first.');
+  }
   const sizes = {
-    ours: await Promise.all([measureFile('middleware.ts', 'middleware.ts'), ...(await subpaths())]),
-    peers: await Promise.all(PEERS.map(([name, source]) => measure(name, source, join(projectRoot, 'bench')))),
+    middleware: await measureOurs('middleware.ts', "export * from './middleware.ts';"),
+    subpaths: await Promise.all(
+      files.map(({ subpath, file }) => measureOurs(`breakwater${subpath.slice(1)}`, `export * from '${file}';`)),
+    ),
+    functions: await Promise.all(
+      FUNCTIONS.map(([name, file]) => measureOurs(`${name} alone`, `export { ${name} } from '${file}';`)),
+    ),
+    peers: await Promise.all(PEERS.map(([name, source]) => measurePeer(name, source))),
   };
-  print(sizes.ours);
+  print([sizes.middleware, ...sizes.subpaths, ...sizes.functions]);
   console.log();
   print(sizes.peers);
   await writeFile(join(results, 'size.json'), `${JSON.stringify(sizes, null, 2)}\n`);
 }
 
-/** @returns {Promise<Promise<Size>[]>} */
-async function subpaths() {
-  const { name, exports = {} } = JSON.parse(await readFile(join(projectRoot, 'package.json'), 'utf8'));
-  return Object.entries(exports)
-    .filter(([, target]) => typeof target === 'object')
-    .map(([subpath, target]) => {
-      // The source, so that no build has to come first: dist mirrors it.
-      const source = target.default.replace('./dist/', '').replace(/\.js$/, '.ts');
-      return measureFile(`${name}${subpath.slice(1)}`, source);
-    });
+/** @returns {Promise<Size>} */
+async function measureOurs(name, source) {
+  const [edge, node] = await Promise.all([bundleOf(source, 'edge'), bundleOf(source, 'node')]);
+  // What does not run there has no size there.
+  const atTheEdge = edgeLeaks(edge.code).length === 0;
+  return {
+    name,
+    ...(atTheEdge ? { edge: bytesOf(edge.code) } : {}),
+    node: bytesOf(node.code),
+    runs: atTheEdge ? 'Edge, Node' : 'Node',
+  };
 }
 
 /** @returns {Promise<Size>} */
-async function measureFile(name, path) {
-  if (!existsSync(join(projectRoot, path))) return { name, note: 'no such file' };
-  return measure(name, `export * from './${path}';`, projectRoot);
-}
-
-/** @returns {Promise<Size>} */
-async function measure(name, source, from) {
+async function measurePeer(name, source) {
+  const from = join(projectRoot, 'bench');
   try {
     const code = await edgeBundle(source, { from });
-    return {
-      name,
-      minified: Buffer.byteLength(code),
-      gzip: gzipSync(code, { level: 9 }).length,
-      edge: edgeLeaks(code).length === 0,
-    };
+    return { name, edge: bytesOf(code), runs: edgeLeaks(code).length === 0 ? 'Edge, Node' : 'Node' };
   } catch (error) {
     const [first] = /** @type {import('esbuild').BuildFailure} */ (error).errors ?? [];
     if (first === undefined) throw error;
-    const missing =
-      !existsSync(join(projectRoot, 'node_modules', name)) && !existsSync(join(from, 'node_modules', name));
+    const missing = ![projectRoot, from].some((folder) => existsSync(join(folder, 'node_modules', name)));
     return { name, note: missing ? 'not installed' : `does not bundle for the edge: ${first.text}` };
   }
+}
+
+/** @returns {Bytes} */
+function bytesOf(code) {
+  return { minified: Buffer.byteLength(code), gzip: gzipSync(code, { level: 9 }).length };
 }
 
 /** @param {readonly Size[]} sizes */
 function print(sizes) {
   const width = Math.max(...sizes.map(({ name }) => name.length));
-  console.log(`${'bytes'.padEnd(width)}  ${'minified'.padStart(9)}  ${'gzip'.padStart(9)}  edge-safe`);
-  for (const { name, minified, gzip, edge, note } of sizes) {
-    const numbers = [minified, gzip].map((bytes) =>
-      (bytes === undefined ? '–' : bytes.toLocaleString('en')).padStart(9),
+  const cells = (/** @type {readonly (string | undefined)[]} */ texts) =>
+    texts.map((text) => (text ?? '–').padStart(9)).join('  ');
+  console.log(`${'bytes'.padEnd(width)}  ${cells(['edge min', 'edge gz', 'node min', 'node gz'])}  runs on`);
+  for (const { name, edge, node, runs, note } of sizes) {
+    const numbers = [edge?.minified, edge?.gzip, node?.minified, node?.gzip].map((bytes) =>
+      bytes?.toLocaleString('en'),
     );
-    console.log(`${name.padEnd(width)}  ${numbers.join('  ')}  ${note ?? (edge ? 'yes' : 'no')}`);
+    console.log(`${name.padEnd(width)}  ${cells(numbers)}  ${note ?? runs}`);
   }
 }

@@ -26,8 +26,7 @@ export type * from './cache/semantic/semantic-cache.ts';
 export { type CacheTally, readTally } from './cache/tally.ts';
 export { type CachedHandler, createRecordCache, createSemanticCache, type ResponseCacheOptions, type StoredResponse };
 
-const SECOND_MS = 1_000;
-const MINUTE_MS = 60 * SECOND_MS;
+const MINUTE_MS = 60_000;
 const HOUR_MS = 60 * MINUTE_MS;
 
 /**
@@ -81,15 +80,17 @@ export class RedisCache<T> {
 }
 
 /** Answers of models on what an application is about: companies and jobs for 24 h, résumés for 1 h, interviews for 6 h. */
-export const aiCache: Readonly<Record<'company' | 'resume' | 'job' | 'interview', RedisCache<unknown>>> = {
-  company: new RedisCache(KV_PREFIXES.CACHE_COMPANY, 24 * HOUR_MS),
-  resume: new RedisCache(KV_PREFIXES.CACHE_RESUME, HOUR_MS),
-  job: new RedisCache(KV_PREFIXES.CACHE_JOB, 24 * HOUR_MS),
-  interview: new RedisCache(KV_PREFIXES.CACHE_INTERVIEW, 6 * HOUR_MS),
-};
+export const aiCache: Readonly<Record<'company' | 'resume' | 'job' | 'interview', RedisCache<unknown>>> =
+  // Bundlers may leave it out: who imports `createCache` alone does not get the default client.
+  /* @__PURE__ */ (() => ({
+    company: new RedisCache(KV_PREFIXES.CACHE_COMPANY, 24 * HOUR_MS),
+    resume: new RedisCache(KV_PREFIXES.CACHE_RESUME, HOUR_MS),
+    job: new RedisCache(KV_PREFIXES.CACHE_JOB, 24 * HOUR_MS),
+    interview: new RedisCache(KV_PREFIXES.CACHE_INTERVIEW, 6 * HOUR_MS),
+  }))();
 
 /** Results of searches, for 5 minutes. */
-export const searchCache: RedisCache<unknown> = new RedisCache('cache:search', 5 * MINUTE_MS);
+export const searchCache: RedisCache<unknown> = /* @__PURE__ */ (() => new RedisCache('cache:search', 5 * MINUTE_MS))();
 
 /** How long after its end a value of `cacheManager` is served while it is loaded again, or cannot be. */
 const STALE = { swrMs: MINUTE_MS, staleIfErrorMs: 10 * MINUTE_MS } as const;
@@ -226,7 +227,7 @@ function sharedCache<T>(options: Omit<CacheOptions<T>, 'kv' | 'localOnly'>): Cac
 const valueOrNull = <T>(read: CacheRead<T>): T | null => ('value' in read ? read.value : null);
 
 function milliseconds(ttlSeconds: number): number {
-  return atLeastOne('ttlSeconds', ttlSeconds) * SECOND_MS;
+  return atLeastOne('ttlSeconds', ttlSeconds) * 1_000;
 }
 
 function atLeastOne(option: string, value: number): number {
