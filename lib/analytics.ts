@@ -39,7 +39,9 @@ export function configureAnalytics({ query }: AnalyticsConfiguration): void {
  * @throws ConfigError naming the argument
  *
  * @example
+ * ```ts
  * const { status } = await trackEvent('page_view', { path: '/pricing' }, { once: { id: visitorId, ttlMs: 300_000 } });
+ * ```
  */
 export function trackEvent(event: string, dimensions?: Dimensions, options?: CountOptions): Promise<Counted> {
   return analytics().count(event, dimensions, options);

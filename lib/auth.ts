@@ -21,7 +21,9 @@ export { createApiKeys } from './keys/api-keys.ts';
  * @throws ConfigError naming the option.
  *
  * @example
+ * ```ts
  * configureApiKeys({ source: sqlKeyStore({ query: (text, params) => pool.query(text, params) }) });
+ * ```
  */
 export function configureApiKeys(configuration: ApiKeysConfiguration): void {
   configureKeys(configuration);
@@ -37,8 +39,10 @@ export type ApiKeyResult<Config = unknown> = Validation<Config> & {
  * Who a key is. 0 requests for a key known to this process, else 1. Never throws for an outage.
  *
  * @example
+ * ```ts
  * const result = await validateApiKey(key);
  * if (result.status === 'VALID') console.log(result.key.owner);
+ * ```
  */
 export async function validateApiKey<Config = unknown>(key: string): Promise<ApiKeyResult<Config>> {
   const validation = (await getDefaults().keys.validate(key)) as Validation<Config>;
@@ -115,8 +119,10 @@ export async function verifyIdentity(request: Request): Promise<IdentityCheck> {
  * @throws ConfigError for a name that no scope can have.
  *
  * @example
+ * ```ts
  * const check = await requireScopes(request, 'reports:read');
  * if (!check.ok) return identityProblem(check);
+ * ```
  */
 export async function requireScopes(request: Request, ...scopes: readonly string[]): Promise<IdentityCheck> {
   checkScopes('scopes', scopes);

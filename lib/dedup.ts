@@ -16,7 +16,9 @@ const events = onDefaultClient('events', ({ kv }) => createDedup({ kv, name: 'ev
  *
  * @param ttlSeconds from the first event on @throws ConfigError for a time that is no whole number from 1 to a year
  * @example
+ * ```ts
  * if (await shouldTrackEvent(`view:${userId}:${page}`)) track({ userId, page });
+ * ```
  */
 export async function shouldTrackEvent(key: string, ttlSeconds = 300): Promise<boolean> {
   const ttlMs = wholeNumber('ttlSeconds', ttlSeconds, 1, MAX_SECONDS) * SECOND_MS;

@@ -21,9 +21,11 @@ export interface IdempotentOptions<Req extends Request = Request> extends Idempo
  *
  * @throws ConfigError naming the option, at once; with the request where `scope` says nothing
  * @example
+ * ```ts
  * export const POST = idempotent(async (request: Request) => Response.json(await pay(await request.json())), {
  *   scope: async (request) => (await currentUser(request)).id,
  * });
+ * ```
  */
 export function idempotent<Req extends Request = Request, Rest extends readonly unknown[] = []>(
   handler: Handler<Req, Rest>,

@@ -19,8 +19,10 @@ const codes = onDefaultClient('mfa', ({ kv, settings }) => createCodes({ kv, pep
  * @throws ConfigError in production without BREAKWATER_CODE_PEPPER, as all functions of this module
  *
  * @example
+ * ```ts
  * const issued = await issueMfaCode(user.id);
  * if (issued.status === 'issued') await sendMail(user.email, `Your code is ${issued.code}`);
+ * ```
  */
 export async function issueMfaCode(userId: string): Promise<CodeIssue> {
   return codes().issue(accountOf(userId));

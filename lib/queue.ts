@@ -33,9 +33,13 @@ export interface QueueConnection {
  * @throws ConfigError where only a REST endpoint is configured: a job queue needs commands that wait.
  *
  * @example
+ * ```ts
+ * import { Queue, Worker } from 'bullmq';
+ *
  * const { connection, prefix, close } = await queueConnection();
- * const mails = new Queue('mails', { connection, prefix });
- * const worker = new Worker('mails', async (job) => send(job.data), { connection, prefix });
+ * const mails = new Queue<{ to: string }>('mails', { connection, prefix });
+ * const worker = new Worker<{ to: string }>('mails', async (job) => sendMail(job.data.to, job.name), { connection, prefix });
+ * ```
  */
 export async function queueConnection(options: QueueConnectionOptions = {}): Promise<QueueConnection> {
   const { redis, namespace } =

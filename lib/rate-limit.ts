@@ -155,11 +155,13 @@ export async function rateLimitCombined(
  *
  * @throws ConfigError naming the option, at once.
  * @example
+ * ```ts
  * export const POST = withRateLimit(async (request: Request) => Response.json(await request.json()), {
  *   name: 'echo',
  *   limit: 20,
  *   windowMs: 60_000,
  * });
+ * ```
  */
 export function withRateLimit<Req extends Request = Request, Rest extends readonly unknown[] = []>(
   handler: Handler<Req, Rest>,

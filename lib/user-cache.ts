@@ -21,7 +21,9 @@ const home = globalThis as typeof globalThis & { [SLOT]?: Configured };
  * No I/O. Calling it again replaces what was said before, and what this process remembers.
  *
  * @example
- * configureUserCache<User>({ load: (id) => db.users.findById(id) });
+ * ```ts
+ * configureUserCache<User>({ load: (id) => db.users.find(id) });
+ * ```
  */
 export function configureUserCache<User>(configuration: UserCacheConfiguration<User>): void {
   if (typeof configuration.load !== 'function') throw new ConfigError('load', 'must be a function');

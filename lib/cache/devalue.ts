@@ -7,7 +7,9 @@ import type { Codec } from './payload/codec.ts';
  * instances of classes have no text: a value with one of them in it is handed out and not stored.
  *
  * @example
+ * ```ts
  * const cache = createCache<Map<string, Date>>({ kv, namespace: 'seen', ttlMs: 60_000, codec: devalueCodec() });
+ * ```
  */
 export function devalueCodec<T>(): Codec<T> {
   return {

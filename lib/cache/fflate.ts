@@ -8,7 +8,9 @@ import type { Compression } from './payload/compression.ts';
  * caller's turn: about three milliseconds for a megabyte of JSON.
  *
  * @example
+ * ```ts
  * const cache = createCache({ kv, namespace: 'pages', ttlMs: 60_000, compressAboveBytes: 4_096, compression: fflateCompression() });
+ * ```
  */
 export function fflateCompression(): Compression {
   return {

@@ -38,8 +38,10 @@ const GRACE_MS = 1_000;
  * @throws ConfigError naming the option; the first statement throws one where `pg` is not installed.
  *
  * @example
- * const query = postgresQuery({ url: process.env.DATABASE_URL });
- * await usage.drain({ query });
+ * ```ts
+ * const query = postgresQuery({ url: process.env.DATABASE_URL ?? '' });
+ * await createUsage({ kv }).drain({ query });
+ * ```
  */
 export function postgresQuery(options: PostgresOptions): PostgresQuery {
   const { url, maxConnections = 3, connectTimeoutMs = 5_000, idleTimeoutMs = 10_000 } = options;

@@ -39,9 +39,13 @@ type Answer = UpstashResponse<Value>;
  * @throws ConfigError for a client with a namespace, unless `ignoreNamespace`, and for a `timeoutMs` below 1.
  *
  * @example
+ * ```ts
+ * import { Ratelimit } from '@upstash/ratelimit';
+ *
  * const redis = createRedis(createKv({ store: redisStore({ url: 'redis://localhost' }) }));
  * await redis.set('greeting', { hello: 'world' }, { ex: 60 }); // 'OK'
  * const limit = new Ratelimit({ redis, limiter: Ratelimit.slidingWindow(10, '10 s') });
+ * ```
  */
 export function createRedis(kv: KvClient, { timeoutMs, ignoreNamespace = false }: CreateRedisOptions = {}): Redis {
   if (kv.namespace !== '' && !ignoreNamespace) {

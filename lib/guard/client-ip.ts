@@ -56,8 +56,10 @@ export interface ClientIp {
  *
  * @throws ConfigError when an option is malformed.
  * @example
+ * ```ts
  * const clientIp = createClientIp({ source: { trustedProxies: ['10.0.0.0/8'] } });
  * clientIp(new Headers({ 'x-forwarded-for': '203.0.113.7, 10.0.0.2' })); // '203.0.113.7'
+ * ```
  */
 export function createClientIp(options: ClientIpOptions): ClientIp {
   const { source, ipv6PrefixLength = 64 } = options;

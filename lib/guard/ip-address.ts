@@ -18,9 +18,7 @@ const MAX_TEXT = 45;
 /**
  * Reads one bare address. Refuses what parsers disagree about: leading zeros and fewer than four octets in IPv4, zone
  * ids, brackets, ports, spaces.
- *
- * @example
- * parseIp('::ffff:192.0.2.1') // the same as parseIp('192.0.2.1')
+ * `::ffff:192.0.2.1` is the same address as `192.0.2.1`.
  */
 export function parseIp(text: string): IpAddress | undefined {
   if (text.length > MAX_TEXT) return undefined;

@@ -9,7 +9,9 @@ const MAX_SCOPES = 64;
  * anywhere else is a character like any other.
  *
  * @example
+ * ```ts
  * coversScopes(['keys:*'], ['keys:read']); // true
+ * ```
  */
 export function coversScopes(granted: readonly string[], wanted: readonly string[]): boolean {
   return wanted.every((scope) => granted.some((one) => covers(one, scope)));

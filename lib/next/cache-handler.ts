@@ -1,7 +1,15 @@
 /**
  * The module that `cacheHandlers` of next.config names: its default export is a handler on the default client.
  *
- * @example cacheHandlers: { remote: fileURLToPath(import.meta.resolve('breakwater/next/cache-handler')) }
+ * @example
+ * ```ts
+ * import { fileURLToPath } from 'node:url';
+ *
+ * export default {
+ *   cacheComponents: true,
+ *   cacheHandlers: { remote: fileURLToPath(import.meta.resolve('breakwater/next/cache-handler')) },
+ * };
+ * ```
  */
 import type { CacheHandler } from 'next/cache.js';
 import { defaultEntries } from './cache-handlers/default-entries.ts';

@@ -32,10 +32,12 @@ export interface EdgeEvent {
  * its log says what to set.
  *
  * @example
+ * ```ts
  * export const middleware = createEdgeMiddleware({
  *   policies: [{ name: 'ip', limit: 100, windowMs: 60_000 }],
  *   protect: [{ path: '/api/*', limits: { ip: 'ip' } }],
  * });
+ * ```
  */
 export function createEdgeMiddleware(options: EdgeMiddlewareOptions): EdgeMiddleware {
   const { statusPaths = ['/api/health'], metricsPaths = METRICS_PATHS } = options;

@@ -1,7 +1,14 @@
 /**
  * The module that `cacheHandler` of next.config names: its default export is a class on the default client.
  *
- * @example cacheHandler: fileURLToPath(import.meta.resolve('breakwater/next/incremental-cache-handler'))
+ * @example
+ * ```ts
+ * import { fileURLToPath } from 'node:url';
+ *
+ * export default {
+ *   cacheHandler: fileURLToPath(import.meta.resolve('breakwater/next/incremental-cache-handler')),
+ * };
+ * ```
  */
 import { defaultEntries } from './cache-handlers/default-entries.ts';
 import {

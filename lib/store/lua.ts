@@ -24,8 +24,10 @@ export interface FengariEngineOptions {
  * strings that are not UTF-8 in commands and replies. The flags of a `#!lua` line are not enforced.
  *
  * @example
+ * ```ts
  * const store = memoryStore({ lua: fengariEngine() });
  * await store.execute([['EVAL', "return redis.call('INCR', KEYS[1])", 1, 'hits']]); // [1]
+ * ```
  */
 export function fengariEngine({ maxSteps = 10_000_000 }: FengariEngineOptions = {}): LuaEngine {
   let interpreter: ReturnType<typeof createInterpreter> | undefined;

@@ -31,9 +31,6 @@ export interface BentocacheDriverConfig {
 /**
  * The second layer of a BentoCache 1 store.
  *
- * @example
- * const store = bentostore().useL1Layer(memoryDriver()).useL2Layer(bentocacheDriver({ kv }));
- *
  * Requests: one for each call, also for `pull` (GETDEL) and for `deleteMany` up to 256 keys. `clear` passes by the whole
  * database, 1,000 keys a request. `disconnect` leaves the client open: it is yours.
  *
@@ -45,6 +42,14 @@ export interface BentocacheDriverConfig {
  * serializer comes back as U+FFFD.
  *
  * On a Redis Cluster all of one prefix lies in one slot, and so on one primary.
+ *
+ * @example
+ * ```ts
+ * import { bentostore } from 'bentocache';
+ * import { memoryDriver } from 'bentocache/drivers/memory';
+ *
+ * const store = bentostore().useL1Layer(memoryDriver()).useL2Layer(bentocacheDriver({ kv }));
+ * ```
  *
  * @throws ConfigError from the factory, for a prefix of another length
  */

@@ -51,9 +51,6 @@ export interface CachifiedCache {
 /**
  * A cache for cachified 5. Values are JSON: a `Date` comes back as text.
  *
- * @example
- * const user = await cachified({ key: id, cache: cachifiedCache({ kv }), ttl: 60_000, getFreshValue: () => load(id) });
- *
  * Requests: one for each call; callers who read one key at the same time share theirs. An entry leaves Redis at the end
  * of `ttl` and `swr`, and stays where one of them is infinite.
  *
@@ -64,6 +61,13 @@ export interface CachifiedCache {
  *
  * Any text is a key: of one of more than 128 UTF-16 units the digest is used. On a Redis Cluster the entries lie in all
  * slots.
+ *
+ * @example
+ * ```ts
+ * import { cachified } from '@epic-web/cachified';
+ *
+ * const user = await cachified({ key: id, cache: cachifiedCache({ kv }), ttl: 60_000, getFreshValue: () => load(id) });
+ * ```
  *
  * @throws ConfigError
  */

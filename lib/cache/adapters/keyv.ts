@@ -43,9 +43,6 @@ const READ_AT_ONCE = 256;
  * A storage adapter for Keyv 5. Keyv 6 takes it as one of the older kind, through its bridge, which clears a namespace
  * key by key.
  *
- * @example
- * const keyv = new Keyv({ store: keyvStore({ kv }), namespace: 'users' });
- *
  * Requests: one for each call, also for `getMany`, `setMany`, `hasMany` and `deleteMany` up to 256 keys. `clear` and
  * `iterator` pass by the whole database, 1,000 keys a request; `iterator` asks one more for each 256 entries that it finds,
  * and may give an entry twice while Redis grows. `clear` deletes what begins with the Keyv's namespace; without one,
@@ -57,6 +54,13 @@ const READ_AT_ONCE = 256;
  * ConfigError in the same way, and so is a value that is no text: Keyv's serializer makes them text.
  *
  * On a Redis Cluster all of one name lies in one slot, and so on one primary.
+ *
+ * @example
+ * ```ts
+ * import Keyv from 'keyv';
+ *
+ * const keyv = new Keyv({ store: keyvStore({ kv }), namespace: 'users' });
+ * ```
  *
  * @throws ConfigError
  */

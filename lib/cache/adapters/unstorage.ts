@@ -46,9 +46,6 @@ export interface UnstorageDriver {
 /**
  * A driver for unstorage 1.
  *
- * @example
- * const storage = createStorage({ driver: unstorageDriver({ kv }) });
- *
  * Requests: one for each call, also for `getItems` and `setItems` up to 256 items. `getKeys` and `clear` pass by the whole
  * database, 1,000 keys a request, whatever the base. `dispose` leaves the client open: it is yours. Nothing is watched.
  *
@@ -59,6 +56,13 @@ export interface UnstorageDriver {
  * lone surrogate, is refused with a ConfigError, and so is a raw value that is neither text nor bytes.
  *
  * On a Redis Cluster all of one name lies in one slot, and so on one primary.
+ *
+ * @example
+ * ```ts
+ * import { createStorage } from 'unstorage';
+ *
+ * const storage = createStorage({ driver: unstorageDriver({ kv }) });
+ * ```
  *
  * @throws ConfigError
  */

@@ -65,8 +65,10 @@ const MAX_ID_LENGTH = 1_024;
 /**
  * @throws ConfigError
  * @example
+ * ```ts
  * const users = createRecordCache<User>({ kv, namespace: 'users', load: (id) => db.users.find(id) });
  * const user = await users.get('u_1');
+ * ```
  */
 export function createRecordCache<R>(options: RecordCacheOptions<R>): RecordCache<R> {
   const { load, loadMany, ttlMs = 300_000, negativeTtlMs = 10_000, ...rest } = options;

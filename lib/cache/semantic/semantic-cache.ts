@@ -30,11 +30,14 @@ export type * from './semantic-options.ts';
  *
  * @throws ConfigError
  * @example
+ * ```ts
  * const answers = createSemanticCache<string>({ kv, tenant: 'acme' });
- * const { value } = await answers.getOrGenerate({ prompt, model: 'm-1', temperature: 0 }, async ({ signal }) => {
- *   const { text, usage } = await complete(prompt, { signal });
- *   return { value: text, tokensUsed: usage };
+ * const answer = await answers.getOrGenerate({ prompt, model: 'm-1', temperature: 0 }, async ({ signal }) => {
+ *   const { text, tokens } = await complete(prompt, { signal });
+ *   return { value: text, tokensUsed: tokens };
  * });
+ * if (answer.status !== 'unavailable') show(answer.value);
+ * ```
  */
 export function createSemanticCache<T>(options: SemanticCacheOptions<T>): SemanticCache<T> {
   const { namespace = 'semantic', ttlMs = 86_400_000, loadTimeoutMs = 60_000, tenant, vector, ...rest } = options;

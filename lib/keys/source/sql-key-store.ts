@@ -29,7 +29,9 @@ export interface SqlKeyStoreOptions {
  *
  * @example
  * ```ts
- * const pool = new Pool({ connectionString }); // node-postgres
+ * import { Pool } from 'pg';
+ *
+ * const pool = new Pool({ connectionString: process.env.DATABASE_URL });
  * const source = sqlKeyStore({ query: (text, params) => pool.query(text, params) });
  * // postgres.js: query: (text, params) => sql.unsafe(text, params)
  * // PGlite:      query: (text, params) => db.query(text, params)

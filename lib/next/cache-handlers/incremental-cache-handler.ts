@@ -25,7 +25,10 @@ export type IncrementalCacheHandlerClass = new (context: CacheHandlerContext) =>
  * `createRemoteCacheHandler`.
  *
  * @throws ConfigError
- * @example export default createIncrementalCacheHandler({ kv: createKv({ store: upstashStore({ url, token }) }) });
+ * @example
+ * ```ts
+ * export default createIncrementalCacheHandler({ kv: createKv({ store: redisStore({ url: 'redis://localhost:6379' }) }) });
+ * ```
  */
 export function createIncrementalCacheHandler(options: CacheHandlerOptions): IncrementalCacheHandlerClass & {
   /** What this process has counted. No request. */

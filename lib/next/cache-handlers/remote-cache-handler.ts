@@ -21,7 +21,10 @@ export interface RemoteCacheHandler extends CacheHandler {
  * and told with the next answer.
  *
  * @throws ConfigError
- * @example export default createRemoteCacheHandler({ kv: createKv({ store: upstashStore({ url, token }) }) });
+ * @example
+ * ```ts
+ * export default createRemoteCacheHandler({ kv: createKv({ store: redisStore({ url: 'redis://localhost:6379' }) }) });
+ * ```
  */
 export function createRemoteCacheHandler(options: CacheHandlerOptions): RemoteCacheHandler {
   const entries = createEntryStore(cacheHandlerSettings(options));

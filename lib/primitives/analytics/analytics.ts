@@ -30,9 +30,11 @@ const MAX_OF_REQUEST = 200;
  * @throws ConfigError naming the option.
  *
  * @example
+ * ```ts
  * const analytics = createAnalytics({ kv });
  * await analytics.count('page_view', { path: '/pricing' }, { once: { id: visitorId, ttlMs: 300_000 } });
- * await analytics.drain({ query: postgresQuery({ url }) });
+ * await analytics.drain({ query: postgresQuery({ url: process.env.DATABASE_URL ?? '' }) });
+ * ```
  */
 export function createAnalytics(options: AnalyticsOptions): Analytics {
   const { kv, name, shards, retentionMs, batchFields, maxBuffered } = resolveAnalyticsOptions(options);

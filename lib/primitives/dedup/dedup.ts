@@ -12,9 +12,11 @@ import { createRecentEvents } from './recent-events.ts';
  *
  * @throws ConfigError naming the option
  * @example
+ * ```ts
  * const dedup = createDedup({ kv, name: 'payments' });
  * const claim = await dedup.claim(orderId);
  * if (claim.status === 'claimed') await claim.finish(await charge(orderId));
+ * ```
  */
 export function createDedup(options: DedupOptions): Dedup {
   const { kv, name, onUnavailable, maxLocalKeys, maxResultBytes } = resolveDedupOptions(options);

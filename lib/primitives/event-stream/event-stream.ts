@@ -28,9 +28,11 @@ const MAX_PAGE_BYTES = 8_388_608;
  *
  * @throws ConfigError naming the option
  * @example
+ * ```ts
  * const events = createEventStream<PageView>({ kv, name: 'page-views' });
  * await events.append([{ path: '/', at: Date.now() }]);
  * await events.drain(sqlEventSink({ query })); // in a cron job
+ * ```
  */
 export function createEventStream<T>(options: EventStreamOptions): EventStream<T> {
   const { kv, name, maxLength, ttlMs, maxEventBytes, maxBufferedBytes } = resolveEventStreamOptions(options);

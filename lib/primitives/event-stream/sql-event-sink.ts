@@ -23,7 +23,10 @@ export interface SqlEventSinkOptions {
  * @throws ConfigError when `query` is no function, or `table` no plain name; with the database away the sink rejects with a
  *   StoreError
  * @example
+ * ```ts
+ * const events = createEventStream<PageView>({ kv, name: 'page-views' });
  * await events.drain(sqlEventSink({ query: (text, params) => pool.query(text, params) }));
+ * ```
  */
 export function sqlEventSink<T>({ query, table = DEFAULT_EVENT_TABLE }: SqlEventSinkOptions): EventSink<T> {
   if (typeof query !== 'function') throw new ConfigError('query', 'must be a function');

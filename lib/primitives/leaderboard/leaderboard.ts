@@ -25,9 +25,11 @@ const MAX_MEMBER_LENGTH = 256;
  *
  * @throws ConfigError naming the option
  * @example
+ * ```ts
  * const board = createLeaderboard({ kv, name: 'race', first: 'lowest', period: 'week' });
  * await board.set(userId, lapMs, { ifBetter: true });
  * const { status } = await board.top(10);
+ * ```
  */
 export function createLeaderboard(options: LeaderboardOptions): Leaderboard {
   const { kv, name, first, period, ttlMs, maxStaleMs, maxRemembered } = resolveLeaderboardOptions(options);

@@ -17,10 +17,12 @@ const TOKEN = new RegExp(`^[0-9A-Za-z]{${TOKEN_LENGTH}}$`);
  * Tokens for links that are good once. @throws ConfigError naming the option
  *
  * @example
+ * ```ts
  * const links = createLinkTokens<{ userId: string }>({ kv, purpose: 'confirm-email', ttlMs: 86_400_000 });
  * const issued = await links.issue({ userId: user.id });
- * if (issued.status === 'issued') await send(user.email, `https://example.test/confirm?token=${issued.token}`);
+ * if (issued.status === 'issued') await sendMail(user.email, `https://example.test/confirm?token=${issued.token}`);
  * const redeemed = await links.redeem(form.token);
+ * ```
  */
 export function createLinkTokens<Payload = unknown>(options: LinkTokensOptions): LinkTokens<Payload> {
   const { kv } = options;

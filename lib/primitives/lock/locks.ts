@@ -18,10 +18,12 @@ import { remainingOf } from './validity.ts';
  *
  * @throws ConfigError naming the option
  * @example
+ * ```ts
  * const locks = createLocks({ kv });
  * const outcome = await locks.withLock('invoice:7', { waitMs: 5_000 }, async ({ signal, fence }) => {
- *   await send(invoice, { signal, fence });
+ *   await saveTotal(7, { total: await addUp(7, { signal }), fence });
  * });
+ * ```
  */
 export function createLocks(options: LocksOptions): Locks {
   const { kv, onError, random = randomShare } = options;

@@ -44,10 +44,12 @@ export interface CounterMigration {
  *
  * @throws ConfigError
  * @example
+ * ```ts
  * const usage = createCounterMigration({
  *   kv, name: 'usage', old: sqlCounters({ query, table: 'usage' }), new: kvCounters({ kv, prefix: 'usage', ttlMs: 172_800_000 }),
  * });
  * await usage.increment('2026-11-21:key_1');
+ * ```
  */
 export function createCounterMigration(options: CounterMigrationOptions): CounterMigration {
   /** What was counted on one side alone, in a mode that may have been over. */

@@ -55,10 +55,12 @@ const MAX_MS = 315_360_000_000;
  *
  * @throws ConfigError
  * @example
+ * ```ts
  * const authority = createHandover({ kv, name: 'locks', longestTtlMs: 60_000 });
  * const choice = await authority.choose();
  * if (choice.status === 'unavailable') return choice;
- * return sides[choice.status].acquire(`${choice.epoch}:${key}`);
+ * return locksOf[choice.status].acquire(`${choice.epoch}:${key}`);
+ * ```
  */
 export function createHandover(options: HandoverOptions): Handover {
   const { kv, name, longestTtlMs, leaseMs = 5_000, graceMs = 2 * kv.requestTimeoutMs, initial = 'old' } = options;

@@ -15,10 +15,12 @@ import { type MigrationStatus, readMigrationStatus } from './status.ts';
  *
  * @throws ConfigError
  * @example
+ * ```ts
  * const users = createRecordMigration<User>({
  *   kv, name: 'users', old: sqlRecords({ query, table: 'users' }), new: kvRecords({ kv, prefix: 'users', ttlMs: false }),
  * });
  * await users.set('u_1', user);
+ * ```
  */
 export function createRecordMigration<V>(options: RecordMigrationOptions<V>): RecordMigration<V> {
   const { compareShare = 0, random = randomShare, readOld = false } = options;

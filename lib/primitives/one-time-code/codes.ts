@@ -11,10 +11,12 @@ import { type CodeCheck, type CodeIssue, type Codes, type CodesOptions, codeRule
  * that answers that come together are counted all the same. @throws ConfigError naming the option
  *
  * @example
+ * ```ts
  * const codes = createCodes({ kv, pepper: secret });
  * const issued = await codes.issue({ purpose: 'login', subject: user.id });
- * if (issued.status === 'issued') await send(user.email, issued.code);
+ * if (issued.status === 'issued') await sendMail(user.email, `Your code is ${issued.code}`);
  * const check = await codes.verify({ purpose: 'login', subject: user.id, code: form.code });
+ * ```
  */
 export function createCodes(options: CodesOptions): Codes {
   const { kv } = options;

@@ -19,12 +19,14 @@ const MAX_MS = 2 ** 31 - 1;
  * @throws ConfigError
  *
  * @example
+ * ```ts
  * const pubsub = createPubSub<{ userId: string }>({ kv });
  * const subscription = pubsub.subscribe('profile-changed', ({ userId }) => profiles.delete(userId), {
  *   onState: (state) => state.state === 'connected' && state.missed && profiles.clear(),
  * });
  * await subscription.ready;
  * await pubsub.publish('profile-changed', { userId: '7' }); // { status: 'published', receivers: 1 }
+ * ```
  */
 export function createPubSub<T = unknown>(options: PubSubOptions): PubSub<T> {
   const { kv, onListenerError } = options;

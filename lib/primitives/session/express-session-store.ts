@@ -22,8 +22,8 @@ export interface ExpressSession {
 /** Settings of a store for express-session. Wrong ones throw a ConfigError. */
 export interface ExpressSessionStoreOptions<Base extends object> {
   readonly kv: KvClient;
-  /** `session.Store` of express-session: what it expects of a store beside the methods here. */
-  readonly Store: new () => Base;
+  /** `session.Store` of express-session, which its types call abstract: what it expects of a store beside the methods here. */
+  readonly Store: abstract new () => Base;
   /** Stores of one name share their sessions. @default 'express' */
   readonly name?: string | undefined;
   /** Life of a session whose cookie does not say, in milliseconds. @default 86_400_000 */
@@ -69,11 +69,15 @@ const DAY_MS = 86_400_000;
 /**
  * A store for express-session 1.
  *
- * @example
- * app.use(session({ store: expressSessionStore({ kv, Store: session.Store }), secret, resave: false, saveUninitialized: false }));
- *
  * Redis away: errors with `status` 503, which express answers as that, and never "no session": the cookie stays. On a Redis
  * Cluster all sessions of one name lie in one slot.
+ *
+ * @example
+ * ```ts
+ * import session from 'express-session';
+ *
+ * app.use(session({ store: expressSessionStore({ kv, Store: session.Store }), secret, resave: false, saveUninitialized: false }));
+ * ```
  *
  * @throws ConfigError
  */
@@ -137,7 +141,8 @@ export function expressSessionStore<Base extends object>(
         here(await ending.revoke(await group()));
       }),
   };
-  return Object.assign(new Store(), methods);
+  const store: Base = Reflect.construct(Store, []);
+  return Object.assign(store, methods);
 }
 
 /** Whose all sessions of a store are: so they are counted, listed and ended together. */

@@ -24,10 +24,12 @@ const MAX_SWEPT = 1_000;
  * Sessions of users, in Redis.
  *
  * @example
+ * ```ts
  * const sessions = createSessions<{ cart: string[] }>({ kv });
  * const cookie = sessionCookie();
  * const read = await sessions.read(cookie.read(request.headers) ?? '');
  * if (read.status === 'unavailable') return sessionUnavailable(read);
+ * ```
  *
  * @throws ConfigError naming the option
  */

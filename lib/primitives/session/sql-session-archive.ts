@@ -28,8 +28,10 @@ export interface SqlSessionArchive extends SessionArchive {
  * as it is. With the database away it rejects with a StoreError, which says nothing of what was sent.
  *
  * @example
+ * ```ts
  * const archive = sqlSessionArchive({ query: (text, params) => pool.query(text, params) });
  * const sessions = createSessions({ kv, archive });
+ * ```
  *
  * @throws ConfigError when `query` is no function, or `table` no plain name.
  */

@@ -21,9 +21,11 @@ const MAX_USES = 1_000_000_000;
  * @throws ConfigError naming the option.
  *
  * @example
+ * ```ts
  * const usage = createUsage({ kv });
- * usage.record(key.id);
- * const check = await usage.checkLimit(key.id, 10_000, { days: 30 });
+ * usage.record(keyId);
+ * const check = await usage.checkLimit(keyId, 10_000, { days: 30 });
+ * ```
  */
 export function createUsage(options: UsageOptions): Usage {
   const { kv, name, shards, retentionMs, flushMs, flushKeys, maxBuffered } = resolveUsageOptions(options);

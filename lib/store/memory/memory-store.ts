@@ -37,8 +37,10 @@ export interface MemoryStoreOptions {
  * @throws ConfigError when a bound is not a positive integer.
  *
  * @example
+ * ```ts
  * const store = memoryStore({ maxEntries: 10_000 });
  * const [, count] = await store.execute([['SET', 'hits', 41], ['INCR', 'hits']]); // 42
+ * ```
  */
 export function memoryStore(options: MemoryStoreOptions = {}): Store {
   const { clock = systemClock, maxEntries = 100_000, maxBytes = 64 * 1024 * 1024, lua } = options;
