@@ -4,7 +4,8 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parseAllDocuments } from 'yaml';
 import { type RestEndpoint, startRestEndpoint } from '../../cli/rest/endpoint.ts';
 import { sqlRecordSchema } from '../../lib/primitives/migration/records/sql-records.ts';
-import { memoryStore } from '../../lib/store/memory/memory-store.ts';
+import { redisStore } from '../../lib/store/redis.ts';
+import type { Store } from '../../lib/store/store.ts';
 import { type Documents, readDocuments } from '../support/docs/documents.ts';
 import { type ExampleFolder, makeExampleFolder } from '../support/docs/example-folder.ts';
 import { type ExampleProgram, exampleProgram } from '../support/docs/example-program.ts';
@@ -42,17 +43,15 @@ let documents: Documents;
 let examples: Examples;
 let folder: ExampleFolder;
 let redis: RedisServer;
+let behind: Store;
 let upstash: RestEndpoint;
 let planted: readonly ExampleProgram[];
 let postgres: PostgresWire;
 
 beforeAll(async () => {
-  [documents, examples, redis, upstash] = await Promise.all([
-    readDocuments(),
-    readExamples(),
-    startRedis(),
-    startRestEndpoint({ store: memoryStore(), token: 'secret' }),
-  ]);
+  [documents, examples, redis] = await Promise.all([readDocuments(), readExamples(), startRedis()]);
+  behind = redisStore({ url: redis.url });
+  upstash = await startRestEndpoint({ store: behind, token: 'secret' });
   const pages = { 'planted.md': PLANTED, 'hasty.md': HASTY, 'failing.md': FAILING, 'stray.md': STRAY };
   planted = Object.entries(pages).map(([name, text]) => {
     const names = ['userId', 'show'].map((given) => ({ name: given, isType: false }));
@@ -84,7 +83,9 @@ beforeAll(async () => {
 
 afterAll(async () => {
   await compiled;
-  await Promise.all([folder?.remove(), postgres?.close(), upstash?.close(), redis?.stop()]);
+  await Promise.all([folder?.remove(), postgres?.close(), upstash?.close()]);
+  await behind?.close();
+  await redis?.stop();
 });
 
 describe('the examples of the documents and doc comments', () => {
@@ -100,7 +101,10 @@ describe('the examples of the documents and doc comments', () => {
 
   it('run, each to its end, against servers as their readers have', async () => {
     const env = {
+      KV_STORE: 'redis',
       REDIS_URL: redis.url,
+      KV_REST_API_URL: upstash.url,
+      KV_REST_API_TOKEN: 'secret',
       DATABASE_URL: postgres.url,
       BREAKWATER_CODE_PEPPER: 'a pepper for codes of thirty-two characters',
       BREAKWATER_SESSION_PEPPER: 'a pepper for sessions, of thirty-two characters',

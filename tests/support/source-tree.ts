@@ -14,7 +14,7 @@ export interface ImportSite {
 }
 
 const FOLDERS = ['lib', 'api', 'app', 'cli', 'examples', 'tests', 'bench', 'scripts'];
-const SKIPPED = new Set(['node_modules', 'dist', '.next', 'results', 'coverage']);
+const SKIPPED = new Set(['node_modules', 'dist', '.next', 'results', 'coverage', 'reference']);
 const SOURCE = /\.(?:[cm]?[jt]s|[jt]sx)$/;
 
 /** Every source file of the project: those in its code folders and those at its root. */
@@ -27,7 +27,8 @@ export async function readSourceTree(root: string = projectRoot): Promise<Source
   return new Map(wanted.map((path, index) => [relative(root, path).split(sep).join('/'), texts[index] ?? '']));
 }
 
-async function filesUnder(folder: string): Promise<string[]> {
+/** All files below a folder, but those that are installed or made. */
+export async function filesUnder(folder: string): Promise<string[]> {
   const entries = await readdir(folder, { withFileTypes: true }).catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT') return [];
     throw error;
