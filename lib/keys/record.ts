@@ -63,6 +63,7 @@ export interface Carried {
   readonly count: number;
 }
 
+/** A digest that leads to a record: one for each key that has been issued for it and is still good. */
 export interface IssuedDigest extends KeyDigest {
   /** Unix milliseconds at which it ceases to, before the key itself does; `null` where it does not. */
   readonly until: number | null;

@@ -22,6 +22,7 @@ export interface StoreExecuteOptions {
 }
 
 /** How it stands with a subscription. */
+/** How a subscription stands. */
 export type SubscriptionState =
   /** Its channels are heard from now on. `missed`: it was connected before, and messages in between are lost. */
   | { readonly state: 'connected'; readonly missed: boolean }

@@ -14,7 +14,7 @@ export interface ImportSite {
 }
 
 const FOLDERS = ['lib', 'api', 'app', 'cli', 'examples', 'tests', 'bench', 'scripts'];
-const SKIPPED = new Set(['node_modules', 'dist', '.next', 'results', 'coverage', 'reference']);
+const SKIPPED = new Set(['.git', 'node_modules', 'dist', '.next', 'results', 'coverage', 'reference']);
 const SOURCE = /\.(?:[cm]?[jt]s|[jt]sx)$/;
 
 /** Every source file of the project: those in its code folders and those at its root. */

@@ -54,6 +54,7 @@ export interface AnalyticsStats {
   readonly dropped: number;
 }
 
+/** Where one drain brings what was counted. */
 export interface AnalyticsDrainOptions extends DatabaseOptions {
   /** That of batches has `_batches` at its end. @default 'breakwater_analytics' */
   readonly table?: string | undefined;

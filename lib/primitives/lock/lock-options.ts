@@ -30,6 +30,7 @@ export interface AcquireOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
+/** Of one `withLock`; what is left out is as for all locks. */
 export interface WithLockOptions extends AcquireOptions {
   readonly maxHoldMs?: number | undefined;
 }

@@ -37,6 +37,7 @@ export interface CodeAccount {
   readonly subject: string;
 }
 
+/** What somebody has typed in, and whose code it is to be. */
 export interface CodeAnswer extends CodeAccount {
   /** As it was typed. White space in it does not matter. */
   readonly code: string;

@@ -67,6 +67,7 @@ export interface UsageStats {
   readonly dropped: number;
 }
 
+/** Where one drain brings what was used, and how much of it. */
 export interface UsageDrainOptions extends DatabaseOptions {
   /** @default 'breakwater_usage' */
   readonly table?: string | undefined;

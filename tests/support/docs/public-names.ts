@@ -5,8 +5,9 @@ import { codeOf, type SourceTree } from '../source-tree.ts';
 export interface PublicName {
   readonly name: string;
   readonly isType: boolean;
-  /** The file in which it is declared. */
+  /** The file in which it is declared, and under which name. */
   readonly home: string;
+  readonly declaredAs: string;
 }
 
 export interface Manifest {
@@ -16,6 +17,7 @@ export interface Manifest {
 const DECLARED =
   /^export (?:declare )?(?:async )?(?<kind>function|const|let|class|abstract class|interface|type)\*? (?<name>\w+)/gm;
 const LISTED = /^export (?<types>type )?\{(?<names>[^}]*)\}(?:\s*from\s*'(?<from>[^']*)')?/gm;
+const IMPORTED = /^import (?:type )?\{(?<names>[^}]*)\} from '(?<from>[^']*)'/gm;
 const ALL = /^export (?<types>type )?\* from '(?<from>[^']*)'/gm;
 
 const NONE: Readonly<Record<string, string | undefined>> = {};
@@ -40,6 +42,7 @@ export function exportsOf(tree: SourceTree, path: string): readonly PublicName[]
     name,
     isType: kind === 'interface' || kind === 'type',
     home: path,
+    declaredAs: name,
   }));
   const listed = [...source.matchAll(LISTED)].flatMap(({ groups: { types, names = '', from } = NONE }) =>
     names
@@ -49,9 +52,11 @@ export function exportsOf(tree: SourceTree, path: string): readonly PublicName[]
       .map((entry): PublicName => {
         const [inner = '', name = inner] = entry.replace(/^type /, '').split(' as ');
         const isType = types !== undefined || entry.startsWith('type ');
-        if (from?.startsWith('.') !== true) return { name, isType, home: path };
-        const found = exportsOf(tree, beside(from)).find((candidate) => candidate.name === inner);
-        return { name, isType: isType || found?.isType === true, home: found?.home ?? beside(from) };
+        const origin = from === undefined ? importedAs(source, inner) : { from, name: inner };
+        if (origin?.from.startsWith('.') !== true) return { name, isType, home: path, declaredAs: inner };
+        const found = exportsOf(tree, beside(origin.from)).find((candidate) => candidate.name === origin.name);
+        if (!found) throw new Error(`${path} exports ${name}, which ${origin.from} does not`);
+        return { ...found, name, isType: isType || found.isType };
       }),
   );
   const all = [...source.matchAll(ALL)].flatMap(({ groups: { types, from = '' } = NONE }) =>
@@ -59,4 +64,18 @@ export function exportsOf(tree: SourceTree, path: string): readonly PublicName[]
   );
   const byName = new Map([...all, ...declared, ...listed].map((found) => [found.name, found]));
   return [...byName.values()];
+}
+
+/** Where a module has a name from, and what it is called there. */
+function importedAs(source: string, local: string): { readonly from: string; readonly name: string } | undefined {
+  for (const { groups: { names = '', from = '' } = NONE } of source.matchAll(IMPORTED)) {
+    for (const entry of names.split(',')) {
+      const [inner = '', name = inner] = entry
+        .trim()
+        .replace(/^type /, '')
+        .split(' as ');
+      if (name === local) return { from, name: inner };
+    }
+  }
+  return undefined;
 }

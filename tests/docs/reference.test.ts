@@ -1,0 +1,83 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { type Documents, readDocuments } from '../support/docs/documents.ts';
+import { OURS, readEnvironmentNames, variableTables } from '../support/docs/environment.ts';
+import { codeSpansOf } from '../support/docs/markdown.ts';
+import { exportsOf, publicModules } from '../support/docs/public-names.ts';
+import { projectRoot, readSourceTree, type SourceTree } from '../support/source-tree.ts';
+
+let documents: Documents;
+/** What users read: neither the file map nor the promises nor what has changed. */
+let pages: Documents;
+let modules: ReadonlyMap<string, string>;
+let tree: SourceTree;
+
+const NOT_FOR_USERS = new Set(['AGENTS.md', 'CHANGELOG.md', 'CONTRIBUTING.md', 'docs/promises.md']);
+
+beforeAll(async () => {
+  [documents, tree] = await Promise.all([readDocuments(), readSourceTree()]);
+  pages = new Map([...documents].filter(([path]) => !NOT_FOR_USERS.has(path)));
+  modules = publicModules(JSON.parse(await readFile(join(projectRoot, 'package.json'), 'utf8')));
+});
+
+const SUBPATH = /(?<![\w./-])breakwater\/[a-z][a-z0-9-]*(?:\/[a-z0-9-]+)*/g;
+
+describe('the subpaths of the package', () => {
+  it('are all told of', () => {
+    const told = new Set([...pages.values()].flatMap((text) => text.match(SUBPATH) ?? []));
+    const untold = [...modules.keys()].filter((name) => name !== 'breakwater' && !told.has(name));
+    expect(untold, 'each subpath is named on some page, in an import or as `breakwater/…`').toEqual([]);
+  });
+
+  it('are those that are told of', () => {
+    const wrong = [...documents].flatMap(([path, text]) =>
+      [...new Set(text.match(SUBPATH) ?? [])]
+        .filter((name) => !modules.has(name))
+        .map((name) => `${path}: ${name} is no export of package.json`),
+    );
+    expect(wrong).toEqual([]);
+  });
+});
+
+describe('the exported names', () => {
+  it('are each told of on a page, or where they are declared', () => {
+    const words = new Set([...pages.values()].flatMap((text) => text.match(/\b[A-Za-z_]\w*/g) ?? []));
+    const untold = [...modules].flatMap(([module, path]) =>
+      exportsOf(tree, path)
+        .filter(({ name }) => name !== 'default' && !words.has(name))
+        .filter(({ home, declaredAs }) => !hasDocComment(tree.get(home) ?? '', declaredAs))
+        .map(({ name, home }) => `${module}: ${name} has no doc comment in ${home}, and is on no page`),
+    );
+    expect(untold).toEqual([]);
+  });
+});
+
+function hasDocComment(source: string, name: string): boolean {
+  const kind = '(?:async function\\*?|function\\*?|const|let|class|abstract class|interface|type)';
+  return new RegExp(`\\*/\\n(?:export )?(?:declare )?${kind} ${name}\\b`).test(source);
+}
+
+describe('the environment', () => {
+  it('is told of in whole: each variable that the package reads', () => {
+    const told = new Set([...pages.values()].flatMap((text) => text.match(/\b[A-Z][A-Z0-9_]+/g) ?? []));
+    expect(readEnvironmentNames(tree).filter((name) => !told.has(name))).toEqual([]);
+  });
+
+  it('is read as it is told: each variable of a table, and each of ours that the text names', () => {
+    const read = readEnvironmentNames(tree);
+    const isKnown = (name: string) =>
+      KNOWN_AND_UNUSED.has(name) ||
+      read.some((known) => known === name || (known.endsWith('_') && name.startsWith(known)));
+    const tables = [...pages].flatMap(([path, text]) => variableTables(text).map((name) => ({ place: path, name })));
+    expect(tables.length).toBeGreaterThan(15);
+    const spans = [...documents].flatMap(([path, text]) =>
+      codeSpansOf(text).map(({ text: span, line }) => ({ place: `${path}:${line}`, name: span.replace(/=.*$/, '') })),
+    );
+    const wrong = [...tables, ...spans.filter(({ name }) => OURS.test(name))].filter(({ name }) => !isKnown(name));
+    expect(wrong.map(({ place, name }) => `${place}: nothing reads ${name}`)).toEqual([]);
+  });
+});
+
+/** Set by platforms beside others, and told of so that nobody wonders; a constant whose name has that form. */
+const KNOWN_AND_UNUSED = new Set(['KV_REST_API_READ_ONLY_TOKEN', 'KV_PREFIXES']);
