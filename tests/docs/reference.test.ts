@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
+import { documentedDefaults, statedDefaults } from '../support/docs/defaults.ts';
 import { type Documents, readDocuments } from '../support/docs/documents.ts';
 import { OURS, readEnvironmentNames, variableTables } from '../support/docs/environment.ts';
 import { codeSpansOf } from '../support/docs/markdown.ts';
@@ -57,6 +58,26 @@ function hasDocComment(source: string, name: string): boolean {
   const kind = '(?:async function\\*?|function\\*?|const|let|class|abstract class|interface|type)';
   return new RegExp(`\\*/\\n(?:export )?(?:declare )?${kind} ${name}\\b`).test(source);
 }
+
+describe('the defaults in tables', () => {
+  const wrong = (of: Documents) => {
+    const documented = documentedDefaults(tree);
+    return [...of].flatMap(([path, text]) =>
+      statedDefaults(text)
+        // Where the default is an object, a table tells of what is in it.
+        .filter(({ option, value }) => documented.get(option)?.includes(value) === false)
+        .map(({ option, value, line }) => `${path}:${line}: no \`${option}\` has the @default ${value}`),
+    );
+  };
+
+  it('are those of the doc comments', () => {
+    expect([...pages.values()].flatMap(statedDefaults).length).toBeGreaterThan(30);
+    expect(wrong(pages)).toEqual([]);
+    const table =
+      '| option | default | |\n|---|---|---|\n| `waitMs`, `retryMs` | 0, 99 | |\n| `retentionMs` | 32 days | |\n';
+    expect(wrong(new Map([['a.md', table]]))).toEqual(['a.md:3: no `retryMs` has the @default 99']);
+  });
+});
 
 describe('the environment', () => {
   it('is told of in whole: each variable that the package reads', () => {

@@ -17,7 +17,7 @@ export interface IdempotencyOptions<Req extends Request = Request> {
   readonly required?: boolean | undefined;
   /** After a crash a retry may run again when this has passed, in milliseconds. Extended while the handler runs. @default 30_000 */
   readonly processingMs?: number | undefined;
-  /** How long the handler may take with others kept off, in milliseconds. @default 600_000 */
+  /** How long the handler may take with others kept off, in milliseconds. @default 600_000, or `processingMs` if that is more */
   readonly maxProcessingMs?: number | undefined;
   /** For how long a response is replayed, in milliseconds. @default 86_400_000 */
   readonly retentionMs?: number | undefined;
