@@ -79,6 +79,27 @@ describe('the defaults in tables', () => {
   });
 });
 
+describe('the codes of refusals', () => {
+  it('are all on a page, and those in docs/http.md are answered', () => {
+    const answering = [...tree].filter(([path]) => /^(?:lib|api)\//.test(path)).map(([, source]) => source);
+    const answered = answering.flatMap((source) =>
+      [...source.matchAll(/\bproblem\(\s*\d+,\s*'([a-z-]+)'/g)].map(([, code = '']) => code),
+    );
+    const refused = tree.get('lib/guard/decision.ts')?.match(/(?<=^ {2}\| ')[a-z]+-[a-z-]+(?=')/gm) ?? [];
+    const codes = new Set([...answered, ...refused]);
+    expect(codes.size).toBeGreaterThan(20);
+    const spans = new Set([...pages.values()].flatMap((text) => codeSpansOf(text).map(({ text: span }) => span)));
+    expect([...codes].filter((code) => !spans.has(code))).toEqual([]);
+    const table = /^## Refusals$([\s\S]*?)^## /m.exec(pages.get('docs/http.md') ?? '')?.[1] ?? '';
+    const told = table
+      .split('\n')
+      .filter((line) => /^\|\s*\d/.test(line))
+      .flatMap((line) => codeSpansOf(line.split('|')[2] ?? ''));
+    expect(told.length).toBeGreaterThan(20);
+    expect(told.map(({ text }) => text).filter((code) => !codes.has(code))).toEqual([]);
+  });
+});
+
 describe('the environment', () => {
   it('is told of in whole: each variable that the package reads', () => {
     const told = new Set([...pages.values()].flatMap((text) => text.match(/\b[A-Z][A-Z0-9_]+/g) ?? []));
