@@ -10,6 +10,7 @@ import { type Documents, readDocuments } from '../support/docs/documents.ts';
 import { type ExampleFolder, makeExampleFolder } from '../support/docs/example-folder.ts';
 import { type ExampleProgram, exampleProgram } from '../support/docs/example-program.ts';
 import { type Examples, readExamples } from '../support/docs/example-world.ts';
+import { misshapenExamples } from '../support/docs/examples.ts';
 import { type CodeBlock, codeBlocksOf } from '../support/docs/markdown.ts';
 import { type PostgresWire, startPostgresWire } from '../support/postgres-wire.ts';
 import { type RedisServer, startRedis } from '../support/redis-server.ts';
@@ -97,6 +98,9 @@ describe('the examples of the documents and doc comments', () => {
       expect.stringMatching(/^planted\.md:9: .*'undeclared'.*given\.ts$/),
     ]);
     expect(examples.here.length).toBeGreaterThan(50);
+    expect(examples.misshapen).toEqual([]);
+    const prose = '/**\n * @example\n * createKv({ store });\n */\n';
+    expect(misshapenExamples(new Map([['lib/a.ts', prose]]))).toEqual([expect.stringMatching(/^lib\/a\.ts:2: /)]);
   });
 
   it('run, each to its end, against servers as their readers have', async () => {
@@ -127,6 +131,14 @@ describe('the examples of the documents and doc comments', () => {
     const paths = new Set(examples.here.map(({ group }) => group.path));
     expect(Object.keys(NOT_RUN).filter((path) => !paths.has(path))).toEqual([]);
     for (const reason of Object.values(NOT_RUN)) expect(reason).not.toBe('');
+  });
+
+  it('say what `kv` is, on each page that does not make one', () => {
+    const silent = [...examples.here, ...examples.inSuites]
+      .filter(({ group, given }) => group.kind === 'page' && given.includes('kv'))
+      .map(({ group }) => group.path)
+      .filter((path) => !documents.get(path)?.includes('createKv'));
+    expect(silent).toEqual([]);
   });
 
   it('take nothing for granted that none of them uses', async () => {

@@ -50,7 +50,7 @@ function aboutNpm(args: readonly string[], { scripts, benches }: Callable): stri
   const [verb = '', ...rest] = args[0] === '--prefix' ? ['ci'] : args;
   if (NPM_ITSELF.has(verb)) return undefined;
   const [name = '', ...given] = verb === 'run' ? rest.filter((word) => word !== '--silent' && word !== '-s') : [verb];
-  if (!scripts.has(name)) return `package.json has no script ${name}`;
+  if (name !== '' && !scripts.has(name)) return `package.json has no script ${name}`;
   const unknown = given.find((word) => !word.startsWith('-') && !PLACEHOLDER.test(word) && !benches.has(word));
   return name === 'bench' && unknown !== undefined ? `there is no benchmark ${unknown}` : undefined;
 }
@@ -90,7 +90,7 @@ async function aboutBreakwater(
 ): Promise<string | undefined> {
   if (whole) return complaintOfParser(args, commands);
   const [name = '', word = ''] = args;
-  if (name.startsWith('-') || PLACEHOLDER.test(name)) return undefined;
+  if (name === '' || name.startsWith('-') || PLACEHOLDER.test(name)) return undefined;
   const found = commands.find((one) => one.name === name);
   if (!found) return `breakwater has no command ${name}`;
   const isGroup = 'commands' in found;

@@ -3,13 +3,15 @@ import { join } from 'node:path';
 import { projectRoot, readSourceTree } from '../source-tree.ts';
 import { readDocuments } from './documents.ts';
 import { type Ambient, type ExampleProgram, exampleProgram, GIVEN } from './example-program.ts';
-import { commentExamples, type ExampleGroup, pageExamples, splitByPackages } from './examples.ts';
+import { commentExamples, type ExampleGroup, misshapenExamples, pageExamples, splitByPackages } from './examples.ts';
 import { exportsOf, type Manifest, type PublicName, publicModules } from './public-names.ts';
 
 /** All examples of the project, as programs. */
 export interface Examples {
   /** The package's subpaths, and their source files. */
   readonly modules: ReadonlyMap<string, string>;
+  /** Doc comments whose examples cannot be read, and why. */
+  readonly misshapen: readonly string[];
   /** The names of what examples take for granted. */
   readonly given: readonly string[];
   /** Those that want no packages but the project's own. */
@@ -33,8 +35,10 @@ export async function readExamples(): Promise<Examples> {
   const installed = { ...own.dependencies, ...own.devDependencies };
   const { here, elsewhere } = splitByPackages(groups, (name) => Object.hasOwn(installed, name));
   const program = (group: ExampleGroup) => exampleProgram(group, ambientsOf(group, given, published));
+  const misshapen = misshapenExamples(tree);
   return {
     modules,
+    misshapen,
     given: given.names.map(({ name }) => name),
     here: here.map(program),
     inSuites: elsewhere.map(program),

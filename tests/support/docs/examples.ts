@@ -25,27 +25,49 @@ export function pageExamples(documents: Documents): readonly ExampleGroup[] {
   });
 }
 
-/** What is compiled and run of the doc comments in `lib/`. @throws Error on an `@example` that is not one block of code */
-export function commentExamples(tree: SourceTree): readonly ExampleGroup[] {
-  return [...tree].flatMap(([path, source]) => (path.startsWith('lib/') ? examplesIn(path, source) : []));
+interface DocExample {
+  readonly path: string;
+  /** 1-based, of its `@example`. */
+  readonly line: number;
+  readonly text: string;
 }
 
-function examplesIn(path: string, source: string): readonly ExampleGroup[] {
-  return [...source.matchAll(COMMENT)].flatMap((comment) => {
-    const body = (comment.groups?.body ?? '').replaceAll(/^[ \t]*\* ?/gm, '');
-    const firstLine = source.slice(0, comment.index).split('\n').length;
-    return [...body.matchAll(EXAMPLE)].map((example): ExampleGroup => {
-      const line = firstLine + body.slice(0, example.index).split('\n').length - 1;
-      const text = example.groups?.body ?? '';
-      if (!ONE_BLOCK.test(text)) {
-        throw new Error(
-          `${path}:${line}: an @example is one block between \`\`\`ts and \`\`\`, and what it explains above it`,
-        );
-      }
+/** What is compiled and run of the doc comments in `lib/`. */
+export function commentExamples(tree: SourceTree): readonly ExampleGroup[] {
+  return docExamples(tree)
+    .filter(({ text }) => ONE_BLOCK.test(text))
+    .map(({ path, line, text }) => {
       const blocks = codeBlocksOf(text).map((block) => ({ ...block, line: block.line + line - 1 }));
       return { path, name: `${path}:${line}`, kind: 'doc comment', blocks };
     });
-  });
+}
+
+/** Each `@example` that has another form: what reads doc comments would take prose in it for code, or code for prose. */
+export function misshapenExamples(tree: SourceTree): readonly string[] {
+  return docExamples(tree)
+    .filter(({ text }) => !ONE_BLOCK.test(text))
+    .map(
+      ({ path, line }) =>
+        `${path}:${line}: an @example is one block between \`\`\`ts and \`\`\`, with what explains it above`,
+    );
+}
+
+function docExamples(tree: SourceTree): readonly DocExample[] {
+  return [...tree].flatMap(([path, source]) =>
+    path.startsWith('lib/')
+      ? [...source.matchAll(COMMENT)].flatMap((comment) => examplesIn(path, source, comment))
+      : [],
+  );
+}
+
+function examplesIn(path: string, source: string, comment: RegExpExecArray): readonly DocExample[] {
+  const body = (comment.groups?.body ?? '').replaceAll(/^[ \t]*\* ?/gm, '');
+  const firstLine = source.slice(0, comment.index).split('\n').length;
+  return [...body.matchAll(EXAMPLE)].map((example) => ({
+    path,
+    line: firstLine + body.slice(0, example.index).split('\n').length - 1,
+    text: example.groups?.body ?? '',
+  }));
 }
 
 /** The groups without their blocks that import what is not in `installed`, and those blocks' pages whole. */

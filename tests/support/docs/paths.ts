@@ -10,6 +10,7 @@ export interface Tree {
 
 const FOLDERS = ['api', 'app', 'bench', 'cli', 'docs', 'lib', 'scripts', 'sql', 'tests', '\\.ci', '\\.github'];
 const PATH = new RegExp(`^(?:${FOLDERS.join('|')})/[\\w./*{},[\\]-]*$`);
+const TEST = /^[\w-]+\.test\.(?:ts|mjs)$/;
 const SIBLING = /^[\w*-]+(?:\.test)?\.(?:ts|tsx|mjs)$/;
 /** A file as the file map of AGENTS.md names it, without folder and extension. */
 const MODULE = /^[a-z0-9]+(?:-[a-z0-9]+)+$/;
@@ -22,13 +23,15 @@ const EXTENSIONS = ['', '.ts', '.tsx', '.mjs', '.md', '.test.ts', '.test.mjs'];
  */
 export function missingPaths(documents: Documents, tree: Tree): readonly string[] {
   const isThere = lookup(tree);
+  const tests = new Set(tree.files.map((file) => file.replace(/^.*\//, '')).filter((name) => TEST.test(name)));
   return [...documents].flatMap(([document, text]) =>
     codeSpansOf(text).flatMap(({ text: span, line }) => {
       const words = span.split(/\s+/).map((word) => word.replace(/[.,;:]$/, ''));
+      // Without a folder a file is the reader's own, but for a test.
       const folder = PATH.test(words[0] ?? '') ? (words[0] ?? '').replace(/[^/]*$/, '') : undefined;
       return words
         .map((word) => (folder !== undefined && SIBLING.test(word) ? folder + word : word))
-        .filter((word) => PATH.test(word) && !isThere(word))
+        .filter((word) => (PATH.test(word) && !isThere(word)) || (TEST.test(word) && !tests.has(word)))
         .map((word) => `${document}:${line}: \`${word}\` does not exist`);
     }),
   );
