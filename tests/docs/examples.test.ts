@@ -8,7 +8,7 @@ import { redisStore } from '../../lib/store/redis.ts';
 import type { Store } from '../../lib/store/store.ts';
 import { type Documents, readDocuments } from '../support/docs/documents.ts';
 import { type ExampleFolder, makeExampleFolder } from '../support/docs/example-folder.ts';
-import { type ExampleProgram, exampleProgram } from '../support/docs/example-program.ts';
+import { type ExampleProgram, exampleProgram, GIVEN } from '../support/docs/example-program.ts';
 import { type Examples, readExamples } from '../support/docs/example-world.ts';
 import { misshapenExamples } from '../support/docs/examples.ts';
 import { type CodeBlock, codeBlocksOf } from '../support/docs/markdown.ts';
@@ -20,24 +20,23 @@ import { sqlEngine } from '../support/sql-engine.ts';
 /** What is compiled and not run, by its file, and why. */
 const NOT_RUN: Readonly<Record<string, string>> = {};
 
-/** A page with all that these tests are to notice. Its first line of code is line 2, and so on. */
-const PLANTED = [
-  '```ts',
-  'const first: number = 1;',
-  '```',
-  '```js',
-  'const add = (a) => a + first;',
-  '```',
-  '```ts',
-  'const double = (n) => n * 2;',
-  'undeclared();',
-  '```',
-].join('\n');
-const HASTY = ['```ts', "if (userId) return 'done';", '```', '```ts', 'show(userId);', '```'].join('\n');
-const FAILING = ['```ts', 'show(userId);', '```', '```ts', "throw new RangeError('planted');", '```'].join('\n');
-const STRAY = ['```ts', "void Promise.reject(new Error('planted'));", 'await new Promise(setImmediate);', '```'].join(
-  '\n',
-);
+/** They take seconds. */
+const HANG_MS = 120_000;
+
+const block = (language: string, ...lines: readonly string[]): string =>
+  [`\`\`\`${language}`, ...lines, '```'].join('\n');
+
+/** Pages with all that these tests are to notice. The first line of code is line 2, and so on. */
+const PLANTED = {
+  'wrong.md': [
+    block('ts', 'const first: number = 1;'),
+    block('js', 'const add = (a) => a + first;'),
+    block('ts', 'const double = (n) => n * 2;', 'undeclared();'),
+  ],
+  'hasty.md': [block('ts', "if (userId) return 'done';"), block('ts', 'show(userId);')],
+  'failing.md': [block('ts', 'show(userId);'), block('ts', "throw new RangeError('planted');")],
+  'stray.md': [block('ts', "void Promise.reject(new Error('planted'));", 'await new Promise(setImmediate);')],
+};
 
 let compiled: Promise<readonly string[]>;
 let documents: Documents;
@@ -53,11 +52,10 @@ beforeAll(async () => {
   [documents, examples, redis] = await Promise.all([readDocuments(), readExamples(), startRedis()]);
   behind = redisStore({ url: redis.url });
   upstash = await startRestEndpoint({ store: behind, token: 'secret' });
-  const pages = { 'planted.md': PLANTED, 'hasty.md': HASTY, 'failing.md': FAILING, 'stray.md': STRAY };
-  planted = Object.entries(pages).map(([name, text]) => {
-    const names = ['userId', 'show'].map((given) => ({ name: given, isType: false }));
-    const group = { path: name, name, kind: 'page', blocks: codeBlocksOf(text) } as const;
-    return exampleProgram(group, [{ module: 'given', names }]);
+  const names = ['userId', 'show'].map((name) => ({ name, isType: false }));
+  planted = Object.entries(PLANTED).map(([name, page]) => {
+    const group = { path: name, name, kind: 'page', blocks: codeBlocksOf(page.join('\n')) } as const;
+    return exampleProgram(group, [{ module: GIVEN, names }]);
   });
   folder = await makeExampleFolder({
     programs: [...examples.here, ...planted],
@@ -69,7 +67,7 @@ beforeAll(async () => {
     },
   });
   compiled = folder.compile();
-});
+}, HANG_MS);
 
 const sql = sqlEngine();
 
@@ -80,22 +78,22 @@ beforeAll(async () => {
   for (const table of ['users', 'users_kv', 'usage']) await sql.database.exec(sqlRecordSchema(table));
   await sql.database.exec('create table invoices (id bigint primary key, total bigint not null)');
   postgres = await startPostgresWire(sql.database);
-});
+}, HANG_MS);
 
 afterAll(async () => {
   await compiled;
   await Promise.all([folder?.remove(), postgres?.close(), upstash?.close()]);
   await behind?.close();
   await redis?.stop();
-});
+}, HANG_MS);
 
 describe('the examples of the documents and doc comments', () => {
   it('compile as their readers would, in strict TypeScript', async () => {
     const complaints = await compiled;
-    expect(complaints.filter((line) => !line.startsWith('planted.md'))).toEqual([]);
+    expect(complaints.filter((line) => !line.startsWith('wrong.md'))).toEqual([]);
     expect(complaints).toEqual([
-      expect.stringMatching(/^planted\.md:8: .*'n' implicitly/),
-      expect.stringMatching(/^planted\.md:9: .*'undeclared'.*given\.ts$/),
+      expect.stringMatching(/^wrong\.md:8: .*'n' implicitly/),
+      expect.stringMatching(/^wrong\.md:9: .*'undeclared'.*given\.ts$/),
     ]);
     expect(examples.here.length).toBeGreaterThan(50);
     expect(examples.misshapen).toEqual([]);
@@ -115,7 +113,7 @@ describe('the examples of the documents and doc comments', () => {
       PEPPER: 'a pepper for keys, of thirty-two characters',
     };
     const wanted = [...examples.here, ...planted].filter(
-      ({ group }) => !Object.hasOwn(NOT_RUN, group.path) && group.name !== 'planted.md',
+      ({ group }) => !Object.hasOwn(NOT_RUN, group.path) && group.name !== 'wrong.md',
     );
     expect(await folder.run(wanted, env)).toEqual([
       'hasty.md:5: the example before it returned, so that this one did not run',

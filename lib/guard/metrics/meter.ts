@@ -36,9 +36,11 @@ const MAX_NAME = 64;
  *
  * @throws ConfigError for a plan that cannot be
  * @example
+ * ```ts
  * const meter = createMeter();
  * const kv = createKv({ store, telemetry: meter });
  * const text = prometheusText([{ runtime: 'server', snapshot: meter.snapshot(kv) }]);
+ * ```
  */
 export function createMeter({ plan, clock = systemClock }: MeterOptions = {}): Meter {
   const startedAt = clock.now();

@@ -62,7 +62,8 @@ function aboutNpx(
 ): Promise<string | undefined> | string | undefined {
   const [name = '', ...rest] = args.filter((word) => word !== '-y' && word !== '--yes');
   if (name === 'breakwater') return aboutBreakwater(rest, callable, whole);
-  if (!callable.binaries.has(name) && !FETCHED.has(name)) return `npx finds no ${name} here`;
+  if (!callable.binaries.has(name) && !FETCHED.has(name))
+    return `npx finds no ${name} here; what it is to fetch is listed in tests/support/docs/commands.ts`;
   if (name !== 'vitest') return undefined;
   const project = rest[rest.indexOf('--project') + 1] ?? '';
   if (rest.includes('--project') && !callable.projects.has(project)) return `vitest has no project ${project}`;

@@ -2,7 +2,7 @@ import { execFile, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { build } from 'esbuild';
+import { build, type Plugin } from 'esbuild';
 import { projectRoot } from '../source-tree.ts';
 import type { ExampleOrder, ExampleRun } from './example-process.ts';
 import { type ExampleProgram, GIVEN } from './example-program.ts';
@@ -67,9 +67,10 @@ export async function makeExampleFolder(options: ExampleFolderOptions): Promise<
     async run(wanted, env) {
       const out = join(folder, 'run');
       await build({
-        entryPoints: [...wanted.map((program) => join(folder, fileOf(program))), { in: PROCESS, out: 'process' }].map(
-          (entry) => (typeof entry === 'string' ? { in: entry, out: withoutExtension(entry) } : entry),
-        ),
+        entryPoints: [
+          ...wanted.map((program) => ({ in: join(folder, fileOf(program)), out: nameOf(program) })),
+          { in: PROCESS, out: 'process' },
+        ],
         outdir: out,
         bundle: true,
         splitting: true,
@@ -81,10 +82,9 @@ export async function makeExampleFolder(options: ExampleFolderOptions): Promise<
         logLevel: 'silent',
         plugins: [sources(new Map(paths))],
       });
-      const orders = wanted.map((program): ExampleOrder => {
-        const file = withoutExtension(fileOf(program));
-        return { name: program.group.name, file: join(out, `${file}.js`) };
-      });
+      const orders = wanted.map(
+        (program): ExampleOrder => ({ name: program.group.name, file: join(out, `${nameOf(program)}.js`) }),
+      );
       const runs = await inProcess(join(out, 'process.js'), orders, env);
       return wanted.flatMap((program) => complaintsOf(program, runs));
     },
@@ -112,7 +112,7 @@ function compilerOptions(paths: readonly (readonly [string, string])[]) {
 }
 
 /** `breakwater/kv` is the source that a user's import would end at. */
-const sources = (paths: ReadonlyMap<string, string>): import('esbuild').Plugin => ({
+const sources = (paths: ReadonlyMap<string, string>): Plugin => ({
   name: 'breakwater',
   setup(bundler) {
     bundler.onResolve({ filter: /^[a-z@]/ }, ({ path }) => {
@@ -122,12 +122,12 @@ const sources = (paths: ReadonlyMap<string, string>): import('esbuild').Plugin =
   },
 });
 
-function fileOf({ group }: ExampleProgram): string {
-  const isJsx = group.blocks.some(({ language }) => language === 'tsx');
-  return `${group.name.replaceAll(/\W+/g, '_')}.${isJsx ? 'tsx' : 'ts'}`;
+function fileOf(program: ExampleProgram): string {
+  const isJsx = program.group.blocks.some(({ language }) => language === 'tsx');
+  return `${nameOf(program)}.${isJsx ? 'tsx' : 'ts'}`;
 }
 
-const withoutExtension = (file: string): string => file.replace(/^.*\//, '').replace(/\.tsx?$/, '');
+const nameOf = ({ group }: ExampleProgram): string => group.name.replaceAll(/\W+/g, '_');
 
 function placeOf({ group, lines }: ExampleProgram, line: number): string {
   return `${group.path}:${lines.get(line) ?? `(line ${line} of its module)`}`;
