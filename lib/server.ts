@@ -48,6 +48,7 @@ export type RequestGuard = (request: Request, context?: RequestContext) => Promi
  * its log says what to set.
  *
  * @example
+ * ```ts
  * const guardRequest = createRequestGuard({
  *   policies: [{ name: 'key', limit: 100, windowMs: 60_000 }],
  *   protect: [{ path: '/api/*', limits: { key: 'key' } }],
@@ -56,6 +57,7 @@ export type RequestGuard = (request: Request, context?: RequestContext) => Promi
  * const passage = await guardRequest(request);
  * if (passage.response) return passage.response;
  * return passage.finish(await handle(passage.request));
+ * ```
  */
 export function createRequestGuard(options: EntranceOptions): RequestGuard {
   const enter = createEntrance(options, getDefaults);
@@ -84,7 +86,9 @@ export interface WithGuardOptions<Rest extends readonly unknown[]> extends Entra
  * something of their own, which is passed through. If that has a `waitUntil`, as in Workers, it is used.
  *
  * @example
+ * ```ts
  * export default { fetch: withGuard(app.fetch, { policies, protect: [{ path: '/api/*', limits: { key: 'key' } }] }) };
+ * ```
  */
 export function withGuard<Rest extends readonly unknown[] = []>(
   handler: Handler<Request, Rest>,
@@ -111,11 +115,15 @@ export type NodeGuard = (incoming: NodeRequest, outgoing: NodeResponse) => Promi
  * somebody who knows better.
  *
  * @example
+ * ```ts
+ * import { createServer } from 'node:http';
+ *
  * const guard = createNodeGuard({ policies, protect: [{ path: '/api/*', limits: { key: 'key' } }] });
  * createServer(async (incoming, outgoing) => {
  *   const passage = await guard(incoming, outgoing);
  *   if (passage) outgoing.end(`Hello ${passage.decision.identity?.owner}`);
  * });
+ * ```
  */
 export function createNodeGuard(options: EntranceOptions): NodeGuard {
   const guardRequest = createRequestGuard(options);

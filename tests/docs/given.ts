@@ -97,8 +97,9 @@ export const db = {
 // The front door of somebody else's routes.
 export const policies: readonly Policy[] = [{ name: 'key', limit: 60, windowMs: 60_000 }];
 export const protect = [{ path: '/api/*', limits: { key: 'key' } }] as const;
-/** Of express. */
-export const app = { use: (_handler: unknown): void => {} };
+/** Of express, or of Hono. */
+export const app = { use: (_handler: unknown): void => {}, fetch: (_request: Request): Response => new Response() };
+export const handle = async (_request: Request): Promise<Response> => new Response();
 
 // Both sides of a migration.
 export const oldUsers: RecordStore<User> = { get: async () => user, set: async () => {}, delete: async () => {} };

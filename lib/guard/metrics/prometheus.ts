@@ -29,9 +29,11 @@ export const PROMETHEUS_TYPES: Readonly<Record<'text' | 'openmetrics', string>> 
  *
  * @throws ConfigError for two runtimes of one name
  * @example
+ * ```ts
  * new Response(prometheusText([{ runtime: 'handler', snapshot: getMetrics() }]), {
  *   headers: { 'content-type': 'text/plain; version=0.0.4; charset=utf-8' },
  * });
+ * ```
  */
 export function prometheusText(
   runtimes: readonly RuntimeMetrics[],

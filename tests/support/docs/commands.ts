@@ -23,7 +23,7 @@ const NPM_ITSELF = new Set(['ci', 'install', 'i', 'uninstall', 'pack', 'publish'
 /** What everybody has, and what others tell of. */
 const OF_OTHERS = new Set(['cd', 'echo', 'export', 'git', 'mkdir', 'cp', 'redis-cli', 'psql', 'openssl', 'docker']);
 /** What npx may fetch. */
-const FETCHED = new Set(['create-next-app', 'create-next-app@latest']);
+const FETCHED = new Set(['create-next-app', 'create-next-app@latest', 'tsx']);
 /** What stands for a reader's own word: `<name>`, `NAME`, `…`. */
 const PLACEHOLDER = /^<.*>$|…|^\[/;
 
@@ -109,7 +109,9 @@ async function aboutBreakwater(
 async function complaintOfParser(args: readonly string[], commands: Callable['commands']): Promise<string | undefined> {
   const idle = (command: CliCommand): CliCommand => ({ ...command, run: async () => 0 });
   const program = createProgram({
-    commands: commands.map((one) => ('commands' in one ? { ...one, commands: one.commands.map(idle) } : idle(one))),
+    sections: [
+      ['', commands.map((one) => ('commands' in one ? { ...one, commands: one.commands.map(idle) } : idle(one)))],
+    ],
     io: {
       print: () => undefined,
       complain: () => undefined,

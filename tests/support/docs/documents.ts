@@ -1,15 +1,14 @@
-import { readdir, readFile } from 'node:fs/promises';
-import { join, relative } from 'node:path';
+import { readFile } from 'node:fs/promises';
+import { relative } from 'node:path';
 import { filesUnder, projectRoot } from '../source-tree.ts';
 
 /** The text of each document by its path from the project's root. */
 export type Documents = ReadonlyMap<string, string>;
 
-/** Every Markdown document of the project: those at its root, and all in `docs/`. */
+/** Every Markdown document of the project. */
 export async function readDocuments(root: string = projectRoot): Promise<Documents> {
-  const inDocs = (await filesUnder(join(root, 'docs'))).map((path) => relative(root, path));
-  const paths = [...(await readdir(root)), ...inDocs].filter((path) => path.endsWith('.md'));
+  const paths = (await filesUnder(root)).filter((path) => path.endsWith('.md')).sort();
   return new Map(
-    await Promise.all(paths.sort().map(async (path) => [path, await readFile(join(root, path), 'utf8')] as const)),
+    await Promise.all(paths.map(async (path) => [relative(root, path), await readFile(path, 'utf8')] as const)),
   );
 }

@@ -93,8 +93,12 @@ export async function makeExampleFolder(options: ExampleFolderOptions): Promise<
   };
 }
 
+/** A server of the reader's own listens on loopback here, on any port that is free. */
 function withServers(text: string, servers: ExampleFolderOptions['servers']): string {
-  return Object.entries(servers).reduce((changed, [reader, test]) => changed.replaceAll(reader, test), text);
+  return Object.entries(servers)
+    .reduce((changed, [reader, test]) => changed.replaceAll(reader, test), text)
+    .replaceAll(/\.listen\(\d+/g, ".listen(0, '127.0.0.1'")
+    .replaceAll(/\bport: \d+/g, "hostname: '127.0.0.1', port: 0");
 }
 
 function compilerOptions(paths: readonly (readonly [string, string])[]) {
