@@ -100,6 +100,28 @@ describe('the codes of refusals', () => {
   });
 });
 
+describe('the lines of the log', () => {
+  /** What `lib/log.ts` writes, with anything where it puts something in. */
+  const written = (): readonly RegExp[] =>
+    [...(tree.get('lib/log.ts') ?? '').matchAll(/`(\[[A-Z][^`]*)`|'(\[[A-Z][^']*)'/g)].map(([, filled, plain = '']) => {
+      const line = filled ?? plain;
+      const fixed = line.split(/\$\{[^}]*\}/).map((part) => part.replaceAll(/[.*+?^$()|[\]\\]/g, String.raw`\$&`));
+      return new RegExp(`^${fixed.join('.+')}$`);
+    });
+  const unwritten = (of: Documents) =>
+    [...of].flatMap(([path, text]) =>
+      codeSpansOf(text)
+        .filter(({ text: span }) => /^\[[A-Z][A-Za-z ]+\] /.test(span) && !written().some((line) => line.test(span)))
+        .map(({ text: span, line }) => `${path}:${line}: nothing writes ${span}`),
+    );
+
+  it('are written as they are told', () => {
+    expect(unwritten(pages)).toEqual([]);
+    const page = '`[KV] Slow: 2 commands took 9 ms (GET GET)`, `[KV] Slow: who knows`';
+    expect(unwritten(new Map([['a.md', page]]))).toEqual(['a.md:1: nothing writes [KV] Slow: who knows']);
+  });
+});
+
 describe('the environment', () => {
   it('is told of in whole: each variable that the package reads', () => {
     const told = new Set([...pages.values()].flatMap((text) => text.match(/\b[A-Z][A-Z0-9_]+/g) ?? []));
