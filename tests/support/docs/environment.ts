@@ -11,7 +11,7 @@ const CONFIG = /^lib\/config(?:\/|\.ts$)/;
 export const OURS = /^(?:BREAKWATER|KV|UPSTASH_REDIS|REDIS)_[A-Z0-9_]*[A-Z0-9]$/;
 
 /** What no reader sets: platforms do, Next does, and our demo for the application that it starts. */
-const SET_BY_OTHERS = /^(?:NODE_ENV|NEXT_RUNTIME|NEXT_PHASE|CF_PAGES|NO_COLOR|TERM|BREAKWATER_DEMO_[A-Z]+)$/;
+export const SET_BY_OTHERS = /^(?:NODE_ENV|NEXT_RUNTIME|NEXT_PHASE|CF_PAGES|NO_COLOR|TERM|BREAKWATER_DEMO_[A-Z]+)$/;
 
 /**
  * The environment variables that the package reads. A name that begins others, as `BREAKWATER_MIGRATION_`, stands for all of
@@ -25,7 +25,7 @@ export function readEnvironmentNames(tree: SourceTree): readonly string[] {
       const quoted = namesIn(code, QUOTED).filter((name) => CONFIG.test(path) || OURS.test(name));
       return [...namesIn(code, MEMBER), ...(/^(?:lib\/config|cli\/)/.test(path) ? quoted : [])];
     });
-  return [...new Set(names)].filter((name) => !SET_BY_OTHERS.test(name)).sort();
+  return [...new Set(names)].sort();
 }
 
 function namesIn(text: string, pattern: RegExp): readonly string[] {
