@@ -3,7 +3,13 @@ import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { documentedDefaults, statedDefaults } from '../support/docs/defaults.ts';
 import { type Documents, readDocuments } from '../support/docs/documents.ts';
-import { OURS, readEnvironmentNames, SET_BY_OTHERS, variableTables } from '../support/docs/environment.ts';
+import {
+  commandEnvironmentNames,
+  OURS,
+  readEnvironmentNames,
+  SET_BY_OTHERS,
+  variableTables,
+} from '../support/docs/environment.ts';
 import { codeSpansOf } from '../support/docs/markdown.ts';
 import { exportsOf, publicModules } from '../support/docs/public-names.ts';
 import { projectRoot, readSourceTree, type SourceTree } from '../support/source-tree.ts';
@@ -130,7 +136,7 @@ describe('the environment', () => {
   });
 
   it('is read as it is told: each variable of a table, and each of ours that the text names', () => {
-    const read = readEnvironmentNames(tree);
+    const read = [...readEnvironmentNames(tree), ...commandEnvironmentNames(tree)];
     const isKnown = (name: string) =>
       KNOWN_AND_UNUSED.has(name) ||
       read.some((known) => known === name || (known.endsWith('_') && name.startsWith(known)));

@@ -2,12 +2,13 @@ import type { SourceTree } from '../source-tree.ts';
 import { proseOf } from './markdown.ts';
 
 const READERS = /^(?:lib|api|app|cli)\/|^(?:middleware|instrumentation.*)\.ts$/;
-/** `read('NAME')`, `env.NAME` and lists of names: text in capitals with an underscore, wherever it stands in code. */
+/** Text in capitals with an underscore, wherever it stands in code: `read('NAME')`, and lists of names. */
 const QUOTED = /['"`](?<name>[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+_?)['"`]/g;
 const MEMBER = /\benv\.(?<name>[A-Z][A-Z0-9_]*)\b/g;
 const COMMENT = /^\s*(?:\/\*\*|\*|\/\/).*$/gm;
-/** Where all such text is the name of a variable; on the command line that of one of ours is. */
+/** Where all such text is the name of a variable. */
 const CONFIG = /^lib\/config(?:\/|\.ts$)/;
+/** The name of a variable by its form alone. */
 export const OURS = /^(?:BREAKWATER|KV|UPSTASH_REDIS|REDIS)_[A-Z0-9_]*[A-Z0-9]$/;
 
 /** What no reader sets: platforms do, Next does, and our demo for the application that it starts. */
@@ -18,14 +19,26 @@ export const SET_BY_OTHERS = /^(?:NODE_ENV|NEXT_RUNTIME|NEXT_PHASE|CF_PAGES|NO_C
  * them as `BREAKWATER_MIGRATION_<NAME>` does in a document.
  */
 export function readEnvironmentNames(tree: SourceTree): readonly string[] {
-  const names = [...tree]
-    .filter(([path]) => READERS.test(path))
-    .flatMap(([path, source]) => {
-      const code = source.replaceAll(COMMENT, '');
-      const quoted = namesIn(code, QUOTED).filter((name) => CONFIG.test(path) || OURS.test(name));
-      return [...namesIn(code, MEMBER), ...(/^(?:lib\/config|cli\/)/.test(path) ? quoted : [])];
-    });
-  return [...new Set(names)].sort();
+  return unique(tree, READERS, (path, code) => [
+    ...namesIn(code, MEMBER),
+    ...(CONFIG.test(path) ? namesIn(code, QUOTED) : []),
+  ]);
+}
+
+/** Those that only commands know: what they read, and what `doctor` knows to be a mistake. */
+export function commandEnvironmentNames(tree: SourceTree): readonly string[] {
+  return unique(tree, /^cli\//, (_, code) => namesIn(code, QUOTED).filter((name) => OURS.test(name)));
+}
+
+function unique(
+  tree: SourceTree,
+  wanted: RegExp,
+  names: (path: string, code: string) => readonly string[],
+): readonly string[] {
+  const found = [...tree].flatMap(([path, source]) =>
+    wanted.test(path) ? names(path, source.replaceAll(COMMENT, '')) : [],
+  );
+  return [...new Set(found)].sort();
 }
 
 function namesIn(text: string, pattern: RegExp): readonly string[] {
