@@ -128,7 +128,7 @@ export const paths: Readonly<Record<string, unknown>> = {
             'application/openmetrics-text': { schema: { type: 'string' } },
           },
         },
-        ...refusals(401, 404, 429, 503),
+        ...refusals(401, 404, 503),
       },
     },
   },

@@ -9,6 +9,7 @@ import type { MetricsSnapshot } from '../../../lib/guard/metrics/snapshot.ts';
 import { isMetricsSnapshot } from '../../../lib/guard/metrics/snapshot-shape.ts';
 import { memoryStore } from '../../../lib/store/memory/memory-store.ts';
 import { type ManualClock, manualClock } from '../../../lib/testing/manual-clock.ts';
+import { AWAY } from '../../support/scripted-client.ts';
 
 const SECRET = 'an identity secret of more than 32 characters';
 const mac = createMac(SECRET);
@@ -21,6 +22,8 @@ function counted(clock: ManualClock, tell: (told: Told) => void): MetricsSnapsho
   tell(meter.instrument({ storeKind: 'memory', circuitState: () => 'CLOSED' }) as Told);
   return meter.snapshot(kv);
 }
+
+const failingStore = () => ({ ...memoryStore(), execute: () => Promise.reject(AWAY) });
 
 /** As much as can be counted, under names that take the most room. */
 function crowded(clock: ManualClock, name: (index: number) => string): MetricsSnapshot {
@@ -56,6 +59,26 @@ describe('a snapshot in a header', () => {
     });
     expect(await opened(await sealedSnapshot(mac, snapshot), clock)).toEqual(jsonOf(snapshot));
   });
+
+  it.each(['AUTO', 'FORCED_OPEN', 'DISABLED', 'METRICS_ONLY'] as const)(
+    'comes out whatever the circuit has been through: %s',
+    async (mode) => {
+      const clock = manualClock();
+      const meter = createMeter({ clock });
+      const breaker = { failureRate: { threshold: 0.9, minimumCalls: 100, windowMs: 10_000 } };
+      const kv = createKv({ store: failingStore(), clock, breaker, telemetry: meter });
+      const fail = () => kv.command(['GET', 'a']).catch(() => undefined);
+      for (let time = 0; time < 2; time += 1) await fail();
+      const once = await sealedSnapshot(mac, meter.snapshot(kv));
+      for (let time = 0; time < 5; time += 1) await fail();
+      if (mode !== 'AUTO') kv.circuit.force(mode);
+      await fail();
+      const snapshot = meter.snapshot(kv);
+      expect(await opened(once, clock)).toBeDefined();
+      expect(await opened(await sealedSnapshot(mac, snapshot), clock)).toEqual(jsonOf(snapshot));
+      expect(snapshot.transitions.length).toBeGreaterThan(0);
+    },
+  );
 
   it.each([
     ['plain names', (index: number) => `policy-${index}`],
