@@ -51,6 +51,16 @@ describe('the busiest accounts', () => {
     expect(busy.list()[0]?.checks).toBeGreaterThan(4_900);
   });
 
+  it('come up among others that were busy before, in a flood of strangers', () => {
+    const { note, labels } = rig();
+    for (let account = 0; account < 64; account += 1) note(`before_${account}`, 50);
+    for (let stranger = 0; stranger < 10_000; stranger += 1) {
+      note(`stranger_${stranger}`);
+      if (stranger % 20 === 0) note('regular');
+    }
+    expect(labels()[0]).toBe('regular');
+  });
+
   it('are so no more when they have been quiet for minutes', () => {
     const { note, labels } = rig();
     note('yesterday', 1_000);
@@ -63,6 +73,8 @@ describe('the busiest accounts', () => {
     note('first', 10);
     note('second', 9, NOW - 86_400_000);
     expect(labels()).toEqual(['first', 'second']);
+    note('second', 2, NOW - 86_400_000);
+    expect(labels()).toEqual(['second', 'first']);
   });
 
   it('have labels of at most 64 characters', () => {
