@@ -8,7 +8,7 @@ export const REDIS_ENVIRONMENT: readonly Note[] = [
   ['REDIS_CLUSTER_NODES', 'or a Cluster'],
   ['REDIS_SENTINELS', 'or what its Sentinels name'],
   ['BREAKWATER_NAMESPACE', 'what all keys in it begin with'],
-  ['KV_REQUEST_TIMEOUT_MS', 'how long a request may take'],
+  ['KV_REQUEST_TIMEOUT_MS', 'how long a request may take; 5 seconds without it'],
 ];
 
 /** Those that say what keys look like, besides. */

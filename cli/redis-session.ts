@@ -6,6 +6,9 @@ import { Failure, toFailure } from './failure.ts';
 const IN_MEMORY =
   'What is in memory is another process’s: set KV_REST_API_URL and KV_REST_API_TOKEN, or REDIS_URL (REDIS_CLUSTER_NODES, REDIS_SENTINELS), and not KV_STORE=memory';
 
+/** For longer than in an application: the one request that there may be opens the connection too, and nobody else waits. */
+const PATIENCE_MS = 5_000;
+
 export interface RedisSessionOptions {
   /** Whether `work` changes anything. */
   readonly changes: boolean;
@@ -29,7 +32,7 @@ export async function withKv(
   const close = (): Promise<void> | undefined => kv?.close();
   try {
     const settings = readSettings(io.env);
-    const { store, namespace, requestTimeoutMs } = settings;
+    const { store, namespace, requestTimeoutMs = PATIENCE_MS } = settings;
     if (store.kind === 'memory') throw new Failure(2, IN_MEMORY);
     if (io.stop.aborted) throw new Failure(1, 'Stopped');
     io.stop.addEventListener('abort', close);
