@@ -49,6 +49,7 @@ export const COMMAND_LINES: Readonly<Record<string, readonly (readonly string[])
     ['users', 'old'],
     ['users', 'old', '--json'],
   ],
+  doctor: [[], ['--json']],
   bench: [
     ['--requests', '3'],
     ['--requests', '3', '--json'],
