@@ -15,16 +15,23 @@ async function installed(template: string): Promise<Consumer> {
   return consumer;
 }
 
-/** Starts a server of the consumer on the installed Redis, and asks at its front door. */
-async function startAndAsk(consumer: Consumer, command: string, args: readonly string[], ready: RegExp): Promise<void> {
+/** Starts a server of the consumer on the installed Redis, and asks at its front door. @returns its port, and the environment */
+async function startAndAsk(
+  consumer: Consumer,
+  command: string,
+  args: readonly string[],
+  ready: RegExp,
+): Promise<{ readonly port: string; readonly env: Readonly<Record<string, string>> }> {
   const { env, key, stop } = await openRedis(consumer);
   undoing.push(stop);
   const server = await consumer.start(command, args, { ready, env });
   undoing.push(server.stop);
   await expectFrontDoor(`http://127.0.0.1:${server.found}`, key);
+  return { port: server.found, env };
 }
 
 const LISTENING = /Listening on http:\/\/127\.0\.0\.1:(\d+)/;
+const PORT = /"port":(\d+)/;
 
 describe('the package installed', () => {
   it('into a Hono application is its front door', async () => {
@@ -48,10 +55,23 @@ describe('the package installed', () => {
     });
   });
 
-  it('and bundled into a worker is its front door on workerd', async () => {
+  it('and bundled into a worker is its front door on workerd, also for many at once', async () => {
     const consumer = await installed('edge');
     const options = ['--bundle', '--format=esm', '--platform=neutral', '--target=es2022', '--outfile=bundle.js'];
-    await consumer.run('npx', ['esbuild', 'worker.js', ...options]);
-    await startAndAsk(consumer, 'npx', ['workerd', 'serve', 'config.capnp', '--control-fd=1'], /"port":(\d+)/);
+    const edge = "--define:process.env.NEXT_RUNTIME='edge'";
+    await consumer.run('npx', ['esbuild', 'worker.js', ...options, edge]);
+    const { port, env } = await startAndAsk(
+      consumer,
+      'npx',
+      ['workerd', 'serve', 'config.capnp', '--control-fd=1'],
+      PORT,
+    );
+    // workerd ends a request as hung that waits for what another one has begun.
+    const key = await consumer.run('npx', ['breakwater', 'keys', 'create', '--owner', 'many', '--quiet'], env);
+    const headers = { authorization: `Bearer ${key.trim()}` };
+    const many = Array.from({ length: 20 }, async () => {
+      return (await fetch(`http://127.0.0.1:${port}/api/whoami`, { headers })).status;
+    });
+    expect(await Promise.all(many)).toEqual(Array(20).fill(200));
   });
 });

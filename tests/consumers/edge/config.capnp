@@ -14,7 +14,10 @@ const worker :Workerd.Worker = (
   bindings = [
     (name = "KV_REST_API_URL", fromEnvironment = "KV_REST_API_URL"),
     (name = "KV_REST_API_TOKEN", fromEnvironment = "KV_REST_API_TOKEN"),
+    (name = "BREAKWATER_IDENTITY_SECRET", fromEnvironment = "BREAKWATER_IDENTITY_SECRET"),
     (name = "BREAKWATER_KEY_PEPPER", fromEnvironment = "BREAKWATER_KEY_PEPPER"),
   ],
   compatibilityDate = "2026-01-01",
+  # From which the variables are in process.env, where the package reads them.
+  compatibilityFlags = ["nodejs_compat"],
 );
