@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs';
-import { readdir, readFile } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { routes } from '../../app/api/[...path]/routes.ts';
@@ -138,12 +139,20 @@ describe('the commands of the documents', () => {
 describe('the command lines of the documents', () => {
   /** These end by themselves, and do no more than their line says. */
   const RUN = new Set(['keys', 'cache', 'migrate', 'limits']);
+  /** Files that they name, and the reader has. */
+  const FILES = { 'policies.json': JSON.stringify([{ name: 'key', limit: 60, windowMs: 60_000 }]) };
+  let folder: string;
   let redis: RedisServer;
 
   beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'breakwater-commands-'));
+    for (const [name, text] of Object.entries(FILES)) await writeFile(join(folder, name), text);
     redis = await startRedis();
   });
-  afterAll(() => redis?.stop());
+  afterAll(async () => {
+    await redis?.stop();
+    await rm(folder, { recursive: true, force: true });
+  });
 
   it('do what they do on a Redis: nothing is wrong with them', async () => {
     let key = '';
@@ -172,7 +181,9 @@ describe('the command lines of the documents', () => {
     expect(lines.length).toBeGreaterThan(3);
     const wrong: string[] = [];
     for (const { place, args } of lines) {
-      const { status, printed, complained } = await run(args);
+      const { status, printed, complained } = await run(
+        args.map((word) => (Object.hasOwn(FILES, word) ? join(folder, word) : word)),
+      );
       if (args[1] === 'create') key = printed[0] ?? key;
       // 3: the key or the cache that an example names is the reader's.
       if (status !== 0 && status !== 3) wrong.push(`${place}: ${status}: ${complained.join(' ')}`);

@@ -120,6 +120,13 @@ describe('the paths that the documents name', () => {
     ]);
   });
 
+  it('stand in one row each of AGENTS.md', () => {
+    const rows = [...(documents.get('AGENTS.md') ?? '').matchAll(/^\| (`[^|]*`) \|/gm)].map(([, first = '']) => first);
+    expect(rows.length).toBeGreaterThan(40);
+    // Merges of two changes of a row keep both.
+    expect(rows.filter((row, at) => rows.indexOf(row) < at)).toEqual([]);
+  });
+
   it('are those of modules that are there, in the file map of AGENTS.md', () => {
     const fileMap = /^## File map$(?<rows>[\s\S]*?)^## /m.exec(documents.get('AGENTS.md') ?? '')?.groups?.rows ?? '';
     expect(missingModules('AGENTS.md', fileMap, tree)).toEqual([]);
