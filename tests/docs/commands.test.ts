@@ -25,6 +25,12 @@ beforeAll(async () => {
     read('vitest.config.ts'),
   ]);
   documents = new Map([...(await readDocuments())].filter(([path]) => path !== 'CHANGELOG.md'));
+  // What a page has its reader write.
+  const routesOfReaders = new Set(
+    [...documents.values()].flatMap((text) =>
+      [...text.matchAll(/\bapp(\/api\/[\w/-]+)\/route\.ts/g)].map(([, path = '']) => path),
+    ),
+  );
   callable = {
     scripts: new Set(scripts),
     benches: new Set([...benches.matchAll(/^ {2}'?([\w-]+)'?: \(\) => import/gm)].map(([, name = '']) => name)),
@@ -32,7 +38,7 @@ beforeAll(async () => {
     commands: COMMANDS,
     projects: new Set([...vitest.matchAll(/\bproject\(\s*'(\w+)'/g)].map(([, name = '']) => name)),
     exists: (path) => ['', '.ts', '.test.ts'].some((end) => existsSync(join(projectRoot, path + end))),
-    serves: (method, path) => servedMethods(path).includes(method),
+    serves: (method, path) => servedMethods(path).includes(method) || routesOfReaders.has(path),
   };
   expect(callable.benches.size).toBeGreaterThan(8);
   expect(callable.projects.size).toBeGreaterThan(3);
@@ -96,11 +102,12 @@ describe('the commands of the documents', () => {
       '`npx breakwater gone`, `npx breakwater keys gone`, `npx breakwater keys create --gone`, `breakwater keys list --json`,',
       '`npx vitest run --project gone tests/kv.test.ts`, `npx vitest run tests/gone.test.ts`, `npx gone x`, `.ci/gone`',
       '```sh',
-      'FOO=1 npm ci && npm run gone   # npm run nothing',
+      'run() { FOO=1 npm ci && npm run gone; }   # npm run nothing',
       'key=$(npx breakwater keys create --scope read) || gone "a; b"',
       "curl -X DELETE localhost:3000/api/keys && curl localhost:3000/api/health -d '{' && \\",
       '  curl -H "x-api-key: $KEY" http://localhost:3000/api/keys/key_1/usage',
       'npx breakwater keys rotate key_AbCdEf0123456789 --grace soon',
+      'for i in $(seq 3); do run; gone; done',
       '```',
     ].join('\n');
     expect(await complaints(new Map([['a.md', page]]))).toEqual([
@@ -110,6 +117,7 @@ describe('the commands of the documents', () => {
       'a.md:7: nothing in api/ answers DELETE /api/keys',
       'a.md:7: nothing in api/ answers POST /api/health',
       expect.stringMatching(/^a\.md:9: .*--grace/),
+      'a.md:10: nothing checks gone: say in tests/support/docs/commands.ts how, or that it is of others',
       'a.md:1: package.json has no script gone',
       'a.md:1: there is no benchmark gone',
       'a.md:1: scripts/gone.mjs does not exist',

@@ -21,7 +21,10 @@ export interface Callable {
 
 const NPM_ITSELF = new Set(['ci', 'install', 'i', 'uninstall', 'pack', 'publish', 'exec', 'init', 'create']);
 /** What everybody has, and what others tell of. */
-const OF_OTHERS = new Set(['cd', 'echo', 'export', 'git', 'mkdir', 'cp', 'redis-cli', 'psql', 'openssl', 'docker']);
+const OF_OTHERS = new Set([
+  ...['cat', 'cd', 'cp', 'echo', 'export', 'mkdir', 'printf', 'seq', 'sleep'],
+  ...['docker', 'git', 'jq', 'openssl', 'psql', 'redis-cli'],
+]);
 /** What npx may fetch. */
 const FETCHED = new Set(['create-next-app', 'create-next-app@latest', 'tsx']);
 /** What stands for a reader's own word: `<name>`, `NAME`, `…`. */
