@@ -1,0 +1,75 @@
+import type { ConsoleSnapshot } from '../../../api/_console/snapshot.ts';
+import { afterHistory, afterLook, type ConsoleState, EMPTY_STATE, withHappening } from '../model/console-state.ts';
+import type { Tone } from '../model/happenings.ts';
+import type { Connection } from './connection.ts';
+import { type Credentials, headersOf } from './credentials.ts';
+import { type FeedListener, startFeed } from './feed.ts';
+
+export interface LiveState extends ConsoleState {
+  readonly connection: Connection;
+}
+
+/** What the panels of one page share: each subscribes, and draws what it takes of the state. */
+export interface ConsoleStore {
+  current(): LiveState;
+  subscribe(listener: () => void): () => void;
+  /** Begins to read with these credentials, in place of those before. */
+  connect(credentials: Credentials): void;
+  close(): void;
+  /** A line of the log that the page itself has to say. */
+  say(text: string, tone?: Tone): void;
+}
+
+export const FIRST_STATE: LiveState = { ...EMPTY_STATE, connection: { state: 'connecting' } };
+
+export function createConsoleStore({ start = startFeed }: { readonly start?: typeof startFeed } = {}): ConsoleStore {
+  let state = FIRST_STATE;
+  let stop: (() => void) | undefined;
+  const listeners = new Set<() => void>();
+
+  const become = (next: LiveState): void => {
+    if (next === state) return;
+    state = next;
+    for (const listener of listeners) listener();
+  };
+
+  const change = (known: ConsoleState): void => {
+    if (known !== state) become({ ...known, connection: state.connection });
+  };
+
+  const say = (text: string, tone: Tone = 'plain'): void =>
+    change(withHappening(state, { at: state.look?.at ?? Date.now(), text, tone }));
+
+  const listener: FeedListener = {
+    history: (looks: readonly ConsoleSnapshot[]) => change(afterHistory(state, looks)),
+    look: (look: ConsoleSnapshot) => change(afterLook(state, look)),
+    connection: (connection) => {
+      const before = state.connection;
+      if (before.state === connection.state && connection.state === 'live' && isSameWay(before, connection)) return;
+      become({ ...state, connection });
+      if (before.state === 'live' && connection.state === 'lost') say('The page has lost the server.', 'open');
+      if (before.state === 'lost' && connection.state === 'live') say('The page has found the server again.', 'good');
+    },
+  };
+
+  return {
+    current: () => state,
+    subscribe(heard) {
+      listeners.add(heard);
+      return () => listeners.delete(heard);
+    },
+    connect(credentials) {
+      stop?.();
+      stop = start({ headers: headersOf(credentials), listener });
+    },
+    close() {
+      stop?.();
+      stop = undefined;
+    },
+    say,
+  };
+}
+
+function isSameWay(before: Connection, now: Connection): boolean {
+  return before.state === 'live' && now.state === 'live' && before.by === now.by;
+}

@@ -1,0 +1,86 @@
+import type { ConsoleSnapshot } from '../../../api/_console/snapshot.ts';
+import { type AccountRow, rowsAfter } from './accounts.ts';
+import { type Happening, happeningsBetween } from './happenings.ts';
+import { type Life, livesAfter } from './lives.ts';
+import { front } from './look.ts';
+import { type Point, pointOf, WINDOW_MS } from './point.ts';
+import { pushed } from './ring.ts';
+
+/** All that the page knows. Each look makes a new one; what has not changed stays the same object. */
+export interface ConsoleState {
+  readonly look: ConsoleSnapshot | null;
+  /** The last five minutes, the oldest first. */
+  readonly points: readonly Point[];
+  /** Looks that the next point is compared with. */
+  readonly recent: readonly ConsoleSnapshot[];
+  readonly middleware: readonly Life[];
+  readonly handler: readonly Life[];
+  readonly rows: readonly (AccountRow | null)[];
+  readonly log: readonly LogLine[];
+}
+
+export interface LogLine extends Happening {
+  /** Rises with each line. */
+  readonly id: number;
+}
+
+/** Five minutes, a look a second. */
+export const MAX_LOOKS = 300;
+export const HISTORY_MS = 300_000;
+const MAX_LINES = 100;
+
+export const EMPTY_STATE: ConsoleState = {
+  look: null,
+  points: [],
+  recent: [],
+  middleware: [],
+  handler: [],
+  rows: [],
+  log: [],
+};
+
+/** One look later. A look that is not later than the last one changes nothing. */
+export function afterLook(state: ConsoleState, look: ConsoleSnapshot): ConsoleState {
+  if (state.look !== null && look.at <= state.look.at) return state;
+  const horizonAt = look.at - HISTORY_MS;
+  return {
+    look,
+    points: pushed(state.points, pointOf(look, state.recent), MAX_LOOKS),
+    recent: [...state.recent.filter(({ at }) => at >= look.at - 2 * WINDOW_MS), look],
+    middleware: look.middleware ? livesAfter(state.middleware, look.middleware, look.at, horizonAt) : state.middleware,
+    handler: livesAfter(state.handler, look.handler, look.at, horizonAt),
+    rows: rowsAfter(state.rows, front(look).busiest, look.at),
+    log: withLines(
+      state.log,
+      happeningsBetween(state.look, look).filter(({ at }) => at >= horizonAt),
+    ),
+  };
+}
+
+/**
+ * What the server has seen before replaces what is known here, up to its end: the stream was lost, or the server is
+ * another one, whose clock may be another too. The log keeps what it has said.
+ */
+export function afterHistory(state: ConsoleState, looks: readonly ConsoleSnapshot[]): ConsoleState {
+  const [first] = looks;
+  if (first === undefined) return state;
+  const said = new Set(state.log.map(nameOf));
+  const replayed = looks.reduce(afterLook, EMPTY_STATE);
+  const news = replayed.log.filter((line) => !said.has(nameOf(line)));
+  return { ...replayed, log: withLines(state.log, news) };
+}
+
+/** `happening` as the page itself has seen it. */
+export function withHappening(state: ConsoleState, happening: Happening): ConsoleState {
+  return { ...state, log: withLines(state.log, [happening]) };
+}
+
+function withLines(log: readonly LogLine[], happenings: readonly Happening[]): readonly LogLine[] {
+  if (happenings.length === 0) return log;
+  const firstId = (log.at(-1)?.id ?? 0) + 1;
+  return [...log, ...happenings.map((happening, at) => ({ ...happening, id: firstId + at }))].slice(-MAX_LINES);
+}
+
+function nameOf({ at, text }: Happening): string {
+  return `${at} ${text}`;
+}

@@ -1,0 +1,78 @@
+import type { ConsoleSnapshot } from '../../../api/_console/snapshot.ts';
+import type { BusyAccount, MetricsSnapshot } from '../../../lib/guard/metrics/snapshot.ts';
+import { span, whole } from './format.ts';
+import { front, goesOn } from './look.ts';
+import { sayChange, sayOutage } from './words.ts';
+
+export type Tone = 'plain' | 'good' | 'limited' | 'open';
+
+/** A line of the log. */
+export interface Happening {
+  /** Unix milliseconds, by the clock of the server. */
+  readonly at: number;
+  readonly text: string;
+  readonly tone: Tone;
+}
+
+/** More of them than this at once say nothing that the table does not. */
+const MAX_LIMITED = 3;
+
+/** What has happened between two looks, in the order in which it did. */
+export function happeningsBetween(before: ConsoleSnapshot | null, now: ConsoleSnapshot): readonly Happening[] {
+  const began = before !== null && before.handler.startedAt !== now.handler.startedAt;
+  const happenings: readonly Happening[] = [
+    ...(began ? [{ at: now.handler.startedAt, text: BEGAN_AGAIN, tone: 'plain' as const }] : []),
+    ...outage(before, now),
+    ...changes(before?.middleware ?? null, now.middleware, ''),
+    ...changes(before?.handler ?? null, now.handler, now.middleware === null ? '' : 'In the handlers: '),
+    ...limited(before, now),
+  ];
+  return happenings.toSorted((one, other) => one.at - other.at);
+}
+
+const BEGAN_AGAIN = 'The process began again, and counts from 0.';
+
+function outage(before: ConsoleSnapshot | null, now: ConsoleSnapshot): readonly Happening[] {
+  if (!now.demo || !before?.demo || now.demo.outage === before.demo.outage) return [];
+  const tone = now.demo.outage === 'ok' ? 'good' : 'open';
+  return [{ at: now.at, text: sayOutage(now.demo.outage), tone }];
+}
+
+function changes(before: MetricsSnapshot | null, now: MetricsSnapshot | null, where: string): readonly Happening[] {
+  if (now === null) return [];
+  const toldUntil = before?.startedAt === now.startedAt ? (before.transitions.at(-1)?.at ?? 0) : 0;
+  const known =
+    before?.startedAt === now.startedAt ? before.transitions.filter(({ at }) => at === toldUntil).length : 0;
+  return now.transitions
+    .filter(({ at }) => at >= toldUntil)
+    .slice(known)
+    .map((change) => ({
+      at: change.at,
+      text: where + sayChange(change),
+      tone: change.to === 'OPEN' ? 'open' : change.to === 'CLOSED' ? 'good' : 'plain',
+    }));
+}
+
+/** Accounts that have come to their end since the look before. */
+function limited(before: ConsoleSnapshot | null, now: ConsoleSnapshot): readonly Happening[] {
+  if (before === null || !goesOn(front(before), front(now))) return [];
+  const already = new Set(front(before).busiest.filter(isLimited).map(nameOf));
+  return front(now)
+    .busiest.filter((account) => isLimited(account) && !already.has(nameOf(account)))
+    .slice(0, MAX_LIMITED)
+    .map((account) => ({ at: account.at, text: sayLimited(account), tone: 'limited' }));
+}
+
+function isLimited({ retryAfterMs }: BusyAccount): boolean {
+  return retryAfterMs !== null;
+}
+
+function nameOf({ label, policy }: BusyAccount): string {
+  return `${label} ${policy}`;
+}
+
+function sayLimited({ label, policy, limit, retryAfterMs, basis }: BusyAccount): string {
+  const wait = retryAfterMs === null ? '' : ` for ${span(retryAfterMs)}`;
+  const where = basis === 'local' ? ', as counted here' : '';
+  return `${label} has used its ${whole(limit)} of policy “${policy}”${where}: 429${wait}.`;
+}

@@ -1,0 +1,38 @@
+import type { ConsoleSnapshot } from '../../../api/_console/snapshot.ts';
+import type { MetricsSnapshot } from '../../../lib/guard/metrics/snapshot.ts';
+
+/** The runtime that decides who may pass: the middleware where there is one, and otherwise the handlers. */
+export function front(look: ConsoleSnapshot): MetricsSnapshot {
+  return look.middleware ?? look.handler;
+}
+
+/**
+ * Whether the counters of `now` go on from those of `before`. They do not where the process began again, or where another
+ * runtime is the front by now.
+ */
+export function goesOn(before: MetricsSnapshot, now: MetricsSnapshot): boolean {
+  return before.startedAt === now.startedAt && counted(now) >= counted(before);
+}
+
+/** How often somebody has asked whether a request may pass. */
+export function counted({ decisions: { allowed, limited, refused } }: MetricsSnapshot): number {
+  return allowed + limited + refused;
+}
+
+/** Requests to Redis that were sent. */
+export function sentRequests({ requests: { success, failure, neutral } }: MetricsSnapshot): number {
+  return success + failure + neutral;
+}
+
+/** Whether `value` can be read as a look: another version of the server may have sent it. */
+export function isLook(value: unknown): value is ConsoleSnapshot {
+  if (typeof value !== 'object' || value === null) return false;
+  const { at, handler, store } = value as Partial<Record<keyof ConsoleSnapshot, unknown>>;
+  return typeof at === 'number' && typeof store === 'object' && store !== null && isMetrics(handler);
+}
+
+function isMetrics(value: unknown): boolean {
+  if (typeof value !== 'object' || value === null) return false;
+  const { startedAt, decisions, circuit } = value as Partial<Record<keyof MetricsSnapshot, unknown>>;
+  return typeof startedAt === 'number' && typeof decisions === 'object' && typeof circuit === 'object';
+}

@@ -1,0 +1,98 @@
+'use client';
+
+import { useEffect, useState } from 'react';
+import type { DemoKey, Outage } from '../../../api/_console/snapshot.ts';
+import { headersOf } from '../live/credentials.ts';
+import { useConsole, useLive } from '../live/live.tsx';
+import { createTraffic, type TrafficTarget } from '../live/traffic.ts';
+import { circuitAt } from '../model/circuit.ts';
+import { front } from '../model/look.ts';
+
+const CHOICES: readonly { readonly outage: Outage; readonly name: string; readonly cost: string }[] = [
+  { outage: 'refuse', name: 'Refuse', cost: 'Connections fail at once.' },
+  { outage: 'black-hole', name: 'Black hole', cost: 'Nothing answers: the first requests wait 1 s.' },
+  { outage: 'slow', name: 'Slow 2 s', cost: 'Answers come after the deadline of 1 s.' },
+  { outage: 'kill', name: 'Kill', cost: 'Ends the process of the store.' },
+  { outage: 'ok', name: 'Give it back', cost: 'Redis answers again; a probe finds out.' },
+];
+
+/** A circuit opens with the fifth failure in a row. */
+const TO_NOTICE = 10;
+const NO_KEYS: readonly DemoKey[] = [];
+
+/** Takes Redis away from the application of the demo, and gives it back. */
+export function BreakIt({ token }: { readonly token: string }) {
+  const { say } = useConsole();
+  const isLive = useLive((state) => state.connection.state === 'live');
+  const outage = useLive((state) => state.look?.demo?.outage ?? null);
+  const look = useLive((state) => state.look);
+  const [traffic] = useState(createTraffic);
+  const [isUnderWay, setIsUnderWay] = useState(false);
+  const [isHealing, setIsHealing] = useState(false);
+  const keys = look?.demo?.keys ?? NO_KEYS;
+
+  const begin = async (wanted: Outage) => {
+    setIsUnderWay(true);
+    const problem = await post(token, wanted);
+    setIsUnderWay(false);
+    setIsHealing(problem === null && wanted === 'ok');
+    if (problem !== null) say(`The demo did not do that: ${problem}.`, 'open');
+    else if (wanted !== 'ok') await traffic.send(targetOf(keys), TO_NOTICE);
+  };
+
+  // With each look, once a second.
+  useEffect(() => {
+    if (!isHealing || look === null) return;
+    const { state } = circuitAt(front(look).circuit, look.at);
+    if (state === 'CLOSED') setIsHealing(false);
+    else if (state === 'HALF_OPEN') void traffic.send(targetOf(look.demo?.keys ?? NO_KEYS), 1);
+  }, [isHealing, look, traffic]);
+
+  return (
+    <fieldset className="controls" disabled={!isLive}>
+      <legend>Break it</legend>
+      <p className="cost">
+        Nobody notices an outage without traffic: each button sends {TO_NOTICE} requests with it, and the last one a
+        request a second until the circuit has closed.
+      </p>
+      <ul className="outages">
+        {CHOICES.map(({ outage: one, name, cost }) => (
+          <li key={one}>
+            <button
+              type="button"
+              aria-pressed={outage === one}
+              aria-describedby={`cost-${one}`}
+              aria-disabled={isUnderWay}
+              onClick={() => (isUnderWay ? undefined : void begin(one))}
+            >
+              {name}
+            </button>
+            <span id={`cost-${one}`} className="cost">
+              {cost}
+            </span>
+          </li>
+        ))}
+      </ul>
+    </fieldset>
+  );
+}
+
+function targetOf(keys: readonly DemoKey[]): TrafficTarget {
+  return { method: 'GET', path: '/api/whoami', key: keys[0]?.key ?? null };
+}
+
+/** What went wrong, or `null`. */
+async function post(token: string, outage: Outage): Promise<string | null> {
+  try {
+    const response = await fetch('/api/demo/outage', {
+      method: 'POST',
+      headers: { ...headersOf({ kind: 'demo', token }), 'content-type': 'application/json' },
+      body: JSON.stringify({ outage }),
+      credentials: 'omit',
+    });
+    await response.arrayBuffer();
+    return response.ok ? null : `it answered ${response.status}`;
+  } catch {
+    return 'it does not answer';
+  }
+}
