@@ -6,14 +6,14 @@ import { useConsole, useLive } from '../live/live.tsx';
 import { createTraffic, EMPTY_TALLY, sayTally, type Tally, type TrafficTarget } from '../live/traffic.ts';
 
 const ROUTES = [
-  { name: 'GET /api/whoami', method: 'GET', path: '/api/whoami', says: 'guarded: key, address limit and key limit' },
+  { name: 'GET /api/whoami', method: 'GET', path: '/api/whoami', says: 'Each request takes a permit of the key, and one of your address.' },
   {
     name: 'POST /api/echo',
     method: 'POST',
     path: '/api/echo',
-    says: 'guarded, with a limit of its own in the handler',
+    says: 'Each request takes a permit of the key, one of your address, and one of the handler’s own limit.',
   },
-  { name: 'GET /api/health', method: 'GET', path: '/api/health', says: 'guarded by nothing, and free' },
+  { name: 'GET /api/health', method: 'GET', path: '/api/health', says: 'Free: no key is asked for, and nothing is counted.' },
 ] as const;
 
 /** A choice besides the keys of the demo. */
@@ -75,9 +75,7 @@ export function TryIt() {
         </label>
       </div>
       <p id="send-cost" className="cost">
-        {isLive
-          ? `Each request takes one permit of the key and one of your address. ${route.says}.`
-          : 'Waiting for the server.'}
+        {isLive ? route.says : 'Waiting for the server.'}
       </p>
       <div className="selects">
         <label>

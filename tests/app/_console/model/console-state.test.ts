@@ -1,0 +1,63 @@
+import { describe, expect, it } from 'vitest';
+import {
+  afterHistory,
+  afterLook,
+  EMPTY_STATE,
+  MAX_LOOKS,
+  withHappening,
+} from '../../../../app/_console/model/console-state.ts';
+import { look, OPENED, STARTED_AT } from '../../../support/looks.ts';
+
+const AT = STARTED_AT + 1_000_000;
+const looks = (count: number, fromAt = AT) => Array.from({ length: count }, (_, at) => look(fromAt + at * 1_000));
+
+describe('what the page knows', () => {
+  it('is five minutes, a look a second', () => {
+    const state = looks(MAX_LOOKS + 10).reduce(afterLook, EMPTY_STATE);
+    expect(state.points).toHaveLength(MAX_LOOKS);
+    expect(state.points[0]?.at).toBe(AT + 10_000);
+    expect(state.points.at(-1)?.at).toBe(state.look?.at);
+  });
+
+  it('does not grow with time', () => {
+    const state = looks(2_000).reduce(afterLook, EMPTY_STATE);
+    expect(state.points).toHaveLength(MAX_LOOKS);
+    expect(state.recent.length).toBeLessThan(20);
+    expect(state.handler).toHaveLength(1);
+    const told = Array.from({ length: 500 }, (_, at) => ({ at, text: `line ${at}`, tone: 'plain' as const }));
+    expect(told.reduce(withHappening, state).log).toHaveLength(100);
+  });
+
+  it('leaves the state alone for a look that is not later', () => {
+    const state = afterLook(EMPTY_STATE, look(AT));
+    expect(afterLook(state, look(AT))).toBe(state);
+    expect(afterLook(state, look(AT - 1))).toBe(state);
+    expect(afterLook(state, look(AT + 1))).not.toBe(state);
+  });
+
+  it('is the same, whether it came as history or one by one', () => {
+    const all = looks(20);
+    expect(afterHistory(EMPTY_STATE, all)).toEqual(all.reduce(afterLook, EMPTY_STATE));
+  });
+
+  it('is replaced by the history of another connection, also of a server whose clock is behind', () => {
+    const state = looks(50).reduce(afterLook, EMPTY_STATE);
+    const again = afterHistory(state, looks(3, AT - 500_000));
+    expect(again.points.map(({ at }) => at)).toEqual([AT - 500_000, AT - 499_000, AT - 498_000]);
+    expect(afterHistory(state, [])).toBe(state);
+  });
+
+  it('keeps its log over a reconnection, and does not say a line twice', () => {
+    const opened = look(AT, { transitions: [{ ...OPENED, at: AT - 10 }] });
+    const state = afterLook(EMPTY_STATE, opened);
+    expect(state.log).toHaveLength(1);
+    const again = afterHistory(withHappening(state, { at: AT, text: 'lost', tone: 'open' }), [opened]);
+    expect(again.log.map(({ text }) => text)).toEqual([expect.stringMatching(/^The circuit opened/), 'lost']);
+    expect(new Set(again.log.map(({ id }) => id)).size).toBe(2);
+  });
+
+  it('says nothing of what happened before the five minutes', () => {
+    const state = afterLook(EMPTY_STATE, look(AT, { transitions: [{ ...OPENED, at: AT - 300_001 }] }));
+    expect(state.log).toEqual([]);
+  });
+});
