@@ -76,7 +76,7 @@ export function metrics({ decisions, requests, caches, ...parts }: MetricsParts 
     operationDuration: durations,
     policies: {},
     busiest: [],
-    caches: { hits: 0, misses: 0, ...caches },
+    caches: { hits: 0, misses: 0, unavailable: 0, ...caches },
     locks: { acquired: 0, timeouts: 0, unavailable: 0 },
     ...parts,
   };
