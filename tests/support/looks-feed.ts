@@ -28,11 +28,14 @@ export function feedRig(): FeedRig {
       asked.push({ path: String(input), headers: { ...(init?.headers as Record<string, string>) }, signal });
       const next = answers.shift();
       if (next instanceof Error) throw next;
+      // As a browser does it: who gives a request up ends its body, too.
+      if (next?.body) return new Response(next.body.pipeThrough(new TransformStream(), { signal }), next);
       if (next) return next;
       return new Promise((_, reject) => signal.addEventListener('abort', () => reject(new Error('aborted'))));
     },
     wait: (ms, stop) =>
       new Promise((resolve) => {
+        if (stop.aborted) return resolve();
         const cancel = clock.after(ms, resolve);
         stop.addEventListener('abort', () => {
           cancel();

@@ -77,6 +77,7 @@ export function metrics({ decisions, requests, caches, ...parts }: MetricsParts 
     policies: {},
     busiest: [],
     caches: { hits: 0, misses: 0, unavailable: 0, ...caches },
+    plan: null,
     locks: { acquired: 0, timeouts: 0, unavailable: 0 },
     ...parts,
   };

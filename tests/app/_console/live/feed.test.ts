@@ -82,8 +82,10 @@ describe('the feed of looks', () => {
   it('asks for each look where the stream does not come through, and tries that again after a while', async () => {
     const { told, asked, clock, answer } = started();
     for (let at = 1; at <= POLLS_BETWEEN_STREAMS; at++) answer(Response.json(look(at)));
-    await eventually(() => clock.pending() > 0);
-    clock.advance(SILENCE_MS);
+    await eventually(() => {
+      clock.advance(SILENCE_MS);
+      return asked.length > 1;
+    });
     for (let at = 1; at <= POLLS_BETWEEN_STREAMS; at++) {
       await eventually(() => told.includes(`look ${at}`) && clock.pending() > 0);
       clock.advance(POLL_MS);
