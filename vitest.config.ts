@@ -20,7 +20,7 @@ export default defineConfig({
         'unit',
         [
           'tests/**/*.test.ts',
-          '!tests/{contract,differential,e2e,slow,consumers}/**',
+          '!tests/{browser,contract,differential,e2e,slow,consumers}/**',
           ...WAITING.map((path) => `!${path}`),
         ],
         {
@@ -34,7 +34,8 @@ export default defineConfig({
         fileParallelism: false,
         sequence: { groupOrder: 1 },
       }),
-      // Waits for real time: npm test leaves it out, .ci/run does not.
+      // The page of the console in a real Chromium, which npm test does not ask for: .ci/run installs it.
+      project('browser', ['tests/browser/**/*.test.ts'], { testTimeout: 120_000, fileParallelism: false }),
       // Installs the packed package from a registry: npm run test:package does, npm test does not.
       {
         test: {
@@ -46,6 +47,7 @@ export default defineConfig({
           hookTimeout: 240_000,
         },
       },
+      // Waits for real time: npm test leaves it out, .ci/run does not.
       project('slow', ['tests/slow/**/*.test.ts', ...WAITING], { testTimeout: 120_000, fileParallelism: false }),
     ],
   },

@@ -1,0 +1,37 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
+import { eventually } from './eventually.ts';
+
+/** `npm run demo`, as a terminal runs it. */
+export interface RunningDemo {
+  readonly url: string;
+  output(): string;
+  /** Ctrl+C. */
+  stop(): Promise<void>;
+}
+
+export async function startDemo(port: number): Promise<RunningDemo> {
+  // As npm runs it, without npm, which ends by the signal itself.
+  const { scripts } = JSON.parse(readFileSync('package.json', 'utf8')) as { scripts: { demo: string } };
+  const env = { ...process.env, PORT: String(port) };
+  // A group of its own, as a terminal has: Ctrl+C reaches all of it.
+  const demo = spawn('bash', ['-c', scripts.demo], { env, detached: true, stdio: ['ignore', 'pipe', 'pipe'] });
+  const exited = once(demo, 'exit');
+  let output = '';
+  for (const stream of [demo.stdout, demo.stderr]) {
+    stream.on('data', (chunk: Buffer) => {
+      output += chunk.toString();
+    });
+  }
+  await eventually(() => output.includes('Stop with Ctrl+C') || demo.exitCode !== null, 150_000);
+  if (demo.exitCode !== null) throw new Error(`The demo ended:\n${output}`);
+  return {
+    url: `http://localhost:${port}`,
+    output: () => output,
+    async stop() {
+      if (demo.exitCode === null && demo.pid !== undefined) process.kill(-demo.pid, 'SIGINT');
+      await exited;
+    },
+  };
+}
