@@ -6,14 +6,24 @@ import { useConsole, useLive } from '../live/live.tsx';
 import { createTraffic, EMPTY_TALLY, sayTally, type Tally, type TrafficTarget } from '../live/traffic.ts';
 
 const ROUTES = [
-  { name: 'GET /api/whoami', method: 'GET', path: '/api/whoami', says: 'Each request takes a permit of the key, and one of your address.' },
+  {
+    name: 'GET /api/whoami',
+    method: 'GET',
+    path: '/api/whoami',
+    says: 'Each request takes a permit of the key, and one of your address.',
+  },
   {
     name: 'POST /api/echo',
     method: 'POST',
     path: '/api/echo',
     says: 'Each request takes a permit of the key, one of your address, and one of the handler’s own limit.',
   },
-  { name: 'GET /api/health', method: 'GET', path: '/api/health', says: 'Free: no key is asked for, and nothing is counted.' },
+  {
+    name: 'GET /api/health',
+    method: 'GET',
+    path: '/api/health',
+    says: 'Free: no key is asked for, and nothing is counted.',
+  },
 ] as const;
 
 /** A choice besides the keys of the demo. */
