@@ -117,7 +117,7 @@ describe('the console of the demo', () => {
 
   it('says something useful without JavaScript', async () => {
     const { page: bare } = await openPage(browser, demo.url, { javaScriptEnabled: false });
-    await bare.getByText('The console draws with JavaScript, which is off.').waitFor();
+    await bare.locator('noscript', { hasText: 'The console draws with JavaScript, which is off.' }).waitFor();
     await bare.getByText(`curl -s -H "Authorization: Bearer $KEY" ${demo.url}/api/whoami`).waitFor();
     expect(await bare.locator('.sheet').isVisible()).toBe(false);
     await screenshot(bare, 'demo-without-javascript-1280-light');

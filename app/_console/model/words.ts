@@ -56,7 +56,7 @@ const OUTAGE_SENTENCES: Readonly<Record<Outage, string>> = {
   refuse: 'Redis refuses connections from now on.',
   'black-hole': 'Redis takes requests from now on, and never answers.',
   slow: 'Redis takes 2 s to answer from now on.',
-  kill: 'The process of the store was ended.',
+  kill: 'The store was ended, with all that it had counted.',
 };
 
 /** What a number of the table rests on. */

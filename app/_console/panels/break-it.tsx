@@ -12,8 +12,8 @@ const CHOICES: readonly { readonly outage: Outage; readonly name: string; readon
   { outage: 'refuse', name: 'Refuse', cost: 'Connections fail at once.' },
   { outage: 'black-hole', name: 'Black hole', cost: 'Nothing answers: the first requests wait 1 s.' },
   { outage: 'slow', name: 'Slow 2 s', cost: 'Answers come after the deadline of 1 s.' },
-  { outage: 'kill', name: 'Kill', cost: 'Ends the process of the store.' },
-  { outage: 'ok', name: 'Give it back', cost: 'Redis answers again; a probe finds out.' },
+  { outage: 'kill', name: 'Kill', cost: 'The store ends. What it has counted is gone, keys are put back.' },
+  { outage: 'ok', name: 'Give it back', cost: 'Redis answers again, and a probe finds out.' },
 ];
 
 /** A circuit opens with the fifth failure in a row. */

@@ -19,7 +19,7 @@ export function ConnectionNotice() {
   return (
     <div className="notices" role="status">
       {connection.state === 'lost' ? (
-        <p className="notice">
+        <p className="notice lost">
           <strong>Disconnected.</strong> {LOSSES[connection.why]}{' '}
           {at === null ? 'There is nothing to show yet.' : `What you see is from ${timeOfDay(at)}.`} The page goes on
           trying, and catches up by itself.

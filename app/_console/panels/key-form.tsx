@@ -29,7 +29,9 @@ export function KeyForm({ children }: { readonly children: ReactNode }) {
         }}
       >
         <label>
-          API key with the scope <code>admin</code>
+          <span>
+            API key with the scope <code>admin</code>
+          </span>
           <input
             type="password"
             value={key}

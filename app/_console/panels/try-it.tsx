@@ -50,10 +50,10 @@ export function TryIt() {
   latest.current = target;
 
   useEffect(() => {
-    if (!isSteady) return;
+    if (!isSteady || !isLive) return;
     setTally(EMPTY_TALLY);
     return traffic.steady(() => latest.current, PER_SECOND, setTally);
-  }, [isSteady, traffic]);
+  }, [isSteady, isLive, traffic]);
 
   const send = async (count: number) => {
     const back = await traffic.send(target, count);
