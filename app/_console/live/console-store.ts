@@ -3,7 +3,7 @@ import { afterHistory, afterLook, type ConsoleState, EMPTY_STATE, withHappening 
 import type { Tone } from '../model/happenings.ts';
 import type { Connection } from './connection.ts';
 import { type Credentials, headersOf } from './credentials.ts';
-import { type FeedListener, startFeed } from './feed.ts';
+import { askOnce, type FeedListener, startFeed } from './feed.ts';
 
 export interface LiveState extends ConsoleState {
   readonly connection: Connection;
@@ -16,14 +16,24 @@ export interface ConsoleStore {
   /** Begins to read with these credentials, in place of those before. */
   connect(credentials: Credentials): void;
   close(): void;
+  /** Takes a look now: something has happened that the next one, up to a second from now, would show late. */
+  refresh(): Promise<void>;
   /** A line of the log that the page itself has to say. */
   say(text: string, tone?: Tone): void;
 }
 
 export const FIRST_STATE: LiveState = { ...EMPTY_STATE, connection: { state: 'connecting' } };
 
-export function createConsoleStore({ start = startFeed }: { readonly start?: typeof startFeed } = {}): ConsoleStore {
+export interface ConsoleStoreOptions {
+  /** @default startFeed */
+  readonly start?: typeof startFeed | undefined;
+  /** @default askOnce */
+  readonly ask?: typeof askOnce | undefined;
+}
+
+export function createConsoleStore({ start = startFeed, ask = askOnce }: ConsoleStoreOptions = {}): ConsoleStore {
   let state = FIRST_STATE;
+  let headers: Readonly<Record<string, string>> = {};
   let stop: (() => void) | undefined;
   const listeners = new Set<() => void>();
 
@@ -60,11 +70,16 @@ export function createConsoleStore({ start = startFeed }: { readonly start?: typ
     },
     connect(credentials) {
       stop?.();
-      stop = start({ headers: headersOf(credentials), listener });
+      headers = headersOf(credentials);
+      stop = start({ headers, listener });
     },
     close() {
       stop?.();
       stop = undefined;
+    },
+    async refresh() {
+      const look = await ask({ headers });
+      if (look !== undefined && stop !== undefined) listener.look(look);
     },
     say,
   };

@@ -40,6 +40,21 @@ export function startFeed(options: FeedOptions): () => void {
   return () => ended.abort();
 }
 
+/** One look, between two of the stream; `undefined` where there is none to be had. Never rejects. */
+export async function askOnce({
+  headers,
+  fetch = globalThis.fetch,
+}: Pick<FeedOptions, 'headers' | 'fetch'>): Promise<ConsoleSnapshot | undefined> {
+  try {
+    const signal = AbortSignal.timeout(SILENCE_MS);
+    const response = await fetch(SNAPSHOT_PATH, { headers, signal, cache: 'no-store', credentials: 'omit' });
+    const look: unknown = response.ok ? await response.json() : undefined;
+    return isLook(look) ? look : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
 async function run({ headers, listener, ...given }: FeedOptions, ended: AbortSignal): Promise<void> {
   const ask = given.fetch ?? ((...args: Parameters<typeof fetch>) => globalThis.fetch(...args));
   const wait = given.wait ?? pause;

@@ -28,6 +28,8 @@ export interface LogLine extends Happening {
 export const MAX_LOOKS = 300;
 export const HISTORY_MS = 300_000;
 const MAX_LINES = 100;
+/** A look that comes between two is shown at once, and is no point of its own: its column would cover another. */
+const LEAST_BETWEEN_POINTS_MS = 500;
 
 export const EMPTY_STATE: ConsoleState = {
   look: null,
@@ -43,10 +45,11 @@ export const EMPTY_STATE: ConsoleState = {
 export function afterLook(state: ConsoleState, look: ConsoleSnapshot): ConsoleState {
   if (state.look !== null && look.at <= state.look.at) return state;
   const horizonAt = look.at - HISTORY_MS;
+  const isBetween = look.at - (state.points.at(-1)?.at ?? 0) < LEAST_BETWEEN_POINTS_MS;
   return {
     look,
-    points: pushed(state.points, pointOf(look, state.recent), MAX_LOOKS),
-    recent: [...state.recent.filter(({ at }) => at >= look.at - 2 * WINDOW_MS), look],
+    points: isBetween ? state.points : pushed(state.points, pointOf(look, state.recent), MAX_LOOKS),
+    recent: isBetween ? state.recent : [...state.recent.filter(({ at }) => at >= look.at - 2 * WINDOW_MS), look],
     middleware: look.middleware ? livesAfter(state.middleware, look.middleware, look.at, horizonAt) : state.middleware,
     handler: livesAfter(state.handler, look.handler, look.at, horizonAt),
     rows: rowsAfter(state.rows, front(look).busiest, look.at),

@@ -22,7 +22,7 @@ const NO_KEYS: readonly DemoKey[] = [];
 
 /** Takes Redis away from the application of the demo, and gives it back. */
 export function BreakIt({ token }: { readonly token: string }) {
-  const { say } = useConsole();
+  const { say, refresh } = useConsole();
   const isLive = useLive((state) => state.connection.state === 'live');
   const outage = useLive((state) => state.look?.demo?.outage ?? null);
   const look = useLive((state) => state.look);
@@ -38,6 +38,7 @@ export function BreakIt({ token }: { readonly token: string }) {
     setIsHealing(problem === null && wanted === 'ok');
     if (problem !== null) say(`The demo did not do that: ${problem}.`, 'open');
     else if (wanted !== 'ok') await traffic.send(targetOf(keys), TO_NOTICE);
+    await refresh();
   };
 
   // With each look, once a second.

@@ -1,20 +1,26 @@
 import { describe, expect, it } from 'vitest';
+import type { ConsoleSnapshot } from '../../../../api/_console/snapshot.ts';
 import { createConsoleStore } from '../../../../app/_console/live/console-store.ts';
 import type { FeedListener, FeedOptions } from '../../../../app/_console/live/feed.ts';
 import { look, STARTED_AT } from '../../../support/looks.ts';
 
 /** A store, and the feed that it believes to read. */
-function rig() {
+function rig(found: ConsoleSnapshot | undefined = undefined) {
+  const asked: unknown[] = [];
   const feeds: FeedOptions[] = [];
   const ended: number[] = [];
   const store = createConsoleStore({
+    ask: async ({ headers }) => {
+      asked.push(headers);
+      return found;
+    },
     start: (options) => {
       const at = feeds.push(options) - 1;
       return () => ended.push(at);
     },
   });
   const feed = (): FeedListener => feeds.at(-1)?.listener as FeedListener;
-  return { store, feeds, ended, feed };
+  return { store, feeds, ended, feed, asked };
 }
 
 const LIVE = { state: 'live', by: 'stream' } as const;
@@ -55,6 +61,27 @@ describe('what the panels share', () => {
     leave();
     feed().look(look(STARTED_AT + 1_000));
     expect(told).toBe(2);
+  });
+
+  it('takes a look when it is told to, with the same credentials, and none after its end', async () => {
+    const { store, asked } = rig(look(STARTED_AT));
+    store.connect({ kind: 'key', key: 'a' });
+    await store.refresh();
+    expect(asked).toEqual([{ authorization: 'Bearer a' }]);
+    expect(store.current().look?.at).toBe(STARTED_AT);
+    const { store: closed } = rig(look(STARTED_AT));
+    closed.connect({ kind: 'key', key: 'a' });
+    closed.close();
+    await closed.refresh();
+    expect(closed.current().look).toBeNull();
+  });
+
+  it('is as it was where no look is to be had', async () => {
+    const { store } = rig(undefined);
+    store.connect({ kind: 'key', key: 'a' });
+    const before = store.current();
+    await store.refresh();
+    expect(store.current()).toBe(before);
   });
 
   it('keeps the charts as they are when only the connection changes', () => {

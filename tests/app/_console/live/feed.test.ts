@@ -1,6 +1,7 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { retryAfterMs } from '../../../../app/_console/live/connection.ts';
 import {
+  askOnce,
   POLL_MS,
   POLLS_BETWEEN_STREAMS,
   SILENCE_MS,
@@ -27,6 +28,21 @@ function started(headers: Record<string, string> = {}) {
 }
 
 const heard = (told: readonly string[], count: number) => eventually(() => told.length >= count);
+
+describe('one look', () => {
+  it.each([
+    ['a look', () => Response.json(look(3)), 3],
+    ['a refusal', () => new Response(null, { status: 403 }), undefined],
+    ['what is no look', () => Response.json({ at: 3 }), undefined],
+    ['what cannot be read', () => new Response('<html>'), undefined],
+    ['nobody', () => new TypeError('fetch failed'), undefined],
+  ])('is what %s answers, and never an error', async (_, answer, at) => {
+    const rig = feedRig();
+    rig.answer(answer());
+    expect((await askOnce({ headers: { a: 'b' }, fetch: rig.fetch }))?.at).toBe(at);
+    expect(rig.asked.map(({ path, headers }) => [path, headers])).toEqual([[SNAPSHOT_PATH, { a: 'b' }]]);
+  });
+});
 
 describe('the feed of looks', () => {
   it('reads one stream, with the headers that it was given', async () => {

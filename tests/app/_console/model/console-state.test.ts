@@ -35,6 +35,19 @@ describe('what the page knows', () => {
     expect(afterLook(state, look(AT + 1))).not.toBe(state);
   });
 
+  it('shows a look between two at once, and makes no point of it', () => {
+    const state = afterLook(EMPTY_STATE, look(AT));
+    const opened = { ...OPENED, at: AT + 100 };
+    const between = afterLook(state, look(AT + 499, { transitions: [opened], decisions: { allowed: 4 } }));
+    expect(between.look?.at).toBe(AT + 499);
+    expect(between.log).toHaveLength(1);
+    expect(between.points).toBe(state.points);
+    const next = afterLook(between, look(AT + 1_000, { transitions: [opened], decisions: { allowed: 10 } }));
+    expect(next.points).toHaveLength(2);
+    expect(next.points.at(-1)?.rates?.allowed).toBe(10);
+    expect(afterLook(state, look(AT + 500)).points).toHaveLength(2);
+  });
+
   it('is the same, whether it came as history or one by one', () => {
     const all = looks(20);
     expect(afterHistory(EMPTY_STATE, all)).toEqual(all.reduce(afterLook, EMPTY_STATE));
