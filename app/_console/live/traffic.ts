@@ -16,6 +16,8 @@ export interface Tally {
 export interface Traffic {
   /** Sends so many at once, and resolves with what came back. Never rejects. */
   send(target: TrafficTarget, count: number): Promise<Tally>;
+  /** Sends so many one after another, `SPREAD_MS` apart, so that no two share a request to Redis. Never rejects. */
+  spread(target: TrafficTarget, count: number): Promise<Tally>;
   /** Sends `perSecond` until it is stopped. No more than `MAX_UNDER_WAY` are under way: what does not fit is not sent. */
   steady(target: () => TrafficTarget, perSecond: number, tell: (tally: Tally) => void): () => void;
 }
@@ -31,6 +33,7 @@ export const EMPTY_TALLY: Tally = { sent: 0, failed: 0, statuses: {} };
 /** A browser has six connections to a host: more than this would wait in it, and be told of late. */
 export const MAX_UNDER_WAY = 24;
 export const TICK_MS = 50;
+export const SPREAD_MS = 20;
 
 export function createTraffic(options: TrafficOptions = {}): Traffic {
   const ask = options.fetch ?? ((...args: Parameters<typeof fetch>) => globalThis.fetch(...args));
@@ -39,6 +42,16 @@ export function createTraffic(options: TrafficOptions = {}): Traffic {
     async send(target, count) {
       const ends = await Promise.all(Array.from({ length: count }, () => statusOf(ask, target)));
       return ends.reduce(withEnd, EMPTY_TALLY);
+    },
+    spread(target, count) {
+      const ends: Promise<End>[] = [];
+      return new Promise((resolve) => {
+        const stop = every(SPREAD_MS, () => {
+          if (ends.push(statusOf(ask, target)) < count) return;
+          stop();
+          void Promise.all(ends).then((all) => resolve(all.reduce(withEnd, EMPTY_TALLY)));
+        });
+      });
     },
     steady(target, perSecond, tell) {
       let tally = EMPTY_TALLY;

@@ -2,9 +2,10 @@
 
 import { useEffect, useState } from 'react';
 import type { DemoKey, Outage } from '../../../api/_console/snapshot.ts';
+import type { ConsoleStore } from '../live/console-store.ts';
 import { headersOf } from '../live/credentials.ts';
 import { useConsole, useLive } from '../live/live.tsx';
-import { createTraffic, type TrafficTarget } from '../live/traffic.ts';
+import { createTraffic, type Traffic, type TrafficTarget } from '../live/traffic.ts';
 import { circuitAt } from '../model/circuit.ts';
 import { front } from '../model/look.ts';
 
@@ -16,13 +17,14 @@ const CHOICES: readonly { readonly outage: Outage; readonly name: string; readon
   { outage: 'ok', name: 'Give it back', cost: 'Redis answers again, and a probe finds out.' },
 ];
 
-/** A circuit opens with the fifth failure in a row. */
-const TO_NOTICE = 10;
+/** A circuit opens with the fifth failure in a row, unless it is configured otherwise. */
+const TO_NOTICE = 5;
+const ROUNDS = 4;
 const NO_KEYS: readonly DemoKey[] = [];
 
 /** Takes Redis away from the application of the demo, and gives it back. */
 export function BreakIt({ token }: { readonly token: string }) {
-  const { say, refresh } = useConsole();
+  const store = useConsole();
   const isLive = useLive((state) => state.connection.state === 'live');
   const outage = useLive((state) => state.look?.demo?.outage ?? null);
   const look = useLive((state) => state.look);
@@ -36,9 +38,8 @@ export function BreakIt({ token }: { readonly token: string }) {
     const problem = await post(token, wanted);
     setIsUnderWay(false);
     setIsHealing(problem === null && wanted === 'ok');
-    if (problem !== null) say(`The demo did not do that: ${problem}.`, 'open');
-    else if (wanted !== 'ok') await traffic.send(targetOf(keys), TO_NOTICE);
-    await refresh();
+    if (problem !== null) store.say(`The demo did not do that: ${problem}.`, 'open');
+    else if (wanted !== 'ok') await untilOpen(store, traffic, targetOf(keys));
   };
 
   // With each look, once a second.
@@ -53,8 +54,8 @@ export function BreakIt({ token }: { readonly token: string }) {
     <fieldset className="controls" disabled={!isLive}>
       <legend>Break it</legend>
       <p className="cost">
-        Nobody notices an outage without traffic: each button sends {TO_NOTICE} requests with it, and the last one a
-        request a second until the circuit has closed.
+        Nobody notices an outage without traffic: each button sends a handful of requests with the first key, and the
+        last one a request a second until the circuit has closed.
       </p>
       <ul className="outages">
         {CHOICES.map(({ outage: one, name, cost }) => (
@@ -76,6 +77,16 @@ export function BreakIt({ token }: { readonly token: string }) {
       </ul>
     </fieldset>
   );
+}
+
+/** Sends requests until one of them has found out, and shows that at once. */
+async function untilOpen(store: ConsoleStore, traffic: Traffic, target: TrafficTarget): Promise<void> {
+  for (let round = 0; round < ROUNDS; round++) {
+    await traffic.spread(target, TO_NOTICE);
+    await store.refresh();
+    const { look } = store.current();
+    if (look === null || circuitAt(front(look).circuit, look.at).state !== 'CLOSED') return;
+  }
 }
 
 function targetOf(keys: readonly DemoKey[]): TrafficTarget {

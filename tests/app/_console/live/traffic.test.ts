@@ -3,6 +3,7 @@ import {
   createTraffic,
   EMPTY_TALLY,
   MAX_UNDER_WAY,
+  SPREAD_MS,
   sayTally,
   type Tally,
   TICK_MS,
@@ -24,7 +25,7 @@ function rig() {
         }),
       ),
     every: (ms, run) => {
-      expect(ms).toBe(TICK_MS);
+      expect([TICK_MS, SPREAD_MS]).toContain(ms);
       tick = run;
       return () => {
         tick = undefined;
@@ -53,6 +54,19 @@ describe('the traffic of the demo', () => {
       ['GET', {}, null],
       ['POST', { authorization: 'Bearer bw_live_key' }, 'hello'],
     ]);
+  });
+
+  it('is spread: one after another, though none has come back', async () => {
+    const { traffic, under, tick, isRunning } = rig();
+    const spread = traffic.spread(TARGET, 3);
+    const sent = [0, 1, 2].map(() => {
+      tick();
+      return under.length;
+    });
+    expect(sent).toEqual([1, 2, 3]);
+    expect(isRunning()).toBe(false);
+    for (const { answer } of under) answer(200);
+    expect(await spread).toEqual({ sent: 3, failed: 0, statuses: { 200: 3 } });
   });
 
   it('is steady: a hundred a second, while they come back', async () => {
