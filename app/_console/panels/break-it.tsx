@@ -1,6 +1,6 @@
 'use client';
 
-import { useEffect, useState } from 'react';
+import { useEffect, useRef, useState } from 'react';
 import type { DemoKey, Outage } from '../../../api/_console/snapshot.ts';
 import type { ConsoleStore } from '../live/console-store.ts';
 import { headersOf } from '../live/credentials.ts';
@@ -11,8 +11,8 @@ import { front } from '../model/look.ts';
 
 const CHOICES: readonly { readonly outage: Outage; readonly name: string; readonly cost: string }[] = [
   { outage: 'refuse', name: 'Refuse', cost: 'Connections fail at once.' },
-  { outage: 'black-hole', name: 'Black hole', cost: 'Nothing answers: the first requests wait 1 s.' },
-  { outage: 'slow', name: 'Slow 2 s', cost: 'Answers come after the deadline of 1 s.' },
+  { outage: 'black-hole', name: 'Black hole', cost: 'Nothing answers: the first requests wait for the deadline.' },
+  { outage: 'slow', name: 'Slow 2 s', cost: 'Answers come when their deadline is over.' },
   { outage: 'kill', name: 'Kill', cost: 'The store ends. What it has counted is gone, keys are put back.' },
   { outage: 'ok', name: 'Give it back', cost: 'Redis answers again, and a probe finds out.' },
 ];
@@ -29,14 +29,15 @@ export function BreakIt({ token }: { readonly token: string }) {
   const outage = useLive((state) => state.look?.demo?.outage ?? null);
   const look = useLive((state) => state.look);
   const [traffic] = useState(createTraffic);
-  const [isUnderWay, setIsUnderWay] = useState(false);
+  const last = useRef<Promise<unknown>>(Promise.resolve());
   const [isHealing, setIsHealing] = useState(false);
   const keys = look?.demo?.keys ?? NO_KEYS;
 
   const begin = async (wanted: Outage) => {
-    setIsUnderWay(true);
-    const problem = await post(token, wanted);
-    setIsUnderWay(false);
+    // One after another: of two that are pressed in haste the later one holds.
+    const posted = last.current.then(() => post(token, wanted));
+    last.current = posted;
+    const problem = await posted;
     setIsHealing(problem === null && wanted === 'ok');
     if (problem !== null) store.say(`The demo did not do that: ${problem}.`, 'open');
     else if (wanted !== 'ok') await untilOpen(store, traffic, targetOf(keys));
@@ -64,8 +65,7 @@ export function BreakIt({ token }: { readonly token: string }) {
               type="button"
               aria-pressed={outage === one}
               aria-describedby={`cost-${one}`}
-              aria-disabled={isUnderWay}
-              onClick={() => (isUnderWay ? undefined : void begin(one))}
+              onClick={() => void begin(one)}
             >
               {name}
             </button>
