@@ -4,8 +4,9 @@ import { type DemoKey, TIGHT } from './demo/demo-keys.ts';
 import { type DemoStore, startDemoStore } from './demo/demo-store.ts';
 import { buildIfNeeded, type NextServer, startNext } from './next-server.ts';
 
-/** Half of what it is by default: somebody is watching. */
+/** Half of what they are by default: somebody is watching. */
 const CIRCUIT_OPEN_MS = 5_000;
+const REQUEST_TIMEOUT_MS = 500;
 
 /** The main job on this machine alone: a store in memory behind its REST endpoint, Next on top of it, and keys to try. */
 async function demo(stop: AbortSignal): Promise<number> {
@@ -31,6 +32,7 @@ async function demo(stop: AbortSignal): Promise<number> {
         KV_REST_API_URL: store.url,
         KV_REST_API_TOKEN: token,
         KV_CIRCUIT_OPEN_MS: String(CIRCUIT_OPEN_MS),
+        KV_REQUEST_TIMEOUT_MS: String(REQUEST_TIMEOUT_MS),
         BREAKWATER_KEY_PEPPER: `${pepper.kid}:${pepper.secret}`,
         BREAKWATER_IDENTITY_SECRET: secret(),
         BREAKWATER_DEMO_TOKEN: secret(),

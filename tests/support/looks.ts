@@ -56,6 +56,7 @@ type MetricsParts = Partial<Omit<MetricsSnapshot, 'decisions' | 'requests' | 'ca
 export function metrics({ decisions, requests, caches, ...parts }: MetricsParts = {}): MetricsSnapshot {
   const durations = { boundsMs: BOUNDS_MS, counts: [...BOUNDS_MS, 0].map(() => 0), sumMs: 0 };
   return {
+    id: 'runtime',
     startedAt: STARTED_AT,
     at: STARTED_AT,
     circuit: CLOSED,
