@@ -35,7 +35,8 @@ const BEGAN_AGAIN = 'The process began again, and counts from 0.';
 function outage(before: ConsoleSnapshot | null, now: ConsoleSnapshot): readonly Happening[] {
   if (!now.demo || !before?.demo || now.demo.outage === before.demo.outage) return [];
   const tone = now.demo.outage === 'ok' ? 'good' : 'open';
-  return [{ at: now.at, text: sayOutage(now.demo.outage), tone }];
+  // Somewhere between the two looks: before what came of it.
+  return [{ at: before.at, text: sayOutage(now.demo.outage), tone }];
 }
 
 function changes(before: MetricsSnapshot | null, now: MetricsSnapshot | null, where: string): readonly Happening[] {

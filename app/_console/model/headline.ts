@@ -22,7 +22,10 @@ export function headline(look: ConsoleSnapshot, rows: readonly (AccountRow | nul
 
 function whileOpen(now: CircuitNow, rows: readonly (AccountRow | null)[], openedAt: number): string {
   const keys = passingKeys(rows, openedAt);
-  const passing = keys === null ? '' : `; ${keys.passing} of ${counted(keys.of, 'known key')} pass from cache`;
+  const passing =
+    keys === null
+      ? ''
+      : `; ${keys.passing} of ${counted(keys.of, 'known key')} ${keys.passing === 1 ? 'passes' : 'pass'} from cache`;
   const beginning = now.mode === 'FORCED_OPEN' ? 'Redis is not asked: the circuit is forced open.' : NOT_ANSWERING;
   const next =
     now.probeInMs === null ? 'No probe until somebody releases it.' : `Next probe in ${span(now.probeInMs)}.`;

@@ -19,7 +19,9 @@ export function AccountsPanel() {
       <table className="accounts">
         <thead>
           <tr>
-            <th scope="col">Who</th>
+            <th scope="col" className="who-head">
+              Who
+            </th>
             <th scope="col">Policy</th>
             <th scope="col" className="used-head">
               Used of limit

@@ -13,7 +13,7 @@ const CHOICES: readonly { readonly outage: Outage; readonly name: string; readon
   { outage: 'refuse', name: 'Refuse', cost: 'Connections fail at once.' },
   { outage: 'black-hole', name: 'Black hole', cost: 'Nothing answers: the first requests wait for the deadline.' },
   { outage: 'slow', name: 'Slow 2 s', cost: 'Answers come when their deadline is over.' },
-  { outage: 'kill', name: 'Kill', cost: 'The store ends. What it has counted is gone, keys are put back.' },
+  { outage: 'kill', name: 'Kill', cost: 'The store ends: its counts are gone, keys come back.' },
   { outage: 'ok', name: 'Give it back', cost: 'Redis answers again, and a probe finds out.' },
 ];
 

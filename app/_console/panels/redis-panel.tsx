@@ -58,7 +58,7 @@ function meaning(now: number | null, look: ConsoleSnapshot | null): string {
   if (now === null || look === null) return '';
   if (circuitAt(front(look).circuit, look.at).state === 'OPEN') return 'Redis is left alone';
   if (now < 0.95) return 'leased: permits are taken in advance';
-  return now < 1.05 ? 'each check asks Redis once' : 'handlers ask Redis, too';
+  return now < 1.05 ? 'each check asks Redis once' : 'some checks ask more than once';
 }
 
 function cacheHits(look: ConsoleSnapshot): string {

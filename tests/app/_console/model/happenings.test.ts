@@ -50,6 +50,11 @@ describe('what has happened', () => {
     expect(texts(look(AT, {}, demo('ok')), look(AT + 1, {}, demo('refuse')))).toEqual([
       'Redis refuses connections from now on.',
     ]);
+    const transitions = [{ ...OPENED, at: AT + 1 }];
+    expect(texts(look(AT, {}, demo('ok')), look(AT + 2, { transitions }, demo('refuse')))).toEqual([
+      'Redis refuses connections from now on.',
+      expect.stringMatching(/^The circuit opened/),
+    ]);
     expect(texts(null, look(AT, {}, demo('refuse')))).toEqual([]);
   });
 

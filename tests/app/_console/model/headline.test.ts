@@ -17,6 +17,10 @@ describe('how it stands, in a sentence', () => {
     );
   });
 
+  it('counts one key in the singular', () => {
+    expect(said(openedAt(STARTED_AT), [account('key_a')])).toContain('; 1 of 1 known key passes from cache.');
+  });
+
   it('says nothing of keys where none has asked since it opened', () => {
     const before = [account('key_a', { at: STARTED_AT - 1 })];
     expect(said(openedAt(STARTED_AT), before)).toBe(
