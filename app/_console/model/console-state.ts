@@ -2,7 +2,7 @@ import type { ConsoleSnapshot } from '../../../api/_console/snapshot.ts';
 import { type AccountRow, rowsAfter } from './accounts.ts';
 import { type Happening, happeningsBetween } from './happenings.ts';
 import { type Life, livesAfter } from './lives.ts';
-import { front } from './look.ts';
+import { front, withMiddleware } from './look.ts';
 import { type Point, pointOf, WINDOW_MS } from './point.ts';
 import { pushed } from './ring.ts';
 
@@ -42,8 +42,9 @@ export const EMPTY_STATE: ConsoleState = {
 };
 
 /** One look later. A look that is not later than the last one changes nothing. */
-export function afterLook(state: ConsoleState, look: ConsoleSnapshot): ConsoleState {
-  if (state.look !== null && look.at <= state.look.at) return state;
+export function afterLook(state: ConsoleState, seen: ConsoleSnapshot): ConsoleState {
+  if (state.look !== null && seen.at <= state.look.at) return state;
+  const look = withMiddleware(seen, state.look);
   const horizonAt = look.at - HISTORY_MS;
   const isBetween = look.at - (state.points.at(-1)?.at ?? 0) < LEAST_BETWEEN_POINTS_MS;
   return {

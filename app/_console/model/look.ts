@@ -11,7 +11,17 @@ export function front(look: ConsoleSnapshot): MetricsSnapshot {
  * runtime is the front by now.
  */
 export function goesOn(before: MetricsSnapshot, now: MetricsSnapshot): boolean {
-  return before.startedAt === now.startedAt && counted(now) >= counted(before);
+  return before.id === now.id && before.startedAt === now.startedAt && counted(now) >= counted(before);
+}
+
+/** So long a middleware that could not be asked is shown as it was. */
+const UNHEARD_MS = 10_000;
+
+/** `look`, with the middleware as it was in the one before where this one knows nothing of it: it was busy for once. */
+export function withMiddleware(look: ConsoleSnapshot, before: ConsoleSnapshot | null): ConsoleSnapshot {
+  if (look.middleware !== null || !before?.middleware) return look;
+  if (before.handler.startedAt !== look.handler.startedAt || look.at - before.middleware.at > UNHEARD_MS) return look;
+  return { ...look, middleware: before.middleware };
 }
 
 /** How often somebody has asked whether a request may pass. */

@@ -6,7 +6,7 @@ import {
   MAX_LOOKS,
   withHappening,
 } from '../../../../app/_console/model/console-state.ts';
-import { look, OPENED, STARTED_AT } from '../../../support/looks.ts';
+import { look, metrics, OPENED, openedAt, STARTED_AT } from '../../../support/looks.ts';
 
 const AT = STARTED_AT + 1_000_000;
 const looks = (count: number, fromAt = AT) => Array.from({ length: count }, (_, at) => look(fromAt + at * 1_000));
@@ -46,6 +46,15 @@ describe('what the page knows', () => {
     expect(next.points).toHaveLength(2);
     expect(next.points.at(-1)?.rates?.allowed).toBe(10);
     expect(afterLook(state, look(AT + 500)).points).toHaveLength(2);
+  });
+
+  it('shows the middleware as it was where it could not be asked, for ten seconds and in one process', () => {
+    const middleware = metrics({ at: AT, decisions: { allowed: 7 }, circuit: openedAt(AT) });
+    const state = afterLook(EMPTY_STATE, { ...look(AT), middleware });
+    expect(afterLook(state, look(AT + 10_000)).look?.middleware).toBe(middleware);
+    expect(afterLook(state, look(AT + 10_001)).look?.middleware).toBeNull();
+    expect(afterLook(state, look(AT + 1, { startedAt: AT })).look?.middleware).toBeNull();
+    expect(afterLook(afterLook(state, look(AT + 6_000)), look(AT + 11_000)).look?.middleware).toBeNull();
   });
 
   it('is the same, whether it came as history or one by one', () => {
