@@ -49,11 +49,10 @@ describe('GET /api/metrics of a built application', () => {
     await ask(server);
     const after = await values();
     const more = (series: string) => (after[series] ?? 0) - (before[series] ?? 0);
-    // The page itself has passed the middleware once more.
-    expect(more('breakwater_decisions_total middleware allowed')).toBe(5);
+    expect(more('breakwater_decisions_total middleware allowed')).toBe(4);
     expect(more('breakwater_refusals_total middleware api-key-missing')).toBe(1);
     expect(more('breakwater_limit_checks_total middleware key allowed')).toBe(4);
-    expect(more('breakwater_decision_duration_seconds_count middleware')).toBe(6);
+    expect(more('breakwater_decision_duration_seconds_count middleware')).toBe(5);
     expect(more('breakwater_limit_checks_total handler handler-key allowed')).toBe(1);
     expect(after['breakwater_decisions_total handler allowed']).toBe(0);
     expect(after['breakwater_circuit_state middleware closed']).toBe(1);
@@ -71,9 +70,10 @@ describe('GET /api/metrics of a built application', () => {
   });
 
   it('takes no counts from a client', async () => {
+    await ask(server);
     const header = `${'x'.repeat(43)}.{"id":"forged","decisions":{"allowed":1000000}}`;
     const told = await values({ ...CREDENTIALS, 'x-breakwater-metrics': header });
-    expect(told['breakwater_decisions_total middleware allowed']).toBeGreaterThan(0);
+    expect(told['breakwater_decisions_total middleware refused']).toBeGreaterThan(0);
     expect(told['breakwater_decisions_total middleware allowed']).toBeLessThan(1_000);
   });
 

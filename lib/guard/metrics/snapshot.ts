@@ -46,7 +46,7 @@ export interface CircuitChange {
   readonly openForMs: number | null;
 }
 
-/** Each decision is one of `allowed`, `limited` and `refused`; those about routes that no guard protects are not counted. */
+/** Each is one of `allowed`, `limited` and `refused`. Where a route asks for neither key nor limit, only refusals are counted. */
 export interface DecisionCounts {
   readonly allowed: number;
   /** Refused by a limit or a quota: 429. */
