@@ -62,7 +62,7 @@ function Row({ row: { account, retryInMs } }: { readonly row: AccountRow }) {
       <td>{policy}</td>
       <td className="used">
         <UsedBar account={account} />
-        <span>
+        <span className="amount">
           {used === null ? UNKNOWN : whole(used)}/{whole(limit)}
         </span>
       </td>
