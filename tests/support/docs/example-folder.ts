@@ -1,7 +1,7 @@
 import { execFile, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { build, type Plugin } from 'esbuild';
 import { projectRoot } from '../source-tree.ts';
 import type { ExampleOrder, ExampleRun } from './example-process.ts';
@@ -30,8 +30,9 @@ export interface ExampleFolderOptions {
 const KV_MODULE = `export { kv } from '${GIVEN}';\n`;
 const GIVEN_FILE = 'tests/docs/given.ts';
 const PROCESS = join(projectRoot, 'tests/support/docs/example-process.ts');
+const PATIENT_CLOCK = join(projectRoot, 'tests/support/docs/patient-clock.ts');
 /** Examples have their own limit: this one is for what does not let go of the processor. */
-const LONGEST_MS = 60_000;
+const LONGEST_MS = 110_000;
 const DIAGNOSTIC = /^(?<file>[^(\n]+)\((?<line>\d+),\d+\): error (?<code>TS\d+): (?<message>.*)$/gm;
 const UNKNOWN_NAME = new Set(['TS2304', 'TS2552', 'TS18004']);
 const ADVICE = " Import or declare it in the example; what is the reader's own is given in tests/docs/given.ts";
@@ -115,10 +116,15 @@ function compilerOptions(paths: readonly (readonly [string, string])[]) {
   };
 }
 
-/** `breakwater/kv` is the source that a user's import would end at. */
+/** `breakwater/kv` is the source that a user's import would end at. The clock is a patient one. */
 const sources = (paths: ReadonlyMap<string, string>): Plugin => ({
   name: 'breakwater',
   setup(bundler) {
+    bundler.onResolve({ filter: /\/clock\.ts$/ }, ({ path, importer }) =>
+      importer !== PATIENT_CLOCK && resolve(dirname(importer), path) === join(projectRoot, 'lib/clock.ts')
+        ? { path: PATIENT_CLOCK }
+        : undefined,
+    );
     bundler.onResolve({ filter: /^[a-z@]/ }, ({ path }) => {
       const target = paths.get(path);
       return target === undefined ? undefined : { path: target };
