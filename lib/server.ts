@@ -3,7 +3,15 @@ import { tellConnectionAddress } from './guard/connection-address.ts';
 import type { Allowance } from './guard/decision.ts';
 import { createEntrance, type EntranceOptions, type TurnedAway } from './guard/entrance.ts';
 import { type Handler, withFields } from './guard/handler-limit.ts';
-import { changeIncoming, type NodeRequest, type NodeResponse, requestOf, sendTo } from './guard/node-request.ts';
+import {
+  addFields,
+  changeIncoming,
+  isReset,
+  type NodeRequest,
+  type NodeResponse,
+  requestOf,
+  sendTo,
+} from './guard/node-request.ts';
 import { passedOn } from './guard/passed-on.ts';
 import { problem } from './guard/problem.ts';
 import type { Field } from './guard/rate-headers.ts';
@@ -133,13 +141,20 @@ export function createNodeGuard(options: EntranceOptions): NodeGuard {
       await sendTo(outgoing, problem(501, 'method-not-implemented', 'This method is not implemented.'));
       return undefined;
     }
+    // Else who resets each connection would be nobody, and on no list, or whoever a header names.
+    if (isReset(incoming)) {
+      await sendTo(outgoing, problem(400, 'connection-reset', 'The connection was reset.'));
+      return undefined;
+    }
     const passage = await guardRequest(request, { address: incoming.socket.remoteAddress });
     if (passage.response) {
       await sendTo(outgoing, passage.response);
       return undefined;
     }
+    // Somebody who did not wait has answered: a timeout, say.
+    if (outgoing.headersSent) return undefined;
     changeIncoming(incoming, passage.request);
-    for (const [name, value] of passage.headers) outgoing.appendHeader(name, value);
+    addFields(outgoing, passage.headers);
     return passage;
   };
 }

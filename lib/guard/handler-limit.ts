@@ -30,8 +30,10 @@ export function limitHandler<Req extends Request, Rest extends readonly unknown[
   };
 }
 
-/** One value each: a second one would make them unreadable, so what stands there stays. */
-const SINGLE = /^x-ratelimit-/;
+/** Whether a header has one value: a second one would make it unreadable, so what stands there stays. */
+export function isSingle(name: string): boolean {
+  return name.startsWith('x-ratelimit-');
+}
 
 /**
  * A copy of `response` that says `fields` too; lists are continued. Always a copy: responses of `fetch` and redirects
@@ -42,7 +44,7 @@ export function withFields(response: Response, fields: readonly Field[]): Respon
   if (!copy) return response;
   for (const [name, value] of fields) {
     const present = copy.headers.get(name);
-    const said = present !== null && (SINGLE.test(name) || present.split(', ').includes(value));
+    const said = present !== null && (isSingle(name) || present.split(', ').includes(value));
     if (!said) copy.headers.append(name, value);
   }
   return copy;

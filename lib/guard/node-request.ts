@@ -1,4 +1,6 @@
+import { isSingle } from './handler-limit.ts';
 import { IDENTITY_HEADER } from './identity.ts';
+import type { Field } from './rate-headers.ts';
 
 /** What is read and changed of a request in Node: `IncomingMessage`, and what frameworks make of it. */
 export interface NodeRequest {
@@ -6,12 +8,19 @@ export interface NodeRequest {
   url?: string | undefined;
   readonly headers: Record<string, string | string[] | undefined>;
   readonly rawHeaders: string[];
-  readonly socket: { readonly remoteAddress?: string | undefined };
+  readonly socket: {
+    readonly remoteAddress?: string | undefined;
+    readonly localAddress?: string | undefined;
+    readonly destroyed?: boolean | undefined;
+  };
 }
 
 /** What is used of a response in Node: `ServerResponse`. */
 export interface NodeResponse {
   statusCode: number;
+  readonly headersSent: boolean;
+  hasHeader(name: string): boolean;
+  setHeader(name: string, value: string): unknown;
   appendHeader(name: string, value: string): unknown;
   end(body: string): unknown;
 }
@@ -60,9 +69,26 @@ export function changeIncoming(incoming: NodeRequest, passed: Request): void {
   rawHeaders.push(IDENTITY_HEADER, identity);
 }
 
-/** Answers with `response`. */
+/**
+ * Whether a connection has no address any more because its client has reset it. What was sent before can be read all the
+ * same, and nobody can say who has sent it; a Unix socket never has an address, on neither side.
+ */
+export function isReset({ socket }: NodeRequest): boolean {
+  return socket.remoteAddress === undefined && (socket.localAddress !== undefined || socket.destroyed === true);
+}
+
+/** Answers with `response`, whatever headers were meant for another answer; not where that has begun meanwhile. */
 export async function sendTo(outgoing: NodeResponse, response: Response): Promise<void> {
+  const body = await response.text();
+  if (outgoing.headersSent) return;
   outgoing.statusCode = response.status;
-  for (const [name, value] of response.headers) outgoing.appendHeader(name, value);
-  outgoing.end(await response.text());
+  for (const [name, value] of response.headers) outgoing.setHeader(name, value);
+  outgoing.end(body);
+}
+
+/** Has the answer say `fields` too; see `withFields`. */
+export function addFields(outgoing: NodeResponse, fields: readonly Field[]): void {
+  for (const [name, value] of fields) {
+    if (!isSingle(name) || !outgoing.hasHeader(name)) outgoing.appendHeader(name, value);
+  }
 }

@@ -1,11 +1,16 @@
+import { once } from 'node:events';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { type AddressInfo, connect } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { createApiKey, verifyIdentity } from '../../lib/auth.ts';
 import { IDENTITY_HEADER } from '../../lib/guard/identity.ts';
 import { requestOf } from '../../lib/guard/node-request.ts';
 import { createNodeGuard, type ServerGuardOptions } from '../../lib/server.ts';
 import { useDefaultEnvironment } from '../support/default-environment.ts';
+import { eventually } from '../support/eventually.ts';
 
 const OPTIONS: ServerGuardOptions = { policies: [], protect: [{ path: '/api/*' }] };
 
@@ -20,8 +25,11 @@ async function guarded(
   options: Partial<ServerGuardOptions> = {},
 ) {
   const guard = createNodeGuard({ ...OPTIONS, ...options });
+  const settled: unknown[] = [];
   const server = createServer(async (incoming, outgoing) => {
-    if (await guard(incoming, outgoing)) await handle(incoming, outgoing);
+    const passage = await guard(incoming, outgoing);
+    settled.push(passage);
+    if (passage) await handle(incoming, outgoing);
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const { port } = server.address() as AddressInfo;
@@ -40,7 +48,7 @@ async function guarded(
         'latin1',
       );
     });
-  return { send };
+  return { port, send, settled };
 }
 
 describe('a request of node:http', () => {
@@ -116,6 +124,79 @@ describe('a request of node:http', () => {
     const { send } = await guarded(handle);
     expect((await send('TRACE /open')).text).toMatch(/^HTTP\/1\.1 501 [\s\S]*"code":"method-not-implemented"/);
     expect(handle).not.toHaveBeenCalled();
+  });
+
+  it.each<[string, Record<string, string>, Partial<ServerGuardOptions>]>([
+    ['who is on a list', {}, { lists: { deny: ['127.0.0.1'] } }],
+    ['who writes an address of its own', { TRUSTED_PROXIES: '10.0.0.0/8' }, { lists: { deny: ['192.0.2.1'] } }],
+  ])('is not handled where its connection was reset, so that nobody knows %s', async (_whom, env, options) => {
+    for (const [name, value] of Object.entries(env)) vi.stubEnv(name, value);
+    const handle = vi.fn();
+    const protect = [{ path: '/*', auth: 'none' }] as const;
+    const { port, settled } = await guarded(handle, { protect, ...options });
+    const socket = connect(port, '127.0.0.1').on('error', () => undefined);
+    await once(socket, 'connect');
+    socket.write('POST /open HTTP/1.1\r\nHost: a.test\r\nX-Forwarded-For: 198.51.100.7\r\nContent-Length: 0\r\n\r\n');
+    socket.resetAndDestroy();
+    await eventually(() => settled.length === 1);
+    expect([settled, handle.mock.calls]).toEqual([[undefined], []]);
+  });
+
+  it('is handled where it has come by a Unix socket, which has no address', async () => {
+    const guard = createNodeGuard({ policies: [], protect: [{ path: '/*', auth: 'none' }] });
+    const folder = await mkdtemp(join(tmpdir(), 'guard-'));
+    const server = createServer(async (incoming, outgoing) => {
+      if (await guard(incoming, outgoing)) outgoing.end('handled');
+    }).listen(join(folder, 'socket'));
+    closing.push(() => server.close(() => void rm(folder, { recursive: true })));
+    await once(server, 'listening');
+    const socket = connect(join(folder, 'socket')).setEncoding('utf8');
+    socket.write('GET / HTTP/1.0\r\n\r\n');
+    expect((await socket.toArray()).join('')).toMatch(/^HTTP\/1\.1 200 [\s\S]*handled/);
+  });
+
+  it.each(['/api/x', '/open'])(
+    'is left alone where somebody has answered while its key was looked up: %s',
+    async (at) => {
+      const protect = [{ path: '/api/*' }, { path: '/*', auth: 'none', limits: { ip: 'ip' } }] as const;
+      const guard = createNodeGuard({ policies: [{ name: 'ip', limit: 5, windowMs: 60_000 }], protect });
+      const asked: Promise<unknown>[] = [];
+      const server = createServer((incoming, outgoing) => {
+        asked.push(guard(incoming, outgoing));
+        outgoing.writeHead(504).end();
+      }).listen(0, '127.0.0.1');
+      closing.push(() => server.close());
+      await once(server, 'listening');
+      const { port } = server.address() as AddressInfo;
+      expect((await fetch(`http://127.0.0.1:${port}${at}`)).status).toBe(504);
+      expect(await Promise.all(asked)).toEqual([undefined]);
+    },
+  );
+
+  it('is refused with the headers of the refusal alone, and counted by two guards with a header for one', async () => {
+    const of = (limit: number) =>
+      createNodeGuard({
+        policies: [{ name: `of-${limit}`, limit, windowMs: 3_600_000 }],
+        protect: [{ path: '/open', auth: 'none', limits: { [`of-${limit}`]: 'ip' } }, { path: '/*' }],
+        headers: ['draft-11', 'legacy'],
+      });
+    const guards = [of(5), of(7)];
+    const server = createServer(async (incoming, outgoing) => {
+      outgoing.setHeader('content-type', 'text/html').setHeader('cache-control', 'public');
+      for (const guard of guards) if (!(await guard(incoming, outgoing))) return;
+      outgoing.end();
+    }).listen(0, '127.0.0.1');
+    closing.push(() => server.close());
+    await once(server, 'listening');
+    const { port } = server.address() as AddressInfo;
+    const { headers } = await fetch(`http://127.0.0.1:${port}/closed`);
+    expect([headers.get('content-type'), headers.get('cache-control')]).toEqual([
+      'application/problem+json',
+      'no-store',
+    ]);
+    const open = await fetch(`http://127.0.0.1:${port}/open`);
+    expect(open.headers.get('ratelimit-policy')).toBe('"of-5";q=5;w=3600, "of-7";q=7;w=3600');
+    expect(open.headers.get('x-ratelimit-limit')).toBe('5');
   });
 
   it('hands on what stands in its headers, several of a name included, and no line of HTTP/2', () => {
