@@ -85,7 +85,13 @@ export function createRequestGuard(options: EntranceOptions): RequestGuard {
 
 /** Settings of the guard of a handler. Wrong ones are a 503 for every request, and a line in the log. */
 export interface WithGuardOptions<Rest extends readonly unknown[]> extends EntranceOptions {
-  /** From where a connection came, of what the server calls the handler with. See `RequestContext.address`. @default not known */
+  /**
+   * From where a connection came, of what the server calls the handler with. See `RequestContext.address`. Where it answers
+   * `undefined`, which is what most servers know of a connection that is gone, it is nobody's. Behind a proxy that connects by
+   * a Unix socket leave it out.
+   *
+   * @default not known
+   */
   readonly address?: ((request: Request, ...rest: Rest) => string | undefined) | undefined;
 }
 
@@ -106,7 +112,7 @@ export function withGuard<Rest extends readonly unknown[] = []>(
   return async (request, ...rest) => {
     const awake = rest.find(keepsAwake);
     const passage = await guardRequest(request, {
-      address: options.address?.(request, ...rest),
+      address: options.address && (options.address(request, ...rest) ?? ''),
       waitUntil: awake && ((work) => awake.waitUntil(work)),
     });
     return passage.response ?? passage.finish(await handler(passage.request, ...rest));

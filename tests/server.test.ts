@@ -1,3 +1,6 @@
+import { once } from 'node:events';
+import type { AddressInfo } from 'node:net';
+import { serve } from '@hono/node-server';
 import { Hono } from 'hono';
 import { describe, expect, it, vi } from 'vitest';
 import { createApiKey, verifyIdentity } from '../lib/auth.ts';
@@ -70,6 +73,34 @@ describe('the guard of a fetch-style server', () => {
       expect([headers.has(IDENTITY_HEADER), headers.get('accept')]).toEqual([false, '*/*']);
       const plain = request(path);
       expect((await passed(guardRequest(plain))).request).toBe(plain);
+    }
+  });
+
+  it('takes it away also where the body has been read already, or is being read', async () => {
+    const guardRequest = createRequestGuard(OPTIONS);
+    const posted = () => request('/open', { method: 'POST', body: 'x', headers: { [IDENTITY_HEADER]: 'forged' } });
+    const [read, held] = [posted(), posted()];
+    await read.text();
+    held.body?.getReader();
+    for (const one of [read, held]) {
+      const handed = (await passed(guardRequest(one))).request;
+      expect([handed.method, handed.headers.has(IDENTITY_HEADER), await handed.text()]).toEqual(['POST', false, '']);
+    }
+  });
+
+  it('hands on a request of @hono/node-server that is no Request of the platform', async () => {
+    const { key } = await createApiKey({ owner: 'acme' });
+    const handler = async (handed: Request) =>
+      Response.json({ body: await handed.text(), ...(await verifyIdentity(handed)) });
+    const server = serve({ fetch: withGuard(handler, OPTIONS), port: 0, overrideGlobalObjects: false });
+    try {
+      await once(server, 'listening');
+      const { port } = server.address() as AddressInfo;
+      const init = { method: 'POST', body: 'hello', headers: { 'x-api-key': key, [IDENTITY_HEADER]: 'forged' } };
+      const answer = await fetch(`http://127.0.0.1:${port}/api/x`, init);
+      expect(await answer.json()).toMatchObject({ body: 'hello', ok: true, identity: { owner: 'acme' } });
+    } finally {
+      server.close();
     }
   });
 
@@ -167,6 +198,13 @@ describe('where a connection came from', () => {
     vi.stubEnv('TRUSTED_PROXIES', '10.0.0.0/8');
     expect(await statuses(['10.0.0.1', '10.0.0.2'], { 'x-forwarded-for': '192.0.2.1' })).toEqual([200, 429]);
     expect(await statuses(['192.0.2.7', '192.0.2.8'], { 'x-forwarded-for': '192.0.2.1' })).toEqual([200, 200]);
+  });
+
+  it('is nobody where a server does not know it any more, whatever the headers say', async () => {
+    vi.spyOn(console, 'warn').mockImplementation(() => undefined);
+    vi.stubEnv('TRUSTED_PROXIES', '10.0.0.0/8');
+    expect(await statuses([undefined, undefined], { 'x-forwarded-for': '192.0.2.1' })).toEqual([200, 429]);
+    expect(await statuses(['10.0.0.1'], { 'x-forwarded-for': '192.0.2.1' })).toEqual([200]);
   });
 
   it('is known to handlers too', async () => {
