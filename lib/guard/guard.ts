@@ -78,7 +78,7 @@ export function createGuard(options: GuardOptions): Guard {
   const { verifier, format, digest: toDigest } = keys;
   const door = createFrontDoor({ kv, verifier, limiter, usage: keys.counting, budgetMs });
   const match = createRouteMatcher(routes, { mode, exempt });
-  const report = createReportMode({ kv, keys, clientIp, budgetMs });
+  const report = createReportMode({ kv, keys, clientIp });
   const access = createAccessLists(lists);
   for (const { path, limits = {} } of routes) {
     for (const name of Object.keys(limits)) {
@@ -174,7 +174,8 @@ export function createGuard(options: GuardOptions): Guard {
       if (!route) return allow();
       const startedAt = kv.clock.monotonic();
       const works: Promise<unknown>[] = [];
-      const visit: Visit = { request, route, onBackground: (work) => works.push(work) };
+      const endsAt = startedAt + budgetMs;
+      const visit: Visit = { request, route, endsAt, onBackground: (work) => works.push(work) };
       const decided = await decide(pathname, visit);
       const decision = route.mode === 'report' ? await report(decided, visit) : decided;
       // A route that asks for nothing decides nothing, unless it refuses.

@@ -9,6 +9,8 @@ import type { MatchedRoute } from './routes.ts';
 export interface Visit {
   readonly request: Request;
   readonly route: MatchedRoute;
+  /** When there has to be a decision, in monotonic milliseconds. */
+  readonly endsAt: number;
   readonly onBackground: (work: Promise<unknown>) => void;
 }
 
@@ -16,7 +18,6 @@ export interface ReportModeOptions {
   readonly kv: KvClient;
   readonly keys: ApiKeys<unknown>;
   readonly clientIp: ClientIp;
-  readonly budgetMs: number;
 }
 
 /** Refusals that say nothing of whether the key is valid. */
@@ -36,12 +37,12 @@ export function createReportMode({
   kv,
   keys,
   clientIp,
-  budgetMs,
 }: ReportModeOptions): (decided: Decision, visit: Visit) => Promise<Allowance> {
-  const lookUp = async ({ request, route, onBackground }: Visit): Promise<Identity | undefined> => {
+  const lookUp = async ({ request, route, endsAt, onBackground }: Visit): Promise<Identity | undefined> => {
     const credential = route.auth === 'none' ? undefined : readCredential(request.headers);
-    if (credential === undefined) return undefined;
-    const call = { client: clientIp(request.headers), timeoutMs: budgetMs, onBackground };
+    const timeoutMs = endsAt - kv.clock.monotonic();
+    if (credential === undefined || timeoutMs < 1) return undefined;
+    const call = { client: clientIp(request.headers), timeoutMs, onBackground };
     return identityBy(await keys.validate(credential, call));
   };
 

@@ -8,6 +8,9 @@ import { decisionHeaders } from '../../lib/guard/respond.ts';
 import { createApiKeys } from '../../lib/keys/api-keys.ts';
 import { createLimiter, type LimiterOptions } from '../../lib/limit/limiter.ts';
 import { memoryStore } from '../../lib/store/memory/memory-store.ts';
+import { manualClock } from '../../lib/testing/manual-clock.ts';
+import { eventually } from '../support/eventually.ts';
+import { heldStore } from '../support/held-store.ts';
 import { watchedStore } from '../support/watched-store.ts';
 
 const YEAR_MS = 366 * 86_400_000;
@@ -141,6 +144,31 @@ describe('a guard that only reports', () => {
       identity: undefined,
       reported: { status: 503, code: 'key-store-unavailable' },
     });
+  });
+
+  it('takes no longer than one that enforces, where Redis lets both wait', async () => {
+    const clock = manualClock();
+    const store = heldStore(memoryStore());
+    const kv = createKv({ store, clock });
+    const keys = createApiKeys({ kv });
+    const policies = [{ name: 'ip', limit: 1, windowMs: YEAR_MS }];
+    const limiter = createLimiter({ kv, policies, onUnavailable: 'deny' });
+    const routes = [{ path: '/*', limits: { ip: 'ip' } }] as const;
+    const clientIp = createClientIp({ source: 'vercel' });
+    const guard = createGuard({ kv, keys, limiter, clientIp, routes, mode: 'report', budgetMs: 300 });
+    const headers = { 'x-real-ip': '192.0.2.1', 'x-api-key': keys.format.generate() };
+    store.hold();
+    const startedAt = clock.monotonic();
+    let endedAt = Number.POSITIVE_INFINITY;
+    const asked = guard.check(new Request('https://example.test/', { headers })).finally(() => {
+      endedAt = clock.monotonic();
+    });
+    await eventually(() => store.held > 0);
+    await clock.run(300);
+    await eventually(() => endedAt < Number.POSITIVE_INFINITY || store.held > 1);
+    expect(endedAt - startedAt).toBe(300);
+    expect(await asked).toMatchObject({ outcome: 'allow', identity: undefined });
+    expect(codeOf(await asked)).toBe('limits-unavailable');
   });
 
   it('asks for no key on a route that has none', async () => {
