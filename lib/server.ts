@@ -119,6 +119,17 @@ export function withGuard<Rest extends readonly unknown[] = []>(
   };
 }
 
+/** Settings of the guard of a server in Node. Wrong ones are a 503 for every request, and a line in the log. */
+export interface NodeGuardOptions extends EntranceOptions {
+  /**
+   * Whether `/API` is another path than `/api`. To Express and Connect it is not, unless they are told so, each router by
+   * itself.
+   *
+   * @default false
+   */
+  readonly caseSensitive?: boolean | undefined;
+}
+
 /** Whether a request in Node may pass; `undefined` where not, and it has been answered. Never rejects. */
 export type NodeGuard = (incoming: NodeRequest, outgoing: NodeResponse) => Promise<Passage | undefined>;
 
@@ -139,8 +150,8 @@ export type NodeGuard = (incoming: NodeRequest, outgoing: NodeResponse) => Promi
  * });
  * ```
  */
-export function createNodeGuard(options: EntranceOptions): NodeGuard {
-  const guardRequest = createRequestGuard(options);
+export function createNodeGuard(options: NodeGuardOptions): NodeGuard {
+  const guardRequest = createRequestGuard({ ...options, caseSensitive: options.caseSensitive ?? false });
   return async (incoming, outgoing) => {
     const request = requestOf(incoming);
     if (!request) {

@@ -17,7 +17,7 @@ import { HEALTH_PATHS, type Route } from './routes.ts';
 export interface EntranceOptions
   extends Pick<RateHeaderOptions, 'headers' | 'retryJitter'>,
     Pick<LimiterOptions, 'onUnavailable' | 'expectedProcesses' | 'refusalTtlMs' | 'prefetch'>,
-    Pick<GuardOptions, 'budgetMs'> {
+    Pick<GuardOptions, 'budgetMs' | 'caseSensitive'> {
   /** The first route that fits decides; a request that fits none passes. */
   readonly protect: readonly Route[];
   /** The policies that the routes name. */
@@ -125,7 +125,17 @@ export function createEntrance(options: EntranceOptions, surroundingsNow: () => 
 
 /** @throws ConfigError naming the option. */
 function buildGuard(options: EntranceOptions, surroundings: Surroundings): Built {
-  const { protect, policies, lists, headers, retryJitter, budgetMs, mode, exempt = HEALTH_PATHS } = options;
+  const {
+    protect,
+    policies,
+    lists,
+    headers,
+    retryJitter,
+    budgetMs,
+    mode,
+    exempt = HEALTH_PATHS,
+    caseSensitive,
+  } = options;
   const { onUnavailable, expectedProcesses, refusalTtlMs, prefetch } = options;
   const { kv, keys, clientIp, settings } = surroundings;
   const taken = policies.find(({ name }) => surroundings.limiter.policies.has(name));
@@ -139,7 +149,8 @@ function buildGuard(options: EntranceOptions, surroundings: Surroundings): Built
   const telling = { headers, retryJitter };
   checkRateHeaderOptions(telling);
   const both = joinAccessLists(settings.lists, lists);
-  const guard = createGuard({ kv, keys, limiter, routes: protect, clientIp, lists: both, budgetMs, mode, exempt });
+  const matching = { routes: protect, mode, exempt, caseSensitive };
+  const guard = createGuard({ kv, keys, limiter, clientIp, lists: both, budgetMs, ...matching });
   return { surroundings, guard, telling };
 }
 

@@ -28,7 +28,7 @@ import { createReportMode, type Visit } from './report-mode.ts';
 import { createRouteMatcher, type MatchedRoute, type Route, type RouteMatcherOptions } from './routes.ts';
 
 /** Settings of a guard. Wrong ones throw a ConfigError when it is made. */
-export interface GuardOptions extends Pick<RouteMatcherOptions, 'exempt'> {
+export interface GuardOptions extends Pick<RouteMatcherOptions, 'exempt' | 'caseSensitive'> {
   readonly kv: KvClient;
   readonly keys: ApiKeys<unknown>;
   readonly limiter: Limiter;
@@ -73,11 +73,11 @@ type Limits = MatchedRoute['limits'];
 
 /** @throws ConfigError for a route that names a policy which does not exist, and for a list with a malformed entry. */
 export function createGuard(options: GuardOptions): Guard {
-  const { kv, keys, limiter, routes, clientIp, lists, budgetMs = 1_500, mode, exempt } = options;
+  const { kv, keys, limiter, routes, clientIp, lists, budgetMs = 1_500, mode, exempt, caseSensitive } = options;
   const { policies } = limiter;
   const { verifier, format, digest: toDigest } = keys;
   const door = createFrontDoor({ kv, verifier, limiter, usage: keys.counting, budgetMs });
-  const match = createRouteMatcher(routes, { mode, exempt });
+  const match = createRouteMatcher(routes, { mode, exempt, caseSensitive });
   const report = createReportMode({ kv, keys, clientIp });
   const access = createAccessLists(lists);
   for (const { path, limits = {} } of routes) {

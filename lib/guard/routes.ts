@@ -37,6 +37,13 @@ export interface RouteMatcherOptions {
   readonly mode?: GuardMode | undefined;
   /** Paths that a GET reaches unless a route begins with them. @default none */
   readonly exempt?: readonly string[] | undefined;
+  /**
+   * Whether `/API` is another path than `/api`. To servers that look handlers up in any case, as Express and Connect do, it must
+   * not be: a route would be stepped around by writing it large. Exempt paths are always written as they are.
+   *
+   * @default true
+   */
+  readonly caseSensitive?: boolean | undefined;
 }
 
 /**
@@ -50,11 +57,14 @@ export type RouteMatcher = (method: string, pathname: string) => MatchedRoute | 
 
 /** @throws ConfigError naming the option, or the route. */
 export function createRouteMatcher(routes: readonly Route[], options: RouteMatcherOptions = {}): RouteMatcher {
-  const { mode: usual = 'enforce', exempt = [] } = options;
+  const { mode: usual = 'enforce', exempt = [], caseSensitive = true } = options;
   checkMode('mode', usual);
   if (!Array.isArray(exempt) || !exempt.every((path) => typeof path === 'string' && path.startsWith('/'))) {
     throw new ConfigError('exempt', 'must be a list of paths that begin with a slash');
   }
+  if (typeof caseSensitive !== 'boolean') throw new ConfigError('caseSensitive', 'must be true or false');
+  const looked = (segments: readonly string[]) =>
+    caseSensitive ? segments : segments.map((segment) => segment.toLowerCase());
   const exempted = exempt.map(pathSegments);
   const compiled = routes.map(({ path, methods, auth = 'api-key', scopes = [], limits = {}, mode = usual }) => {
     if (!path.startsWith('/')) throw new ConfigError('routes', `must have paths that begin with a slash: ${path}`);
@@ -72,17 +82,18 @@ export function createRouteMatcher(routes: readonly Route[], options: RouteMatch
       }
     }
     const route: MatchedRoute = { auth, scopes: [...scopes], limits: entries, mode };
-    const segments = pathSegments(path);
-    const namesExempt = exempted.some((pattern) => beginsWith(segments, pattern));
+    const segments = looked(pathSegments(path));
+    const namesExempt = exempted.some((pattern) => beginsWith(segments, looked(pattern)));
     return { segments, namesExempt, methods: methods && methodSet(methods), route };
   });
   return (method, pathname) => {
     const segments = pathSegments(pathname);
     const upper = method.toUpperCase();
     const isExempt = READING.has(upper) && exempted.some((pattern) => fits(pattern, segments));
+    const sought = looked(segments);
     const found = compiled.find(
       ({ namesExempt, methods, segments: pattern }) =>
-        (namesExempt || !isExempt) && (methods?.has(upper) ?? true) && fits(pattern, segments),
+        (namesExempt || !isExempt) && (methods?.has(upper) ?? true) && fits(pattern, sought),
     );
     return found?.route;
   };

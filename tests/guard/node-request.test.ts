@@ -70,6 +70,16 @@ describe('a request of node:http', () => {
     expect((await send(`GET ${target}`)).status).toBe(401);
   });
 
+  it.each(['/API/x', '/Api', '/%41PI/x'])(
+    'is protected however large it is written, unless it is told apart: %s',
+    async (target) => {
+      const { send } = await guarded();
+      expect((await send(`GET ${target}`)).status).toBe(401);
+      const apart = await guarded(undefined, { caseSensitive: true });
+      expect((await apart.send(`GET ${target}`)).status).toBe(200);
+    },
+  );
+
   it.each([
     // Whoever reads the first name of the path as that of a host would take these for protected, or for open ones.
     ['//elsewhere.test/api/x', '//elsewhere.test/api/x'],

@@ -93,6 +93,19 @@ describe('a route', () => {
     expect(() => createRouteMatcher([], { exempt: ['health'] })).toThrow(/^exempt must be/);
   });
 
+  it('is found in any case where the server looks so, but for what is exempt', () => {
+    const routes: Route[] = [{ path: '/api/Admin/*', scopes: ['admin'] }, { path: '/api/*' }];
+    const scopes = (path: string, caseSensitive?: boolean) =>
+      createRouteMatcher(routes, { exempt: ['/api/health'], caseSensitive })('GET', path)?.scopes;
+    for (const path of ['/API/admin/x', '/api/ADMIN/x', '/%41pi/aDmin/x']) {
+      expect([scopes(path, false), scopes(path)]).toEqual([['admin'], path.startsWith('/api') ? [] : undefined]);
+    }
+    expect([scopes('/api/health', false), scopes('/api/Health', false)]).toEqual([undefined, []]);
+    const named = createRouteMatcher([{ path: '/API/Health/*' }], { exempt: ['/api/health'], caseSensitive: false });
+    expect(named('GET', '/api/health')).toBeDefined();
+    expect(() => scopes('/', 'no' as unknown as boolean)).toThrow(/^caseSensitive must be/);
+  });
+
   it.each<[string, Route]>([
     ['routes', { path: 'api' }],
     ['route /x: limits.p', { path: '/x', limits: { p: 'user' as 'ip' } }],
