@@ -1,5 +1,5 @@
-import { createServer, type ServerResponse } from 'node:http';
-import { createNodeGuard } from 'breakwater/server';
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import { createNodeGuard, type Passage } from 'breakwater/server';
 
 const guard = createNodeGuard({
   policies: [
@@ -13,6 +13,16 @@ const server = createServer(async (request, response) => {
   const passage = await guard(request, response);
   // It has been answered: 401, 429, 503 …
   if (!passage) return;
+  try {
+    await handle(request, response, passage);
+  } catch {
+    // A client that goes away in the middle of its body, say: not caught, that ends the process.
+    if (!response.headersSent) response.statusCode = 500;
+    response.end();
+  }
+});
+
+async function handle(request: IncomingMessage, response: ServerResponse, passage: Passage): Promise<unknown> {
   switch (`${request.method} ${request.url}`) {
     case 'GET /':
       return response.end('Open to everybody.\n');
@@ -29,7 +39,7 @@ const server = createServer(async (request, response) => {
       response.statusCode = 404;
       return response.end('Not found.\n');
   }
-});
+}
 
 function sendJson(response: ServerResponse, body: unknown): void {
   response.setHeader('content-type', 'application/json').end(JSON.stringify(body));

@@ -1,3 +1,5 @@
+import { once } from 'node:events';
+import { connect } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type RestEndpoint, startRestEndpoint } from '../../cli/rest/endpoint.ts';
 import { createKv } from '../../lib/client/kv-client.ts';
@@ -83,6 +85,14 @@ describe.each(['hono/server.ts', 'node/server.ts'])('the example %s', (path) => 
     expect(refused.status).toBe(429);
     expect(Number(refused.headers.get('retry-after'))).toBeGreaterThanOrEqual(1);
     expect(await refused.json()).toMatchObject({ code: 'quota-exceeded', 'violated-policies': ['key'] });
+  });
+
+  it('goes on where a client goes away in the middle of its body', async () => {
+    const socket = connect(Number(new URL(server.url).port), '127.0.0.1');
+    const lines = ['POST /api/echo HTTP/1.1', 'Host: localhost', `x-api-key: ${issued.key}`, 'Content-Length: 100'];
+    socket.end(`${lines.join('\r\n')}\r\n\r\nthe beginning`);
+    await once(socket.resume(), 'close');
+    for (let time = 0; time < 3; time += 1) expect((await ask('/api/whoami', issued.key)).status).toBe(200);
   });
 
   it('stays open while Redis is away: to a key that it knows, with a count of its own; others are a 503', async () => {
