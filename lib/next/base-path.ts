@@ -1,5 +1,5 @@
 /** What Next hands to its middleware, as far as it matters here. */
-type NextRequest = Request & { readonly nextUrl?: { readonly basePath?: string } };
+type NextRequest = Request & { readonly nextUrl?: { readonly basePath?: string; readonly pathname?: string } };
 
 /**
  * The `basePath` of the application, which Next leaves in the URL that its middleware sees and takes out of the one that
@@ -9,9 +9,7 @@ export function basePathOf(request: NextRequest): string {
   return request.nextUrl?.basePath ?? '';
 }
 
-/** The path of a request as Next's `matcher` has it: without the base path. */
+/** The path of a request as Next's `matcher` has it: without the base path, and without a locale of its `i18n`. */
 export function pathWithin(request: NextRequest): string {
-  const { pathname } = new URL(request.url);
-  const basePath = basePathOf(request);
-  return `${pathname}/`.startsWith(`${basePath}/`) ? pathname.slice(basePath.length) : pathname;
+  return request.nextUrl?.pathname ?? new URL(request.url).pathname;
 }

@@ -28,7 +28,7 @@ export interface EdgeEvent {
 
 /**
  * Authenticates and limits every request before its handler runs, with one request to Redis. Paths stand without Next's
- * `basePath`. Reads the environment at the first request. Never throws: a deployment that is not configured answers 503, and
+ * `basePath` and locales. Reads the environment at the first request. Never throws: a deployment that is not configured answers 503, and
  * its log says what to set.
  *
  * @example

@@ -1,3 +1,4 @@
+import { NextRequest } from 'next/server';
 import { describe, expect, it, vi } from 'vitest';
 import { createApiKey, revokeApiKey, verifyIdentity } from '../../lib/auth.ts';
 import type { AccessListOptions } from '../../lib/guard/access-lists.ts';
@@ -152,9 +153,20 @@ describe('the middleware', () => {
     ['/basement/api/echo', '/base', 200],
     ['/base/api/echo', '', 200],
   ])('takes its routes for those under the base path: %s under "%s" is a %d', async (path, basePath, status) => {
-    const incoming = Object.assign(request(path), { nextUrl: { basePath } });
+    const incoming = new NextRequest(request(path), { nextConfig: { basePath } });
     expect((await createEdgeMiddleware(OPTIONS)(incoming)).status).toBe(status);
   });
+
+  it.each(['/admin/x', '/en/admin/x', '/fr/admin/x', '/FR/admin//x', '/base/fr/admin/x', '/fr/%61dmin/x'])(
+    'cannot be stepped around by a locale, which Next takes off before it looks for a page: %s',
+    async (path) => {
+      const middleware = createEdgeMiddleware({ policies: [], protect: [{ path: '/admin/*' }] });
+      const nextConfig = { basePath: '/base', i18n: { locales: ['en', 'fr'], defaultLocale: 'en' } };
+      expect((await middleware(new NextRequest(request(path), { nextConfig }))).status).toBe(401);
+      // Without `i18n` it is a path like any other.
+      if (path.startsWith('/fr')) expect((await middleware(new NextRequest(request(path)))).status).toBe(200);
+    },
+  );
 
   it('answers a refusal as problem details', async () => {
     const answer = await createEdgeMiddleware(OPTIONS)(request());

@@ -1,3 +1,4 @@
+import { NextRequest } from 'next/server';
 import { describe, expect, it, vi } from 'vitest';
 import { createApiKey, identityProblem, requireScopes, verifyIdentity } from '../../lib/auth.ts';
 import { getDefaults } from '../../lib/default-client.ts';
@@ -103,7 +104,8 @@ describe('the identity that a handler is handed', () => {
 
   it('is good under a base path, which Next does not show to handlers', async () => {
     const { key } = await createApiKey({ owner: 'acme' });
-    const incoming = Object.assign(request('/base/api/echo', { 'x-api-key': key }), { nextUrl: { basePath: '/base' } });
+    const nextConfig = { basePath: '/base' };
+    const incoming = new NextRequest(request('/base/api/echo', { 'x-api-key': key }), { nextConfig });
     const { headers } = handedBy(await newMiddleware()(incoming), incoming);
     for (const [path, ok] of [
       ['/api/echo', true],
