@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import { connect as connectHttp2, createServer as createHttp2Server } from 'node:http2';
 import { type AddressInfo, connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -150,6 +151,22 @@ describe('a request of node:http', () => {
     socket.resetAndDestroy();
     await eventually(() => settled.length === 1);
     expect([settled, handle.mock.calls]).toEqual([[undefined], []]);
+  });
+
+  it('is not handled where its client of HTTP/2 has gone before the guard is called', async () => {
+    const guard = createNodeGuard({ policies: [], protect: [{ path: '/*', auth: 'none' }] });
+    const passages: unknown[] = [];
+    const server = createHttp2Server(async (incoming, outgoing) => {
+      client.destroy();
+      await eventually(() => incoming.stream.destroyed);
+      passages.push(await guard(incoming, outgoing).catch((error: unknown) => error));
+    }).listen(0, '127.0.0.1');
+    closing.push(() => server.close());
+    await once(server, 'listening');
+    const client = connectHttp2(`http://127.0.0.1:${(server.address() as AddressInfo).port}`);
+    client.request({ ':path': '/' }).on('error', () => undefined);
+    await eventually(() => passages.length === 1);
+    expect(passages).toEqual([undefined]);
   });
 
   it('is handled where it has come by a Unix socket, which has no address', async () => {
