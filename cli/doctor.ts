@@ -6,7 +6,7 @@ import type { DoctorContext } from './doctor/check.ts';
 import { type Environment, parseEnvFile } from './doctor/environment/env-file.ts';
 import { readAll } from './doctor/environment/reading.ts';
 import { examine } from './doctor/examination.ts';
-import { readProject } from './doctor/project/project.ts';
+import { isFolder, readProject } from './doctor/project/project.ts';
 import { printReport, statusOf, toJson } from './doctor/report.ts';
 import { Failure } from './failure.ts';
 import { flag, JSON_OPTION, text, texts } from './option.ts';
@@ -39,7 +39,9 @@ export const doctor: CliCommand = declareCommand({
   },
   async run({ options }, io) {
     const given = await readEnvironment(options.envFile, io.env);
-    const context = await createContext(given, resolve(options.project ?? '.'), options.production);
+    const folder = resolve(options.project ?? '.');
+    if (!(await isFolder(folder, '.'))) throw new Failure(2, '--project must name a folder');
+    const context = await createContext(given, folder, options.production);
     const { offline } = options;
     const onProgress = (what: string): void => io.progress?.(what === '' ? '' : `Looking at ${what} …`);
     const examination = await examine(context, { offline, stop: io.stop, onProgress });
@@ -56,9 +58,12 @@ export const doctor: CliCommand = declareCommand({
 async function readEnvironment(paths: readonly string[], own: Environment): Promise<Environment> {
   const files = await Promise.all(
     paths.map((path) =>
-      readFile(path, 'utf8').then(parseEnvFile, () => {
-        throw new Failure(2, '--env-file must name a file that can be read');
-      }),
+      readFile(path, 'utf8').then(
+        (text) => parseEnvFile(text, own),
+        () => {
+          throw new Failure(2, '--env-file must name a file that can be read');
+        },
+      ),
     ),
   );
   return Object.assign({}, ...files.reverse(), own);

@@ -1,28 +1,33 @@
 /** Variables by their names. */
 export type Environment = Readonly<Record<string, string | undefined>>;
 
-const LINE = /^\s*(?:export\s+)?([A-Za-z_][\w.]*)\s*=[^\S\n]*(.*)$/;
+/** What begins like a text in quotes and is none is a bare value; in that a `#` begins a comment wherever it stands. */
+const LINE =
+  /^[^\S\n]*(?:export[^\S\n]+)?([\w.-]+)[^\S\n]*=[^\S\n]*('(?:\\'|[^'])*'|"(?:\\"|[^"])*"|`(?:\\`|[^`])*`|[^#\n]*)[^\S\n]*(?:#[^\n]*)?$/gm;
+const REFERENCE = /(\\)?\$(?:\{(\w+)(?::-([^}\\]*))?\}|(\w+))/g;
+/** References to references. */
+const MAX_DEPTH = 8;
 
-/** The variables of a `.env` file. Values in quotes may go on over lines; nothing is expanded. */
-export function parseEnvFile(text: string): Environment {
-  const variables: Record<string, string> = {};
-  const lines = text.replace(/^\uFEFF/, '').split(/\r?\n/);
-  for (let at = 0; at < lines.length; at += 1) {
-    const [, name, rest = ''] = LINE.exec(lines[at] ?? '') ?? [];
-    if (name === undefined) continue;
-    const quote = /^["'`]/.exec(rest)?.[0];
-    if (quote === undefined) {
-      variables[name] = rest.replace(/(?:^|\s)#.*$/, '').trim();
-      continue;
-    }
-    let value = rest.slice(1);
-    while (!value.includes(quote) && at + 1 < lines.length) {
-      at += 1;
-      value += `\n${lines[at]}`;
-    }
-    const end = value.indexOf(quote);
-    value = end === -1 ? value : value.slice(0, end);
-    variables[name] = quote === '"' ? value.replaceAll('\\n', '\n') : value;
+/** The variables of a `.env` file as Next reads it. References are to `outer` first, then to the file itself. */
+export function parseEnvFile(text: string, outer: Environment = {}): Environment {
+  const written = new Map<string, string>();
+  for (const [, name = '', value = ''] of text
+    .replace(/^\uFEFF/, '')
+    .replace(/\r\n?/g, '\n')
+    .matchAll(LINE)) {
+    written.set(name, unquoted(value.trim()));
   }
-  return variables;
+  const expanded = (value: string, depth: number): string =>
+    value.replace(REFERENCE, (whole, escaped?: string, name = '', fallback = '', bare = '') => {
+      if (escaped !== undefined) return whole.slice(1);
+      const found = outer[name || bare] || written.get(name || bare) || fallback;
+      return depth === 0 ? '' : expanded(found, depth - 1);
+    });
+  return Object.fromEntries([...written].map(([name, value]) => [name, expanded(value, MAX_DEPTH)]));
+}
+
+function unquoted(value: string): string {
+  const [, quote, inner] = /^(["'`])([\s\S]*)\1$/.exec(value) ?? [];
+  if (inner === undefined) return value;
+  return quote === '"' ? inner.replaceAll('\\n', '\n').replaceAll('\\r', '\r') : inner;
 }

@@ -12,7 +12,8 @@ const MADE = [
   'BREAKWATER_METRICS_TOKEN',
   'CRON_SECRET',
 ];
-const EXAMPLE =
+/** What stands on pages, and in everybody’s files. */
+export const EXAMPLE_SECRET: RegExp =
   /change[-_ ]?(?:me|this)|your[-_ ]|example|placeholder|replace[-_ ]?(?:me|this)|xxxx|p[a4]ssw[o0]rd|(?:my|test|dev|super)[-_ ]?secret|01234567|12345678|abcdefgh/i;
 const MIN_LETTERS = 8;
 /** What `/api/cron/*` asks for. */
@@ -38,7 +39,7 @@ function examples(context: DoctorContext): readonly Finding[] {
     const secret = secretOf(name, context);
     // What is too short is told as such.
     if (secret === undefined || secret.length < MIN_CRON || context.refused.has(name)) return [];
-    if (!EXAMPLE.test(secret) && new Set(secret).size >= MIN_LETTERS) return [];
+    if (!EXAMPLE_SECRET.test(secret) && new Set(secret).size >= MIN_LETTERS) return [];
     const what = `${name} is an example, or can be guessed`;
     return [finding('example-secret', what, MAKE_ANOTHER, MAKE_SECRET)];
   });

@@ -1,23 +1,41 @@
-const COMMENTS = /\/\*[\s\S]*?\*\/|(?<=^|\s)\/\/[^\n]*/g;
-const TEXTS = /'(?:[^'\\\n]|\\.)*'|"(?:[^"\\\n]|\\.)*"|`(?:[^`\\$]|\\.)*`/g;
+const TEXTS = /'(?:[^'\\\n]|\\.)*'|"(?:[^"\\\n]|\\.)*"|`(?:[^`\\$]|\\.)*`/;
+/** In one pass: what looks like a comment in a text is none, nor the other way round. */
+const TEXTS_AND_COMMENTS = new RegExp(`${TEXTS.source}|/\\*[\\s\\S]*?\\*/|//[^\\n]*`, 'g');
+const TOKENS = new RegExp(`(\\w+)\\s*['"]?\\s*:\\s*(?=['"\`])|${TEXTS.source}|[[\\]{},]`, 'g');
 /** A matcher that covers all of /api matches them. */
 const SAMPLES = ['/api/a', '/api/a/b'];
+
+/** A program's text without its comments. */
+export function withoutComments(source: string): string {
+  return source.replace(TEXTS_AND_COMMENTS, (found) => (found.startsWith('/') ? '' : found));
+}
 
 /**
  * The paths that a middleware file is matched by, as they stand in it; `undefined` where it names none, which is all, or
  * names them in a way that cannot be read off.
  */
 export function matchersIn(source: string): readonly string[] | undefined {
-  const text = source.replace(COMMENTS, '');
-  const [, , written] = /\bconfig\b[^=;]*=\s*\{([\s\S]*?)\bmatcher\s*:\s*([\s\S]*)/.exec(text) ?? [];
-  if (written === undefined) return undefined;
-  const list = /^\[([\s\S]*?)\]\s*[,}]/.exec(written);
-  const one = new RegExp(`^(?:${TEXTS.source})`).exec(written);
-  const texts = (list?.[1] ?? one?.[0] ?? '').match(TEXTS)?.map((text) => text.slice(1, -1).replace(/\\(.)/g, '$1'));
-  // Objects with conditions have further texts in them: those of `source` count.
-  const sources = [...(list?.[1] ?? '').matchAll(new RegExp(`\\bsource\\s*:\\s*(${TEXTS.source})`, 'g'))];
-  if (sources.length > 0) return sources.map(([, text = '']) => text.slice(1, -1).replace(/\\(.)/g, '$1'));
-  return texts?.filter((text) => text.startsWith('/'));
+  const text = withoutComments(source);
+  const [, written] = /\bconfig\b[^=;]*=\s*\{[\s\S]*?\bmatcher['"]?\s*:\s*([\s\S]*)/.exec(text) ?? [];
+  if (written === undefined || !/^['"`[{]/.test(written)) return undefined;
+  const paths: string[] = [];
+  let depth = 0;
+  let property: string | undefined;
+  for (const [token, name] of written.matchAll(TOKENS)) {
+    if (name !== undefined) {
+      property = name;
+      continue;
+    }
+    if (/^[[{]/.test(token)) depth += 1;
+    else if (/^[\]}]/.test(token)) depth -= 1;
+    // Of objects with conditions, which have texts of their own, `source` counts.
+    else if (token !== ',' && (property === undefined || property === 'source')) {
+      paths.push(token.slice(1, -1).replace(/\\(.)/g, '$1'));
+    }
+    property = undefined;
+    if (depth <= 0) break;
+  }
+  return paths.length > 0 ? paths.filter((path) => path.startsWith('/')) : undefined;
 }
 
 /** Whether one of the matchers lets the middleware run for something under /api, be it a part that it names. */

@@ -2,6 +2,7 @@ import { readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Environment, parseEnvFile } from '../environment/env-file.ts';
 import { trackedFiles } from './git.ts';
+import { withoutComments } from './matcher.ts';
 
 /** The file that Next runs before every request. */
 export interface DoorFile {
@@ -35,7 +36,8 @@ export interface Project {
   readonly cronPath: string | undefined;
 }
 
-const EXTENSIONS = ['ts', 'js', 'mts', 'mjs'];
+/** As of `pageExtensions`: Next runs no others. */
+const EXTENSIONS = ['ts', 'js', 'tsx', 'jsx'];
 const MAX_BYTES = 1_000_000;
 const EXAMPLE = /example|sample|template|schema|dist$/i;
 
@@ -67,7 +69,7 @@ async function readDoors(folder: string): Promise<readonly DoorFile[]> {
   for (const path of paths) {
     const text = await readText(join(folder, path));
     if (text === undefined) continue;
-    const onNode = /(?:^|\/)proxy\.\w+$/.test(path) || /\bruntime\s*[:=]\s*['"]nodejs['"]/.test(text);
+    const onNode = /(?:^|\/)proxy\.\w+$/.test(path) || /\bruntime\s*[:=]\s*['"]nodejs['"]/.test(withoutComments(text));
     doors.push({ path, text, runtime: onNode ? 'node' : 'edge' });
   }
   return doors;
@@ -84,17 +86,17 @@ async function readEnvFiles(folder: string): Promise<readonly EnvFile[]> {
   return Promise.all(read);
 }
 
-/** `undefined` for what is not there, no file, or far too large for what it is. */
+/** `undefined` for what is not there, no file, or far too large for what it is. A pipe would be waited for without end. */
 export async function readText(path: string): Promise<string | undefined> {
   try {
-    const { size } = await stat(path);
-    return size <= MAX_BYTES ? await readFile(path, 'utf8') : undefined;
+    const found = await stat(path);
+    return found.isFile() && found.size <= MAX_BYTES ? await readFile(path, 'utf8') : undefined;
   } catch {
     return undefined;
   }
 }
 
-async function isFolder(folder: string, path: string): Promise<boolean> {
+export async function isFolder(folder: string, path: string): Promise<boolean> {
   return stat(join(folder, path)).then(
     (found) => found.isDirectory(),
     () => false,

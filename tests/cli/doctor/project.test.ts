@@ -1,3 +1,5 @@
+import { execFileSync } from 'node:child_process';
+import { join, relative } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import type { FindingCode } from '../../../cli/doctor/finding.ts';
 import { coversApi, matchersIn } from '../../../cli/doctor/project/matcher.ts';
@@ -60,8 +62,18 @@ describe('one thing that is wrong in a project', () => {
   it('is that a file names the Redis, and was not read', async () => {
     const folder = await projectFolder({ ...HEALTHY_FILES, '.env.local': 'REDIS_URL=redis://localhost\n' });
     const env = changed(HEALTHY, { NODE_ENV: '', KV_REST_API_URL: '', KV_REST_API_TOKEN: '' });
-    const { codes } = await diagnose(env, ['--offline', '--project', folder]);
+    const { codes, report } = await diagnose(env, ['--offline', '--project', folder]);
     expect(codes).toEqual(['no-redis', 'env-file-unread']);
+    // As it has to be typed where the command was run.
+    expect(JSON.stringify(report)).toContain(
+      `doctor --project ${relative('', folder)} --env-file ${relative('', join(folder, '.env.local'))}"`,
+    );
+  });
+
+  it('is not waited for where a pipe stands for a file', async () => {
+    const folder = await projectFolder(HEALTHY_FILES);
+    execFileSync('mkfifo', [join(folder, '.env')]);
+    expect((await diagnose(HEALTHY, ['--offline', '--project', folder])).codes).toEqual([]);
   });
 });
 
@@ -76,6 +88,14 @@ describe('a project that is as it should be', () => {
         'src/middleware.ts': '',
         [API]: undefined,
         'src/app/api/a/route.ts': '',
+      },
+    ],
+    [
+      'whose matcher has conditions before it names the API',
+      {
+        ...HEALTHY_FILES,
+        'middleware.ts':
+          "export const config = { matcher: [{ source: '/((?!api).*)', missing: [{ type: 'header', key: 'purpose' }], }, '/api/:path*'] };",
       },
     ],
     ['with src for other things', { ...HEALTHY_FILES, 'src/lib/a.ts': '' }],
@@ -94,6 +114,17 @@ describe('a project that is as it should be', () => {
       'with settings in git',
       { ...HEALTHY_FILES, '.env': 'KV_REQUEST_TIMEOUT_MS=500\nDATABASE_URL=postgres://db/x\n' },
       ['.env'],
+    ],
+    [
+      'with what opens nothing elsewhere in git',
+      {
+        ...HEALTHY_FILES,
+        '.env': 'CRON_SECRET="encrypted:BE9Y7LKANx77X1pv1HnEoil93fPa5c9rp"\nKV_REST_API_TOKEN=$TOKEN_OF_OTHERS\n',
+        '.env.development':
+          'DATABASE_URL=postgres://postgres:postgres@localhost:5432/x\nREDIS_URL=redis://:opensesame@127.0.0.1\n',
+        '.env.test': 'KV_REST_API_URL=http://localhost:8079\nKV_REST_API_TOKEN=token-of-this-machine\n',
+      },
+      ['.env', '.env.development', '.env.test'],
     ],
     ['with variables for browsers', { ...HEALTHY_FILES, '.env': 'NEXT_PUBLIC_NAME=Breakwater\n' }],
     [
@@ -116,6 +147,11 @@ describe('the matchers of a middleware file', () => {
     ],
     ["// export const config = { matcher: '/old' };\nexport const config = { matcher: `/a` };", ['/a']],
     ["export const config = { matcher: '/((?!api\\\\.).*)' };", ['/((?!api\\.).*)']],
+    [
+      "export const config = { matcher: ['/api/:path*', { source: '/a', missing: [{ type: 'header', key: '/x' }], locale: false }, '/b'] };",
+      ['/api/:path*', '/a', '/b'],
+    ],
+    ["export const config = { 'matcher': { source: '/a//b' /* 'c' */ } };", ['/a//b']],
     ['export const config = { matcher: MATCHER };', undefined],
     ['export const config = { matcher: [...MATCHERS] };', undefined],
     ['export function middleware() {}', undefined],
