@@ -63,7 +63,7 @@ export async function examine(
   const local = await Promise.all(OFFLINE.map((check) => run(check, context)));
   const { store } = context.settings;
   if (offline || isStoreRefused(context) || store.kind === 'memory') {
-    const why = offline ? '--offline' : store.kind === 'memory' ? 'there is no Redis to ask' : 'see settings';
+    const why = offline ? '--offline' : isStoreRefused(context) ? 'see settings' : 'there is no Redis to ask';
     const { name, group } = reachabilityCheck;
     return {
       checks: [...local, { name, group, said: [skipped(`not asked: ${why}`)] }],

@@ -1,11 +1,13 @@
 import type { Check, DoctorContext } from '../check.ts';
 import { finding, ok } from '../finding.ts';
-import { KNOWN_VARIABLES, OTHER_NAMES, STORE_VARIABLES } from './known-variables.ts';
+import { KNOWN_VARIABLES, OTHER_NAMES } from './known-variables.ts';
 
 const OURS = /^BREAKWATER_/;
 /** Of these others have variables too. */
 const SHARED = /^(?:KV_|UPSTASH_|REDIS_|CLIENT_IP|TRUSTED_|ENABLE_REDIS|CRON_)/;
 const MAX_DISTANCE = 2;
+/** In a word so short two other letters make another word: REDIS_TTL is not REDIS_URL. */
+const SHORT = 5;
 
 /** Names that look like those of Breakwater's, and are not. */
 export const misspeltCheck: Check = {
@@ -24,15 +26,19 @@ export const misspeltCheck: Check = {
   },
 };
 
-function rightName(name: string, { given, read }: DoctorContext): string | undefined {
+function rightName(name: string, { given, read, settings }: DoctorContext): string | undefined {
   if (KNOWN_VARIABLES.includes(name) || !given[name]?.trim() || name.startsWith('BREAKWATER_MIGRATION_'))
     return undefined;
-  const hasStore = [...STORE_VARIABLES].some((known) => read(known) !== undefined);
   const other = OTHER_NAMES.get(name);
   // Platforms set KV_URL and others beside the variables that are read: only where those are missing they were meant.
-  if (other !== undefined) return hasStore ? undefined : other;
+  if (other !== undefined) return settings.store.kind === 'memory' && !read('REDIS_URL') ? other : undefined;
   if (!OURS.test(name) && !SHARED.test(name)) return undefined;
-  return KNOWN_VARIABLES.find((known) => read(known) === undefined && distance(name, known) <= MAX_DISTANCE);
+  return KNOWN_VARIABLES.find((known) => read(known) === undefined && distance(name, known) <= most(known));
+}
+
+function most(known: string): number {
+  const [lastWord = ''] = /[^_]*$/.exec(known) ?? [];
+  return lastWord.length <= SHORT && known.indexOf('_') === known.lastIndexOf('_') ? 1 : MAX_DISTANCE;
 }
 
 /** How many letters have to be put in, left out, replaced, or swapped with their neighbour. */

@@ -21,6 +21,10 @@ export function isStoreRefused({ refused }: DoctorContext): boolean {
 
 /** The variable that names the Redis which is used. */
 export function variableOfStore({ settings: { store }, read }: DoctorContext): string {
+  return variableOf(store, read);
+}
+
+function variableOf(store: StoreSettings, read: DoctorContext['read']): string {
   if (store.kind === 'upstash') return read('KV_REST_API_URL') ? 'KV_REST_API_URL' : 'UPSTASH_REDIS_REST_URL';
   if (store.kind === 'memory') return read('KV_STORE') ? 'KV_STORE' : 'nothing';
   return 'url' in store ? 'REDIS_URL' : 'cluster' in store ? 'REDIS_CLUSTER_NODES' : 'REDIS_SENTINELS';
@@ -63,10 +67,9 @@ function ways({ read }: DoctorContext): readonly string[] {
 function several(context: DoctorContext): readonly Finding[] {
   const [all, used] = [ways(context), variableOfStore(context)];
   const others = all.filter((name) => name !== used);
-  // One database under the two names of it that platforms give.
+  // One database under several names, as platforms give them: by REST and by TCP it has one host.
   const { read } = context;
-  const isSame =
-    others.join() === 'UPSTASH_REDIS_REST_URL' && read('KV_REST_API_URL') === read('UPSTASH_REDIS_REST_URL');
+  const isSame = others.every((name) => hostIn(read(name)) !== '' && hostIn(read(name)) === hostIn(read(used)));
   if (others.length === 0 || isSame || context.settings.store.kind === 'memory') return [];
   return [
     finding(
@@ -77,18 +80,30 @@ function several(context: DoctorContext): readonly Finding[] {
   ];
 }
 
-function unencrypted({ settings: { store } }: DoctorContext): readonly Finding[] {
-  const url = store.kind === 'upstash' || (store.kind === 'redis' && 'url' in store) ? new URL(store.url) : undefined;
-  if (url === undefined || (url.protocol !== 'http:' && url.protocol !== 'redis:')) return [];
-  if (isNear(url.hostname.replace(/^\[(.*)\]$/, '$1'))) return [];
-  const [variable, wanted] = url.protocol === 'http:' ? ['The REST URL', 'https://'] : ['REDIS_URL', 'rediss://'];
+function hostIn(text = ''): string {
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  // Where several databases share a host, as on one machine, they may be others.
+  return url?.hostname.endsWith('.upstash.io') ? url.hostname : url?.protocol.startsWith('http') ? url.href : '';
+}
+
+function unencrypted({ settings: { store }, read }: DoctorContext): readonly Finding[] {
+  const plain = placesOf(store).filter(({ protocol }) => protocol === 'http:' || protocol === 'redis:');
+  if (plain.every(({ hostname }) => isNear(hostname.replace(/^\[(.*)\]$/, '$1')))) return [];
+  const variable = store.kind === 'upstash' ? 'The REST URL' : variableOf(store, read);
   return [
     finding(
       'unencrypted',
       `${variable} names a host elsewhere without TLS: whoever is on the way reads credentials and data`,
-      `Begin it with ${wanted}`,
+      `Begin ${store.kind === 'redis' && !('url' in store) ? 'each host' : 'it'} with ${store.kind === 'upstash' ? 'https' : 'rediss'}://`,
     ),
   ];
+}
+
+function placesOf(store: StoreSettings): readonly URL[] {
+  if (store.kind === 'memory') return [];
+  if ('url' in store) return [new URL(store.url)];
+  const { nodes } = 'cluster' in store ? store.cluster : store.sentinels;
+  return nodes.map((node) => new URL(/^rediss?:/.test(node) ? node : `redis://${node}`));
 }
 
 /** Hosts of this machine, of a container network or of a private one. */

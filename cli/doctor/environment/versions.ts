@@ -46,10 +46,11 @@ function node({ nodeVersion }: DoctorContext, range: string): readonly Finding[]
   return [finding('node-too-old', what, 'Install a Node that is still maintained: https://nodejs.org')];
 }
 
-function missing({ settings, read }: DoctorContext, installed: ReadonlySet<string>): readonly Finding[] {
+function missing({ settings, read, project }: DoctorContext, installed: ReadonlySet<string>): readonly Finding[] {
   const wanted = [
     ...(settings.store.kind === 'redis' ? [['ioredis', 'Redis by TCP']] : []),
-    ...(/^postgres/.test(read('DATABASE_URL') ?? '') ? [['pg', 'DATABASE_URL']] : []),
+    // By itself it may be another library's, which brings its own driver.
+    ...(project.cronPath !== undefined && /^postgres/.test(read('DATABASE_URL') ?? '') ? [['pg', 'DATABASE_URL']] : []),
   ];
   return wanted
     .filter(([name = '']) => !installed.has(name))

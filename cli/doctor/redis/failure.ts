@@ -150,7 +150,10 @@ function noPrimary(): Finding {
 
 function broken(variable: string): Finding {
   const what = `The connection to what ${variable} names breaks off`;
-  return finding('connection-broken', what, 'Look whether it is a Redis, and whether host and port are right');
+  const fix = /REST/.test(variable)
+    ? 'Look whether host and port are right: a Redis itself speaks no REST, and is named by REDIS_URL'
+    : 'Look whether it is a Redis, and whether host and port are right';
+  return finding('connection-broken', what, fix);
 }
 
 function kindOf(error: unknown): Kind {

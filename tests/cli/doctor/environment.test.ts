@@ -22,6 +22,8 @@ const DEMO: Changes = {
   BREAKWATER_DEMO_SECRET: 'Wc7Ld9HsJ4GmPy5UuEaRb8KzQ3nXx2Tv',
 };
 
+const { 'middleware.ts': door, ...others } = HEALTHY_FILES;
+
 const offline = async (env: Changes, files: Changes = HEALTHY_FILES) =>
   diagnose(changed(HEALTHY, env), ['--offline', '--project', await projectFolder(files)]);
 
@@ -48,6 +50,15 @@ describe('an environment that is as it should be', () => {
     [
       'with variables of others that begin alike',
       { REDIS_HOSTNAME: 'x', BREAKWATER_MIGRATION_USERS: 'old', KV_STORES: '' },
+    ],
+    [
+      'with one database by REST and by TCP, as Vercel sets it',
+      { REDIS_URL: 'rediss://default:Zq9XwV7uTs5RnPmL@nowhere.upstash.io:6379' },
+    ],
+    ['with words of others that are as short', { REDIS_TTL: '60', REDIS_SSL: 'true' }],
+    [
+      'with a password that is a word for browsers too',
+      { REDIS_PASSWORD: 'password', NEXT_PUBLIC_RESET: '/reset-password' },
     ],
     ['with keys that are a JSON text', { BREAKWATER_STATIC_KEYS: '[]' }],
   ])('may be one %s', async (_, env) => {
@@ -76,6 +87,18 @@ describe('one thing that is wrong in the environment', () => {
     ['misspelt-variable', 'two letters swapped', { KV_REQUEST_TIMEOUT_SM: '500' }],
     ['unencrypted', 'http to a host elsewhere', { KV_REST_API_URL: 'http://nowhere.upstash.io' }],
     ['unencrypted', 'redis to an address elsewhere', { ...NO_REST, REDIS_URL: 'redis://:x@8.8.8.8' }, ON_NODE],
+    [
+      'unencrypted',
+      'nodes elsewhere',
+      { ...NO_REST, REDIS_CLUSTER_NODES: '8.8.8.8:7000', BREAKWATER_NAMESPACE: '{app}:' },
+      ON_NODE,
+    ],
+    [
+      'unencrypted',
+      'sentinels elsewhere',
+      { ...NO_REST, REDIS_SENTINELS: '8.8.8.8', REDIS_SENTINEL_NAME: 'a' },
+      ON_NODE,
+    ],
     ['several-stores', 'REDIS_URL beside REST', { REDIS_URL: 'redis://localhost' }],
     ['memory-in-production', 'no store', NO_REST],
     ['memory-in-production', 'memory by name', { KV_STORE: 'memory' }],
@@ -121,6 +144,12 @@ describe('one thing that is wrong in the environment', () => {
     ['invalid-setting', 'a console that is neither on nor off', { BREAKWATER_CONSOLE: 'yes' }],
     ['redis-cache-off', 'the switch for an emergency', { ENABLE_REDIS_CACHE: 'false' }],
     ['tcp-at-edge', 'TCP with middleware.ts', TCP],
+    [
+      'tcp-at-edge',
+      'TCP with middleware.tsx, whose comment alone names another runtime',
+      TCP,
+      { ...others, 'middleware.tsx': `// export const config = { runtime: 'nodejs' };\n${door}` },
+    ],
     ['public-secret', 'a token for browsers', { NEXT_PUBLIC_TOKEN: HEALTHY.KV_REST_API_TOKEN }],
     ['public-secret', 'a variable for browsers by its name', { NEXT_PUBLIC_CRON_SECRET: 'x' }],
   ])('is named, and nothing else: %s, %s', async (code, _, env, files) => {
@@ -133,6 +162,7 @@ describe('one thing that is wrong in the environment', () => {
     ['misspelt-variable', 'UPSTASH_REDIS_URL', { UPSTASH_REDIS_URL: 'rediss://:x@nowhere.upstash.io' }],
     ['misspelt-variable', 'KV_URL', { KV_URL: 'rediss://:x@nowhere.upstash.io' }],
     ['misspelt-variable', 'REDIS_REST_URL', { REDIS_REST_URL: 'https://nowhere.upstash.io' }],
+    ['misspelt-variable', 'REDIS_HOST', { REDIS_HOST: 'redis', REDIS_PASSWORD: 'x' }],
     ['misspelt-variable', 'REDIS_URI', { REDIS_URI: 'redis://localhost' }],
   ])('is told beside the store that is missing for it: %s, %s', async (code, name, env) => {
     const { codes, report } = await offline({ NODE_ENV: 'development', ...NO_REST, ...env });
@@ -201,7 +231,9 @@ describe('versions', () => {
 
   it('of optional packages are missed where what is set needs them', async () => {
     expect(await look({}, TCP)).toEqual(['peer-missing']);
-    expect(await look({}, { DATABASE_URL: 'postgres://localhost/x' })).toEqual(['peer-missing']);
+    const database = { DATABASE_URL: 'postgres://localhost/x' };
+    expect(await look({}, database)).toEqual(['peer-missing']);
+    expect(await look({}, database, { ...HEALTHY_FILES, 'vercel.json': undefined })).toEqual([]);
     const files = { ...HEALTHY_FILES, 'node_modules/ioredis/package.json': '{ "version": "6.0.1" }' };
     expect(await look({}, TCP, files)).toEqual([]);
   });
@@ -240,17 +272,19 @@ describe('the distance of two names', () => {
 });
 
 describe('a file of variables', () => {
-  it('is read as dotenv does, without expanding anything', () => {
-    const text = `# a comment\nexport A=1\nB = two words # said of it\nC="x # y"\nD='a\nb'\nE=\nF="a\\nb"\nnothing\nG=a#b\r\nH=\`q\``;
-    expect(parseEnvFile(`\uFEFF${text}`)).toEqual({
+  it('is read as Next does', () => {
+    const text = `# a comment\nexport A=1\nB = two words # said of it\nC="x # y"\nD='a\nb'\nE=\nF="a\\nb"\nnothing\nG=a#b\r\nH=\`q\`\nI='open\nJ="p$A-\${B}\${X:-y}\${OUT}\\$A"`;
+    expect(parseEnvFile(`\uFEFF${text}`, { OUT: '!' })).toEqual({
       A: '1',
       B: 'two words',
       C: 'x # y',
       D: 'a\nb',
       E: '',
       F: 'a\nb',
-      G: 'a#b',
+      G: 'a',
       H: 'q',
+      I: "'open",
+      J: 'p1-two wordsy!$A',
     });
   });
 

@@ -76,6 +76,7 @@ describe.concurrent('a Redis that does not answer', () => {
     ['no-answer', 'by REST, from a black hole', speaks(silent, 'http')],
     ['connection-broken', 'by TCP, from what hangs up', speaks(hangingUp, 'redis')],
     ['connection-broken', 'by REST, from what hangs up', speaks(hangingUp, 'http')],
+    ['connection-broken', 'by REST, where a Redis listens', redisThat([], (port) => `http://127.0.0.1:${port}`)],
     ['tls-mismatch', 'by TCP, for it speaks TLS and we do not', speaks(tlsServer, 'redis')],
     ['tls-mismatch', 'by REST, for it speaks TLS and we do not', speaks(() => createHttpsServer(TLS), 'http')],
     ['tls-mismatch', 'by TCP, for we speak TLS and it does not', redisThat([], (port) => `rediss://127.0.0.1:${port}`)],
