@@ -24,11 +24,15 @@ const NO_KEYS = { BREAKWATER_STATIC_KEYS: '[]' };
 const look = (env: Changes) => diagnose(changed(HEALTHY, env), ['--project', project.folder]);
 const byTcp = (url: string, env: Changes = {}) => look({ ...NO_REST, REDIS_URL: url, ...env });
 
+interface RestOptions {
+  readonly env?: Changes;
+  readonly answer?: (command: Command, reply: Reply) => Reply | Promise<Reply>;
+  /** Tests that run beside others have one of their own. */
+  readonly later?: typeof onTestFinished;
+}
+
 /** Asks it by REST, with `answer` in the place of what the store says, where that gives something. */
-async function byRest(
-  store: Store,
-  { env = {}, answer }: { env?: Changes; answer?: (command: Command, reply: Reply) => Reply | Promise<Reply> } = {},
-) {
+async function byRest(store: Store, { env = {}, answer, later = onTestFinished }: RestOptions = {}) {
   const asked: Store = {
     ...store,
     async execute(commands, options) {
@@ -37,7 +41,7 @@ async function byRest(
     },
   };
   const endpoint = await startRestEndpoint({ store: answer ? asked : store, token: 'owner', readOnlyToken: 'reader' });
-  onTestFinished(() => endpoint.close());
+  later(() => endpoint.close());
   return look({ KV_REST_API_URL: endpoint.url, KV_REST_API_TOKEN: 'owner', ...env });
 }
 
@@ -248,24 +252,6 @@ describe('a Redis that is as it should be', () => {
     ])('has that told, and nothing else: %s, %s', async (code, _, answer) => {
       expect((await byRest(store, { answer })).codes).toEqual([code]);
     });
-
-    it('has a check told that does not end, without waiting for it', async () => {
-      const { codes } = await byRest(store, {
-        answer: (command, reply) =>
-          command[0] === 'ZCARD' && command[1] === 'apikey:index' ? new Promise(() => undefined) : reply,
-      });
-      expect(codes).toEqual(['check-unfinished']);
-    });
-
-    it.each<[FindingCode, Changes]>([
-      ['latency-high', {}],
-      ['latency-near-deadline', { KV_REQUEST_TIMEOUT_MS: '120' }],
-    ])('has answers that take their time told: %s', async (code, env) => {
-      const proxy = await startFaultProxy(redis?.port ?? 0);
-      onTestFinished(() => proxy.close());
-      await proxy.set({ slowMs: 65 });
-      expect((await byTcp(`redis://127.0.0.1:${proxy.port}`, env)).codes).toEqual([code]);
-    });
   });
 });
 
@@ -296,15 +282,6 @@ describe('another kind of Redis', () => {
     expect((await byTcp(url, NO_KEYS)).codes).toEqual(['save-failing']);
   });
 
-  it('has nothing said against it when it is a Cluster, named as one, and has it told when not', async () => {
-    const { name, stop } = await startClusterOfOne(['--appendonly', 'yes']);
-    onTestFinished(stop);
-    const cluster = { ...NO_REST, ...NO_KEYS, REDIS_CLUSTER_NODES: name };
-    expect((await look({ ...cluster, BREAKWATER_NAMESPACE: '{app}:' })).codes).toEqual([]);
-    expect((await look(cluster)).codes).toEqual(['namespace-without-tag']);
-    expect((await byTcp(`redis://${name}`, NO_KEYS)).codes).toEqual(['cluster-by-url']);
-  });
-
   it('has nothing said against it when breakwater dev serves it, but that it has no keys', async () => {
     expect((await byRest(memoryStore({ lua: fengariEngine() }))).codes).toEqual(['key-store-empty']);
   });
@@ -313,6 +290,48 @@ describe('another kind of Redis', () => {
     const { codes, report } = await byRest(memoryStore(), { env: NO_KEYS });
     expect(codes).toEqual(['no-scripts']);
     expect(JSON.stringify(report)).toContain('npm install fengari');
+  });
+});
+
+describe.concurrent('a Redis that takes its time, or many nodes', () => {
+  let redis: RedisServer | undefined;
+  beforeAll(async () => {
+    redis = await startRedis({ aof: true });
+  });
+  afterAll(() => redis?.stop());
+
+  it('has a check told that does not end, without waiting for it', async ({ onTestFinished: later }) => {
+    const { codes } = await byRest(memoryStore({ lua: fengariEngine() }), {
+      later,
+      answer: (command, reply) =>
+        command[0] === 'ZCARD' && command[1] === 'apikey:index' ? new Promise(() => undefined) : reply,
+    });
+    expect(codes).toEqual(['check-unfinished']);
+  });
+
+  it.for<[FindingCode, Changes]>([
+    ['latency-high', {}],
+    ['latency-near-deadline', { KV_REQUEST_TIMEOUT_MS: '120' }],
+  ])('has answers that take their time told: %s', async ([code, env], { onTestFinished: later }) => {
+    const proxy = await startFaultProxy(redis?.port ?? 0);
+    later(() => proxy.close());
+    await proxy.set({ slowMs: 65 });
+    expect((await byTcp(`redis://127.0.0.1:${proxy.port}`, { ...NO_KEYS, ...env })).codes).toEqual([code]);
+  });
+
+  it('has nothing said against it when it is a Cluster, named as one, and has it told when not', async ({
+    onTestFinished: later,
+  }) => {
+    const { name, stop } = await startClusterOfOne(['--appendonly', 'yes']);
+    later(stop);
+    const cluster = { ...NO_REST, ...NO_KEYS, REDIS_CLUSTER_NODES: name };
+    const looks = [
+      look({ ...cluster, BREAKWATER_NAMESPACE: '{app}:' }),
+      look(cluster),
+      byTcp(`redis://${name}`, NO_KEYS),
+    ];
+    const codes = (await Promise.all(looks)).map((seen) => seen.codes);
+    expect(codes).toEqual([[], ['namespace-without-tag'], ['cluster-by-url']]);
   });
 });
 
