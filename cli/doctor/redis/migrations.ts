@@ -1,5 +1,6 @@
 import { createKv } from '../../../lib/client/kv-client.ts';
 import { DAY_MS } from '../../../lib/clock.ts';
+import { isKvError } from '../../../lib/errors.ts';
 import { listMigrations, readMigrationStatus } from '../../../lib/primitives/migration/status.ts';
 import type { Check, OnlineContext } from '../check.ts';
 import { finding, ok, type Said, skipped } from '../finding.ts';
@@ -15,7 +16,8 @@ export const migrationsCheck: Check<OnlineContext> = {
   async run({ redis, settings, refused, now }): Promise<readonly Said[]> {
     if (refused.has('BREAKWATER_NAMESPACE')) return [skipped('where they stand is not known: see settings')];
     const kv = createKv({ store: redis.store, namespace: settings.namespace });
-    const names = await listMigrations(kv);
+    const names = await listMigrations(kv).catch(deniedOnly);
+    if (names === undefined) return [skipped('they may not be looked at')];
     const said: Said[] = [];
     for (const name of names.slice(0, MOST)) {
       const status = await readMigrationStatus(kv, name);
@@ -29,3 +31,8 @@ export const migrationsCheck: Check<OnlineContext> = {
     return said.length > 0 ? said : [ok(names.length === 0 ? 'none' : `${names.length}, none between two sides`)];
   },
 };
+
+/** What is not permitted is for another check to tell. */
+function deniedOnly(error: unknown): undefined {
+  if (!isKvError(error) || error.code !== 'STORE' || error.kind !== 'auth') throw error;
+}

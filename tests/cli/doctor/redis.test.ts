@@ -18,6 +18,24 @@ type Changes = Readonly<Record<string, string | undefined>>;
 const project = healthyProject();
 const NO_REST = { KV_REST_API_URL: undefined, KV_REST_API_TOKEN: undefined };
 const PEPPER = { kid: 'p1', secret: HEALTHY.BREAKWATER_KEY_PEPPER?.slice(3) ?? '' };
+/** Rules for all keys but those of locks and migrations, and for one kind of these. */
+const permitted = (one: string): readonly string[] =>
+  [
+    'auth',
+    'apikey',
+    'ratelimit',
+    'cache',
+    'dedup',
+    'code',
+    'link',
+    'session',
+    'usage',
+    'analytics',
+    'events',
+    'leaderboard',
+    'doctor',
+    one,
+  ].map((prefix) => `~${prefix}:*`);
 /** For a Redis without keys on record. */
 const NO_KEYS = { BREAKWATER_STATIC_KEYS: '[]' };
 
@@ -156,31 +174,8 @@ describe('a Redis that is as it should be', () => {
         ['~*', '&*', '+@read', '+@connection', '+info', '+time'],
         'SET, PEXPIRE, DEL',
       ],
-      [
-        'keys-not-permitted',
-        'keys of one prefix',
-        [
-          ...[
-            'auth',
-            'apikey',
-            'ratelimit',
-            'cache',
-            'dedup',
-            'code',
-            'link',
-            'session',
-            'usage',
-            'analytics',
-            'events',
-            'leaderboard',
-            'migration',
-            'doctor',
-          ].map((prefix) => `~${prefix}:*`),
-          '&*',
-          '+@all',
-        ],
-        'begin with lock:',
-      ],
+      ['keys-not-permitted', 'keys of one prefix', [...permitted('migration'), '&*', '+@all'], 'begin with lock:'],
+      ['keys-not-permitted', 'keys of migrations', [...permitted('lock'), '&*', '+@all'], 'begin with migration:'],
       ['channels-not-permitted', 'channels', ['~*', 'resetchannels', '+@all'], 'channels'],
     ])('has that told, and nothing else: %s, %s', async (code, _, rules, text) => {
       await admin(user(...rules));
