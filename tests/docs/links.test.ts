@@ -12,7 +12,6 @@ const REVIEWED_HOSTS: readonly string[] = [
   'datatracker.ietf.org',
   'docs.bullmq.io',
   'fengari.io',
-  'keepachangelog.com',
   'opentelemetry.io',
   'semver.org',
   'www.rfc-editor.org',
