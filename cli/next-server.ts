@@ -16,6 +16,8 @@ const SOURCES = [
   'next.config.ts',
   'package-lock.json',
 ];
+/** Where a build begins to be one, and what it writes last: one that was interrupted between them does not start. */
+const BUILD = { begun: '.next/BUILD_ID', whole: '.next/export-marker.json' };
 const READY_MS = 60_000;
 
 export interface NextServer {
@@ -42,7 +44,7 @@ export async function buildIfNeeded({
   print: (line: string) => void;
   stop?: AbortSignal;
 }): Promise<void> {
-  if (isFresh()) return;
+  if (isBuilt(process.cwd())) return;
   print('Building the application (about ten seconds) ...');
   const build = run(['build'], {});
   const stopBuild = () => build.child.kill('SIGTERM');
@@ -55,11 +57,14 @@ export async function buildIfNeeded({
 /**
  * Starts the built application on the loopback interface, and waits until it answers.
  *
- * @throws Error when the port is taken, and with what the server printed when it ends before it answers.
+ * @throws Error when the port is taken, when `stop` is aborted before, and with what the server printed when it ends before
+ * it answers.
  */
 export async function startNext({ port, env, stop }: StartOptions): Promise<NextServer> {
   const url = `http://localhost:${port}`;
   await assertFree(port);
+  // Who was told to stop before would not be told again.
+  stop?.throwIfAborted();
   const { child, exited, output } = run(['start', '-H', '127.0.0.1', '-p', String(port)], env);
   const end = async () => {
     child.kill('SIGTERM');
@@ -116,12 +121,25 @@ function run(args: readonly string[], env: Readonly<Record<string, string>>): Ru
   return { child, exited, output: () => text };
 }
 
-/** Whoever holds the port would answer in our place. */
-function assertFree(port: number): Promise<void> {
-  return new Promise((resolve, reject) => {
+/**
+ * Whoever holds the port would answer in our place: also who has it of IPv6 alone, to which `localhost` leads first in many
+ * places.
+ */
+async function assertFree(port: number): Promise<void> {
+  for (const host of ['127.0.0.1', '::1']) {
+    const code = await whyTaken(port, host);
+    if (code === 'EACCES') throw new Error(`Port ${port} may not be opened by this user: choose another with PORT`);
+    // A machine without IPv6 has nobody there.
+    const isAbsent = host === '::1' && code !== 'EADDRINUSE';
+    if (code !== undefined && !isAbsent) throw new Error(`Port ${port} is in use: choose another with PORT`);
+  }
+}
+
+function whyTaken(port: number, host: string): Promise<string | undefined> {
+  return new Promise((resolve) => {
     const probe = createServer();
-    probe.once('error', () => reject(new Error(`Port ${port} is in use: choose another with PORT`)));
-    probe.listen(port, '127.0.0.1', () => probe.close(() => resolve()));
+    probe.once('error', (error: NodeJS.ErrnoException) => resolve(error.code ?? ''));
+    probe.listen(port, host, () => probe.close(() => resolve(undefined)));
   });
 }
 
@@ -135,9 +153,11 @@ async function answers(url: string): Promise<boolean> {
   }
 }
 
-function isFresh(): boolean {
-  const builtAt = modifiedAt('.next/BUILD_ID');
-  return builtAt > 0 && SOURCES.every((source) => newest(source) <= builtAt);
+/** Whether the application in `folder` has a whole build, younger than all of its sources. */
+export function isBuilt(folder: string): boolean {
+  const builtAt = modifiedAt(join(folder, BUILD.begun));
+  const isWhole = modifiedAt(join(folder, BUILD.whole)) > 0;
+  return builtAt > 0 && isWhole && SOURCES.every((source) => newest(join(folder, source)) <= builtAt);
 }
 
 function newest(path: string): number {
