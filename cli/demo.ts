@@ -2,11 +2,18 @@ import { randomBytes } from 'node:crypto';
 import { type ControlPort, startControlPort } from './demo/control-port.ts';
 import { type DemoKey, TIGHT } from './demo/demo-keys.ts';
 import { type DemoStore, startDemoStore } from './demo/demo-store.ts';
+import { KNOWN_VARIABLES } from './doctor/environment/known-variables.ts';
 import { buildIfNeeded, type NextServer, startNext } from './next-server.ts';
 
 /** Half of what they are by default: somebody is watching. */
 const CIRCUIT_OPEN_MS = 5_000;
 const REQUEST_TIMEOUT_MS = 500;
+
+/**
+ * What somebody has set for an application of his own, in his shell or in a `.env`, which Next would read: here it would look
+ * for the keys of the run in another place. An empty variable is an unset one.
+ */
+const UNSET: Readonly<Record<string, string>> = Object.fromEntries(KNOWN_VARIABLES.map((name) => [name, '']));
 
 /** The main job on this machine alone: a store in memory behind its REST endpoint, Next on top of it, and keys to try. */
 async function demo(stop: AbortSignal): Promise<number> {
@@ -28,6 +35,7 @@ async function demo(stop: AbortSignal): Promise<number> {
       port,
       stop,
       env: {
+        ...UNSET,
         KV_STORE: 'upstash',
         KV_REST_API_URL: store.url,
         KV_REST_API_TOKEN: token,

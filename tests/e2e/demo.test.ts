@@ -11,6 +11,15 @@ let port: number;
 let output = '';
 let exited: Promise<unknown[]>;
 
+/** Variables of an application of the reader's own, with which none of the demo's keys would be found. */
+const OF_ANOTHER = {
+  BREAKWATER_NAMESPACE: 'mine',
+  BREAKWATER_KEY_PREFIX: 'mine',
+  BREAKWATER_DENY: '127.0.0.1',
+  BREAKWATER_CONSOLE_ORIGIN: 'http://127.0.0.1:9',
+  KV_REST_API_URL: 'http://127.0.0.1:9',
+};
+
 /** The printed line that begins with `start`. */
 const printed = (start: string) =>
   output
@@ -20,7 +29,7 @@ const printed = (start: string) =>
 
 beforeAll(async () => {
   port = await freePort();
-  const env = { ...process.env, PORT: String(port) };
+  const env = { ...process.env, ...OF_ANOTHER, PORT: String(port) };
   // As npm runs it, without npm, which ends by the signal itself.
   const { scripts } = JSON.parse(readFileSync('package.json', 'utf8')) as { scripts: { demo: string } };
   // A group of its own, as a terminal has: Ctrl+C reaches all of it.
@@ -71,6 +80,12 @@ describe('npm run demo', () => {
 
   it('prints a line that shows the identity behind the key', async () => {
     expect(JSON.parse(await shell(printed('curl')))).toMatchObject({ owner: 'demo', scopes: ['read'] });
+  });
+
+  it('has keys that work whatever its reader has set for an application of his own', async () => {
+    const [key = ''] = /bw_live_[0-9A-Za-z]{38}/.exec(output) ?? [];
+    const headers = { authorization: `Bearer ${key}` };
+    expect((await fetch(`http://127.0.0.1:${port}/api/whoami`, { headers })).status).toBe(200);
   });
 
   it('prints a line that ends in 429', async () => {
