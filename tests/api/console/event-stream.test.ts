@@ -118,11 +118,13 @@ describe('the stream of looks', () => {
   it('leaves a client that takes nothing', async () => {
     const { clock, open } = rig();
     const bytes = JSON.stringify(lookAt(clock.now())).length;
-    open();
+    const reader = readerOf(open());
     await clock.run(Math.ceil((4 * 1024 * 1024) / bytes) * 1_000 - 60_000);
     expect(clock.pending()).toBe(1);
     await clock.run(180_000);
     expect(clock.pending()).toBe(0);
+    // Its place is another's now: 4 MB that wait for it, for as long as its connection stands, would be so for each of many.
+    await expect(reader.read()).rejects.toThrow('reads too slowly');
   });
 
   it('ends within 5 seconds of the end of its leave, and a second for the look', async () => {
