@@ -50,7 +50,9 @@ async function demo(stop: AbortSignal): Promise<number> {
       },
     });
     announce(server.url, store.keys);
-    return await server.exited;
+    const status = await server.exited;
+    if (status !== 0) throw new Error(`The application has ended with status ${status}:\n${server.output()}`);
+    return 0;
   } catch (error) {
     if (stop.aborted) return 0;
     console.error(error instanceof Error ? error.message : error);
