@@ -78,7 +78,7 @@ export function readSettings(env: Environment = environment()): Settings {
     redisCache: readSwitch(read, 'ENABLE_REDIS_CACHE', true),
     databaseUrl: read('DATABASE_URL'),
     cronSecret: read('CRON_SECRET'),
-    metricsToken: readSecret(read, 'BREAKWATER_METRICS_TOKEN'),
+    metricsToken: readToken(read, 'BREAKWATER_METRICS_TOKEN'),
     migrations: readMigrationModes(Object.keys(env), read),
     production: read('NODE_ENV') === 'production',
   };
@@ -147,6 +147,15 @@ function readSecret(read: Read, name: string): string | undefined {
     throw new ConfigError(name, 'must have at least 32 characters');
   }
   return secret;
+}
+
+/** What somebody shows in a header, which carries no more, and nothing else. */
+function readToken(read: Read, name: string): string | undefined {
+  const token = readSecret(read, name);
+  if (token !== undefined && !/^[ -~]{1,1024}$/.test(token)) {
+    throw new ConfigError(name, 'must be ASCII of at most 1024 bytes');
+  }
+  return token;
 }
 
 /** Some Edge runtimes have no `process`. */

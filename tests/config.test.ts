@@ -252,6 +252,10 @@ describe('what is malformed', () => {
       ['BREAKWATER_SESSION_PEPPER', { BREAKWATER_SESSION_PEPPER: text }] as const,
       ['BREAKWATER_METRICS_TOKEN', { BREAKWATER_METRICS_TOKEN: text }] as const,
     ]),
+    // Nobody could show it.
+    ...['ü'.repeat(32), `${'x'.repeat(20)}\t${'x'.repeat(20)}`, 'x'.repeat(1_025)].map(
+      (text) => ['BREAKWATER_METRICS_TOKEN', { BREAKWATER_METRICS_TOKEN: text }] as const,
+    ),
     ...['1', '0', 'yes', 'off', SECRET].map((text) => ['ENABLE_REDIS_CACHE', { ENABLE_REDIS_CACHE: text }] as const),
     ...['x-forwarded-for', 'VERCEL', SECRET].map((text) => ['CLIENT_IP_SOURCE', { CLIENT_IP_SOURCE: text }] as const),
     ...[SECRET, '10.0.0.0/33', '10.0.0.0/8,nonsense', '10.0.0.0/8 10.1.0.0/16', ',', ' , ,'].map(
@@ -310,6 +314,7 @@ describe('what is well-formed', () => {
     [{ DATABASE_URL: 'file:./dev.db' }, { databaseUrl: 'file:./dev.db' }],
     [{ BREAKWATER_IDENTITY_SECRET: 'x'.repeat(32) }, { identitySecret: 'x'.repeat(32) }],
     [{ BREAKWATER_CODE_PEPPER: 'x'.repeat(32) }, { codePepper: 'x'.repeat(32) }],
+    [{ BREAKWATER_METRICS_TOKEN: 'x'.repeat(1_024) }, { metricsToken: 'x'.repeat(1_024) }],
     [{ BREAKWATER_SESSION_PEPPER: 'x'.repeat(32) }, { sessionPepper: 'x'.repeat(32) }],
     [{ ENABLE_REDIS_CACHE: 'false' }, { redisCache: false }],
     [{ ENABLE_REDIS_CACHE: ' FALSE ' }, { redisCache: false }],
