@@ -48,7 +48,10 @@ export function streamLooks(request: Request, { sampler, leave, clock }: EventSt
       }
     };
     const send = (text: string): void => {
-      if ((controller.desiredSize ?? 0) > 0) return controller.enqueue(encoder.encode(text));
+      if ((controller.desiredSize ?? 0) > 0) {
+        controller.enqueue(encoder.encode(text));
+        return;
+      }
       stop();
       // What it has not read is dropped. The name is that by which Next knows a response that was given up from a defect.
       controller.error(new DOMException('The client reads too slowly.', 'AbortError'));

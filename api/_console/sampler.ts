@@ -39,14 +39,17 @@ export const MAX_WATCHERS = 20;
 const INTERVAL_MS = 1_000;
 /** Five minutes. */
 const MAX_LOOKS = 300;
+/** Half of what a client may leave unread: who begins with all of it has room for what comes next. */
+const MAX_CHARACTERS = 2 * 1024 * 1024;
 
 /**
- * No timer, and no look, when nobody watches. What was seen stays for who comes back, at most five minutes of it: 2 MB
- * where every table is full.
+ * No timer, and no look, when nobody watches. What was seen stays for who comes back: at most five minutes of it, and 2 MB,
+ * which is less of it where there are dozens of policies.
  */
 export function createSampler({ look, clock }: SamplerOptions): Sampler {
   const watchers = new Set<Watcher>();
   const past: Look[] = [];
+  let characters = 0;
   let isLooking = false;
   let cancel: Cancel | undefined;
 
@@ -66,7 +69,10 @@ export function createSampler({ look, clock }: SamplerOptions): Sampler {
     const id = Math.max(snapshot.at, (past.at(-1)?.id ?? 0) + 1);
     const seen = { id, json: JSON.stringify(snapshot) };
     past.push(seen);
-    if (past.length > MAX_LOOKS) past.shift();
+    characters += seen.json.length;
+    while (past.length > MAX_LOOKS || characters > MAX_CHARACTERS) {
+      characters -= past.shift()?.json.length ?? characters;
+    }
     return seen;
   };
 

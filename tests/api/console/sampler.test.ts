@@ -4,7 +4,7 @@ import type { ConsoleSnapshot } from '../../../api/_console/snapshot.ts';
 import { manualClock } from '../../../lib/testing/manual-clock.ts';
 import { lookAt } from '../../support/console-look.ts';
 
-function rig({ tookMs = 0 } = {}) {
+function rig({ tookMs = 0, namespace = null as string | null } = {}) {
   const clock = manualClock();
   const state = { looks: 0, fails: false, underWay: 0 };
   const look = (): Promise<ConsoleSnapshot> => {
@@ -14,7 +14,7 @@ function rig({ tookMs = 0 } = {}) {
       const answer = () => {
         state.underWay -= 1;
         if (state.fails) reject(new Error('gone'));
-        else resolve(lookAt(clock.now()));
+        else resolve({ ...lookAt(clock.now()), store: { kind: 'upstash', namespace, host: '127.0.0.1' } });
       };
       if (tookMs === 0) answer();
       else clock.after(tookMs, answer);
@@ -125,6 +125,17 @@ describe('a sampler', () => {
     later.stop();
     clock.advance(100_000);
     expect(looksIn(watch().history?.())).toHaveLength(0);
+  });
+
+  it('keeps 2 MB at most, the latest of it, where looks are large', async () => {
+    const { clock, watch } = rig({ namespace: 'x'.repeat(50_000) });
+    const first = watch();
+    await clock.run(100_000);
+    const history = first.history?.() ?? '';
+    expect(history.length).toBeLessThan(2 * 1024 * 1024 + 1_000);
+    expect(history.length).toBeGreaterThan(2 * 1024 * 1024 - 60_000);
+    expect(looksIn(history).at(-1)?.at).toBe(clock.now());
+    expect(first.seen).toHaveLength(101);
   });
 
   it('numbers looks upwards although the clock of the server is set back', async () => {
