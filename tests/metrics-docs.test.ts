@@ -4,10 +4,15 @@ import GithubSlugger from 'github-slugger';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { GET } from '../api/metrics.ts';
+import { createKv } from '../lib/client/kv-client.ts';
 import { getDefaults } from '../lib/default-client.ts';
 import type { RefusalCode } from '../lib/guard/decision.ts';
+import { createMeter } from '../lib/guard/metrics/meter.ts';
+import { memoryStore } from '../lib/store/memory/memory-store.ts';
+import { manualClock } from '../lib/testing/manual-clock.ts';
 import { useDefaultEnvironment } from './support/default-environment.ts';
 import { type ExposedFamily, readExposition } from './support/exposition.ts';
+import { AWAY } from './support/scripted-client.ts';
 import { projectRoot } from './support/source-tree.ts';
 
 interface AlertRule {
@@ -74,6 +79,21 @@ describe('docs/alerts.yml', () => {
         for (const label of labels.split(/\s*,\s*/)) expect(known, `${alert}: by ${label}`).toContain(label);
       }
     }
+  });
+
+  it('leaves out a circuit that nobody asks: it stays half open, and no request is counted', async () => {
+    const clock = manualClock();
+    const meter = createMeter({ clock });
+    const kv = createKv({ store: { ...memoryStore(), execute: () => Promise.reject(AWAY) }, clock, telemetry: meter });
+    for (let time = 0; time < 10; time += 1) await kv.get('a').catch(() => undefined);
+    const opened = meter.snapshot(kv);
+    expect(opened.circuit.state).toBe('OPEN');
+    await clock.run(3_600_000);
+    const { circuit, requests } = meter.snapshot(kv);
+    expect(circuit.state).toBe('HALF_OPEN');
+    expect(requests).toEqual(opened.requests);
+    const { expr } = rules.find(({ alert }) => alert === 'BreakwaterRedisAway') ?? {};
+    expect(expr).toMatch(/ unless sum by \(.*\) \(increase\(breakwater_store_requests_total\[5m\]\)\) == 0$/);
   });
 
   it('compares with what docs/metrics.md says, and names each alert there once', async () => {
