@@ -1,6 +1,7 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { mkdtemp, open, readFile, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
@@ -253,6 +254,38 @@ describe('breakwater as a process', () => {
     const args = ['peek', 'ip', '192.0.2.1', '--limit', '5', '--window', '1m', '--json'];
     const peeked = await end(args, { REDIS_URL: redis.url }, undefined, 'limits');
     expect([peeked.status, JSON.parse(peeked.out)]).toEqual([0, expect.objectContaining({ used: 0, remaining: 5 })]);
+  });
+
+  it.runIf(existsSync('/dev/full'))('fails in one line where what it prints finds no room', async () => {
+    const full = await open('/dev/full', 'w');
+    const child = spawn(process.execPath, [join(folder, 'cli/breakwater.js'), '--help'], {
+      stdio: ['ignore', full.fd, 'pipe'],
+    });
+    children.push(child);
+    let err = '';
+    child.stderr?.on('data', (chunk: Buffer) => {
+      err += chunk.toString();
+    });
+    const [status] = await once(child, 'close');
+    await full.close();
+    expect([status, err]).toEqual([
+      1,
+      'Standard output could not be written (ENOSPC): what was printed there is lost\n',
+    ]);
+  });
+
+  it('ends well and says nothing where its reader has had enough', async () => {
+    const child = spawn(process.execPath, [join(folder, 'cli/breakwater.js'), '--help'], {
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    children.push(child);
+    child.stdout.destroy();
+    let err = '';
+    child.stderr.on('data', (chunk: Buffer) => {
+      err += chunk.toString();
+    });
+    const [status] = await once(child, 'close');
+    expect([status, err]).toEqual([0, '']);
   });
 
   it('keys says in one line that Redis is away', async () => {
