@@ -61,7 +61,10 @@ export function tabulateKeys(keys: readonly ApiKey[]): readonly string[] {
       [id, display, dateText(createdAt), expiresAt === null ? 'never' : dateText(expiresAt), owner].map(visible),
     ),
   ];
-  const widths = [0, 1, 2, 3, 4].map((column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)));
+  // Not all as arguments of one call: it takes some hundred thousand, and there may be more keys.
+  const widths = [0, 1, 2, 3, 4].map((column) =>
+    rows.reduce((width, row) => Math.max(width, row[column]?.length ?? 0), 0),
+  );
   return rows.map((row) =>
     row
       .map((cell, column) => cell.padEnd(widths[column] ?? 0))
