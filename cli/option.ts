@@ -72,11 +72,13 @@ export function choice<const Word extends string>(
   placeholder: string,
   description: string,
   words: readonly [Word, ...Word[]],
+  { excludes }: { readonly excludes?: string } = {},
 ): Option<Word> {
   return {
     placeholder,
     description,
     initial: words[0],
+    excludes,
     read(given, name) {
       const word = words.find((one) => one === given);
       if (word !== undefined) return word;

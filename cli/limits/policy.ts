@@ -32,7 +32,7 @@ export const POLICY_OPTIONS: PolicyOptions = {
   limit: whole('count', 'how many permits there are', { from: 1, to: MOST, initial: undefined }),
   window: duration('time', 'in which time, such as 60s', undefined),
   burst: whole('count', 'how many at once, where that is not the limit', { from: 1, to: MOST, initial: undefined }),
-  algorithm: choice('name', `one of ${ALGORITHMS.join(', ')}; gcra without it`, ALGORITHMS),
+  algorithm: choice('name', `one of ${ALGORITHMS.join(', ')}; gcra without it`, ALGORITHMS, { excludes: 'policies' }),
   policies: text('file', 'a JSON file with the policies as the application has them, in place of numbers'),
 };
 

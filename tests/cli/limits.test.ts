@@ -233,6 +233,7 @@ describe('breakwater limits', () => {
     [['peek', 'ip', 'a', '--limit', '1', '--window', '1'], '--window must be a whole number of s, m, h or d'],
     [['peek', 'ip', 'a', '--algorithm', 'hunter2'], '--algorithm must be one of gcra, fixedWindow'],
     [['peek', 'ip', 'a', '--policies', 'x', '--limit', '1'], '--policies and --limit'],
+    [['peek', 'ip', 'a', '--policies', 'x', '--algorithm', 'gcra'], '--algorithm and --policies exclude each other'],
   ])('refuses %j and says why', async (args, said) => {
     const { status, printed, complaints } = await run(args, { REDIS_URL: 'redis://127.0.0.1:1' });
     expect([status, printed, complaints.length]).toEqual([2, [], 2]);
