@@ -15,6 +15,7 @@ export async function dispatch(args: readonly string[], io: CommandIo): Promise<
   const program = createProgram({
     sections: SECTIONS,
     io,
+    args,
     entered: (words) => {
       path = ` ${words}`;
     },
@@ -28,7 +29,7 @@ export async function dispatch(args: readonly string[], io: CommandIo): Promise<
   }
   try {
     refuseKeys(args);
-    await program.parseAsync(args, { from: 'user' });
+    await program.parseAsync(spelledOut(args), { from: 'user' });
     return status;
   } catch (error) {
     // Help, or the version: it has been printed.
@@ -39,6 +40,17 @@ export async function dispatch(args: readonly string[], io: CommandIo): Promise<
     if (failure.status === 2) io.complain(`See breakwater${path} --help`);
     return failure.status;
   }
+}
+
+/** `help keys create` as `keys create --help`. What names no command is left to be refused. */
+function spelledOut(args: readonly string[]): readonly string[] {
+  if (args[0] !== 'help') return args;
+  const words = args.filter((word) => word !== 'help' && !word.startsWith('-'));
+  const [name, child] = words;
+  const command = COMMANDS.find((one) => one.name === name);
+  const isChild = command && 'commands' in command ? command.commands.some((one) => one.name === child) : true;
+  const isKnown = name === undefined || (command !== undefined && (child === undefined || isChild));
+  return isKnown ? [...words, '--help'] : words;
 }
 
 /** @throws Failure for what looks like an API key: all that run on this machine can see arguments, and a shell keeps them. */

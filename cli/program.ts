@@ -10,6 +10,8 @@ export interface ProgramOptions {
   /** Under the titles that help has them under. */
   readonly sections: readonly (readonly [title: string, commands: readonly (CliCommand | CommandGroup)[]])[];
   readonly io: CommandIo;
+  /** As they were given. */
+  readonly args: readonly string[];
   /** Told which command is meant, by the words that call it, as soon as that is known. */
   entered(path: string): void;
   /** Told how a command ended. */
@@ -52,7 +54,7 @@ function commandOf(declared: CliCommand, path: string, options: ProgramOptions):
     .allowExcessArguments(false);
   for (const positional of declared.positionals ?? []) command.addArgument(argumentOf(positional));
   for (const [name, option] of Object.entries(declared.options)) {
-    command.addOption(optionOf(name, option, () => options.entered(path)));
+    command.addOption(optionOf(name, option, options.args, () => options.entered(path)));
   }
   return command.action(async () => {
     options.entered(path);
@@ -64,7 +66,7 @@ function argumentOf({ name, description, missing }: Positional): Argument {
   return new Argument(missing === undefined ? `[${name}]` : `<${name}>`, description);
 }
 
-function optionOf(name: string, option: Option<unknown>, entered: () => void): ParserOption {
+function optionOf(name: string, option: Option<unknown>, args: readonly string[], entered: () => void): ParserOption {
   const { placeholder, description, initial, isRequired = false, excludes } = option;
   const flag = flagOf(name);
   const parsed = new ParserOption(placeholder === undefined ? flag : `${flag} <${placeholder}>`, description);
@@ -74,8 +76,8 @@ function optionOf(name: string, option: Option<unknown>, entered: () => void): P
   if (placeholder === undefined) return parsed;
   return parsed.argParser<unknown>((given, before) => {
     entered();
-    // Commander takes whatever comes next, also what was meant to be the next option.
-    if (/^--[a-z]/.test(given)) throw new Failure(2, `${flag} needs a value`);
+    // Commander takes whatever comes next, also what was meant to be the next option. After a `=` it is what was meant.
+    if (/^--[a-z]/.test(given) && !args.includes(`${flag}=${given}`)) throw new Failure(2, `${flag} needs a value`);
     return option.read(given, flag, before);
   });
 }

@@ -65,6 +65,36 @@ describe('the command line', () => {
     expect([status, complaints]).toEqual([2, `${said}\nSee breakwater --help`]);
   });
 
+  it.each([
+    [['help', 'keys', 'create'], 'Usage: breakwater keys create '],
+    [['help', 'keys'], 'Usage: breakwater keys <command>'],
+    [['help', 'dev'], 'Usage: breakwater dev '],
+    [['help', 'help'], 'Usage: breakwater <command>'],
+    [['help', '--help'], 'Usage: breakwater <command>'],
+  ])('explains what is meant by %j', async (args, usage) => {
+    const { status, printed, complaints } = await breakwater(...args);
+    expect([status, printed.startsWith(usage), complaints]).toEqual([0, true, '']);
+  });
+
+  it.each([
+    [['help', 'key'], 'There is no such command. Did you mean keys?'],
+    [['help', 'keys', 'lis'], 'Say create, list, show, usage, rotate or revoke. Did you mean list?'],
+  ])('has nothing to explain by %j', async (args, said) => {
+    const { status, printed, complaints } = await breakwater(...args);
+    expect([status, printed, complaints.split('\n')[0]]).toEqual([2, '', said]);
+  });
+
+  it('takes what looks like an option for a value after = alone', async () => {
+    const [meant, forgotten] = [
+      await breakwater('dev', '--redis=--json'),
+      await breakwater('dev', '--redis', '--json'),
+    ];
+    expect([meant.complaints, forgotten.complaints]).toEqual([
+      expect.stringMatching(/^--redis: url must be/),
+      expect.stringMatching(/^--redis needs a value/),
+    ]);
+  });
+
   it.each(['--version', '-v'])('says with %s which version it is', async (flag) => {
     const { version } = JSON.parse(await readFile(join(projectRoot, 'package.json'), 'utf8'));
     expect(await breakwater(flag)).toEqual({ status: 0, printed: version, complaints: '' });

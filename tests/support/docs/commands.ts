@@ -122,6 +122,7 @@ async function complaintOfParser(args: readonly string[], commands: Callable['co
       env: {},
       stop: new AbortController().signal,
     },
+    args,
     entered: () => undefined,
     ended: () => undefined,
   });
