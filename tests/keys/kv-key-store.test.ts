@@ -97,6 +97,24 @@ describe('a store of keys in Redis', () => {
     expect((await store.list({ limit: 10 })).map(({ id }) => id)).toEqual(['c']);
   });
 
+  it('fills a page in which some keys are none any more: a short one says that there are no more', async () => {
+    const { redis, store } = stored();
+    for (const record of [ofAge('a', 1), ofAge('b', 2), ofAge('c', 3), ofAge('d', 4)]) await store.insert(record);
+    await redis.execute([
+      ['SET', names.id('a'), 'x'],
+      ['DEL', names.id('c')],
+    ]);
+    const ids = async (limit: number) => (await store.list({ limit })).map(({ id }) => id);
+    expect([await ids(1), await ids(2), await ids(3), await ids(9)]).toEqual([
+      ['b'],
+      ['b', 'd'],
+      ['b', 'd'],
+      ['b', 'd'],
+    ]);
+    await redis.execute([['SET', names.id('b'), 'x']]);
+    expect([await ids(1), await ids(2)]).toEqual([['d'], ['d']]);
+  });
+
   it('says of a revoked digest for a day that it is, and of one in its grace for a day longer', async () => {
     const { clock, redis, store } = stored();
     const first = ofAge('a', 1);

@@ -135,13 +135,19 @@ export function kvKeyStore<Config>(
     replace: (next, previous) => put(next, previous),
 
     async list({ limit, after }) {
-      const start = after === undefined ? 0 : await placeAfter(after);
-      if (start === undefined || limit < 1) return [];
-      const ids = await kv.command(['ZRANGE', names.index, start, start + limit - 1]);
-      if (!Array.isArray(ids) || ids.length === 0) return [];
-      const texts = await kv.command(['MGET', ...ids.map((id) => names.id(String(id)))]);
-      const records = (Array.isArray(texts) ? texts : []).map((text) => readIdRecord<Config>(text));
-      return records.filter((record) => record?.status === 'active') as IdRecord<Config>[];
+      const found: IdRecord<Config>[] = [];
+      let start = after === undefined ? 0 : await placeAfter(after);
+      // Some are gone by the time they are read, or cannot be: others take their places, for a short page is the last.
+      while (start !== undefined && found.length < limit) {
+        const ids = await kv.command(['ZRANGE', names.index, start, start + limit - 1]);
+        if (!Array.isArray(ids) || ids.length === 0) break;
+        const texts = await kv.command(['MGET', ...ids.map((id) => names.id(String(id)))]);
+        const records = (Array.isArray(texts) ? texts : []).map((text) => readIdRecord<Config>(text));
+        found.push(...(records.filter((record) => record?.status === 'active') as IdRecord<Config>[]));
+        if (ids.length < limit || found.length >= limit) break;
+        start = await placeAfter(String(ids.at(-1)));
+      }
+      return found.slice(0, limit);
     },
   };
 }

@@ -40,7 +40,7 @@ export interface ApiKeyStore<Config = unknown> extends ApiKeySource<Config> {
   insert(record: IdRecord<Config>): Promise<boolean>;
   /** Puts `next` in the place of `previous`; `false` when something else has got there meanwhile. */
   replace(next: IdRecord<Config>, previous: IdRecord<Config>): Promise<boolean>;
-  /** Active keys, oldest first, from the one after the id `after` on. */
+  /** Active keys, oldest first, from the one after the id `after` on; fewer than `limit` only where there are no more. */
   list(page: { readonly limit: number; readonly after?: string | undefined }): Promise<readonly IdRecord<Config>[]>;
 }
 
