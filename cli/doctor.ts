@@ -19,7 +19,7 @@ export const doctor: CliCommand = declareCommand({
   description:
     'Looks at the environment, at the project and at the Redis that is named, and says what to do about what is not as it should be. In Redis it writes keys of its own, which it deletes. It prints no secret, and ends within ten seconds. docs/doctor.md has a section on each finding.',
   options: {
-    envFile: texts('file', 'also the variables of this file, as of .env.local; those of the environment come first'),
+    env: texts('file', 'also the variables of this file, as of .env.local; those of the environment come first'),
     project: text('folder', 'of the application; the current one without it'),
     production: flag('judge as in production, also where NODE_ENV does not say so'),
     offline: flag('leave Redis alone: environment and project only'),
@@ -28,7 +28,7 @@ export const doctor: CliCommand = declareCommand({
   },
   examples: [
     ['doctor', 'the environment and the project of here'],
-    ['doctor --env-file .env.local', 'with the variables that Next reads from there'],
+    ['doctor --env .env.local', 'with the variables that Next reads from there'],
     ['doctor --production --strict --json', 'before a deployment, for a program'],
   ],
   environment: REDIS_ENVIRONMENT,
@@ -38,7 +38,7 @@ export const doctor: CliCommand = declareCommand({
     2: 'wrong arguments',
   },
   async run({ options }, io) {
-    const given = await readEnvironment(options.envFile, io.env);
+    const given = await readEnvironment(options.env, io.env);
     const folder = resolve(options.project ?? '.');
     if (!(await isFolder(folder, '.'))) throw new Failure(2, '--project must name a folder');
     const context = await createContext(given, folder, options.production);
@@ -61,7 +61,7 @@ async function readEnvironment(paths: readonly string[], own: Environment): Prom
       readFile(path, 'utf8').then(
         (text) => parseEnvFile(text, own),
         () => {
-          throw new Failure(2, '--env-file must name a file that can be read');
+          throw new Failure(2, '--env must name a file that can be read');
         },
       ),
     ),

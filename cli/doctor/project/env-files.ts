@@ -85,9 +85,7 @@ function unread({ read, project }: DoctorContext): readonly Finding[] {
   const what = `${file.name} names a Redis, and was not read: this looked at the environment alone`;
   const path = pathOf(file.name, project);
   const where = path === file.name ? '' : ` --project ${pathOf('.', project)}`;
-  return [
-    finding('env-file-unread', what, 'Look again, with the file', `npx breakwater doctor${where} --env-file ${path}`),
-  ];
+  return [finding('env-file-unread', what, 'Look again, with the file', `npx breakwater doctor${where} --env ${path}`)];
 }
 
 /** A file of the project as it is called from where the command was run, for a shell. */

@@ -295,15 +295,7 @@ describe('a file of variables', () => {
       two: `CRON_SECRET=${HEALTHY.CRON_SECRET}\nENABLE_REDIS_CACHE=maybe`,
     };
     const folder = await projectFolder(files);
-    const args = [
-      '--offline',
-      '--project',
-      folder,
-      '--env-file',
-      join(folder, 'one'),
-      '--env-file',
-      join(folder, 'two'),
-    ];
+    const args = ['--offline', '--project', folder, '--env', join(folder, 'one'), '--env', join(folder, 'two')];
     const { codes } = await diagnose(changed(HEALTHY, { KV_STORE: 'upstash', CRON_SECRET: undefined }), args);
     expect(codes).toEqual(['invalid-setting', 'short-secret']);
   });

@@ -66,7 +66,7 @@ describe('one thing that is wrong in a project', () => {
     expect(codes).toEqual(['no-redis', 'env-file-unread']);
     // As it has to be typed where the command was run.
     expect(JSON.stringify(report)).toContain(
-      `doctor --project ${relative('', folder)} --env-file ${relative('', join(folder, '.env.local'))}"`,
+      `doctor --project ${relative('', folder)} --env ${relative('', join(folder, '.env.local'))}"`,
     );
   });
 

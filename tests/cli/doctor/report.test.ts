@@ -141,7 +141,7 @@ describe('breakwater doctor', () => {
   it.each([
     ['an argument', ['more']],
     ['an option that is not there', ['--nothing']],
-    ['a file that is not there', ['--env-file', '/nowhere/.env']],
+    ['a file that is not there', ['--env', '/nowhere/.env']],
     ['a folder that is not there', ['--offline', '--project', '/nowhere/app']],
   ])('refuses %s with status 2', async (_, args) => {
     const { status, printed: out } = await runCommand('doctor', args, {});
