@@ -67,7 +67,7 @@ export function createCache<T>(options: CacheOptions<T>): Cache<T> {
   const reader = createReader({ clock, settings, store, memory, stamps, journal, changes, packer });
   const loading = createLoading({
     ...{ clock, settings, reader, backoff, background, counts, keeper },
-    gate: createLoadGate(clock, settings.maxConcurrentLoads),
+    gate: createLoadGate(clock, settings.maxConcurrentLoads, writeWithinMs),
     shares: kv.sharesPromises,
     claimMs: loadTimeoutMs + kv.requestTimeoutMs,
   });

@@ -28,26 +28,46 @@ function busy(): StoreError {
   return error;
 }
 
-export function createLoadGate(clock: Clock, places: number): LoadGate {
-  const waiting = new Set<(leave: () => void) => void>();
-  let taken = 0;
+interface Waiter {
+  readonly endsAt: number;
+  readonly enter: (leave: () => void) => void;
+}
+
+/**
+ * Nobody holds a place for longer than `longestMs`, or waits for longer than he said: some runtimes end a request whose
+ * client has gone, so that nothing of it runs again, not even what gives a place back.
+ */
+export function createLoadGate(clock: Clock, places: number, longestMs: number): LoadGate {
+  const waiting = new Set<Waiter>();
+  /** In the order in which they were taken. */
+  const held = new Set<{ readonly endsAt: number }>();
 
   const take = (): (() => void) => {
-    let isHeld = true;
-    taken += 1;
+    const place = { endsAt: clock.monotonic() + longestMs };
+    held.add(place);
     return () => {
-      if (!isHeld) return;
-      isHeld = false;
-      taken -= 1;
-      for (const next of waiting) {
-        waiting.delete(next);
-        next(take());
-        return;
-      }
+      if (held.delete(place)) admit();
     };
   };
 
-  const tryEnter = () => (taken < places ? take() : undefined);
+  /** Lets in who waits, as far as there are places. */
+  const admit = (): void => {
+    const now = clock.monotonic();
+    for (const place of held) {
+      if (place.endsAt > now) break;
+      held.delete(place);
+    }
+    for (const waiter of waiting) {
+      if (held.size >= places) return;
+      waiting.delete(waiter);
+      if (waiter.endsAt > now) waiter.enter(take());
+    }
+  };
+
+  const tryEnter = () => {
+    admit();
+    return held.size < places ? take() : undefined;
+  };
 
   return {
     tryEnter,
@@ -58,14 +78,15 @@ export function createLoadGate(clock: Clock, places: number): LoadGate {
       if (waiting.size >= MAX_WAITING) throw busy();
       return new Promise((resolve, reject) => {
         const end = () => {
-          waiting.delete(enter);
+          waiting.delete(waiter);
           cancel();
           signal.removeEventListener('abort', leave);
         };
-        const enter = (held: () => void) => {
+        const enter = (leaving: () => void) => {
           end();
-          resolve(held);
+          resolve(leaving);
         };
+        const waiter: Waiter = { endsAt: clock.monotonic() + timeoutMs, enter };
         const leave = () => {
           end();
           reject(signal.reason);
@@ -75,7 +96,7 @@ export function createLoadGate(clock: Clock, places: number): LoadGate {
           reject(busy());
         });
         signal.addEventListener('abort', leave);
-        waiting.add(enter);
+        waiting.add(waiter);
       });
     },
   };

@@ -181,7 +181,7 @@ export function createLoading<T>(options: LoadingOptions<T>): Loading<T> {
       const answer = again(wish, old, sight).finally(() => {
         if (refreshes.get(wish.key)?.answer === answer) refreshes.delete(wish.key);
       });
-      refreshes.set(wish.key, { name, answer });
+      if (shares) refreshes.set(wish.key, { name, answer });
       background.run(() => answer);
       return answer;
     },

@@ -9,9 +9,9 @@ const never = () => new AbortController().signal;
 describe('the gate before the loaders', () => {
   allowNoUnhandledRejection();
 
-  const rig = (places: number) => {
+  const rig = (places: number, longestMs = 60_000) => {
     const clock = manualClock();
-    const gate = createLoadGate(clock, places);
+    const gate = createLoadGate(clock, places, longestMs);
     const seen: string[] = [];
     const held = new Map<string, () => void>();
     /** Comes to the gate; what becomes of it is in `seen`. */
@@ -109,6 +109,37 @@ describe('the gate before the loaders', () => {
     await clock.run(0);
     expect(seen).toEqual(['a: gone']);
     expect(gate.tryEnter()).toBeDefined();
+  });
+
+  it('takes a place for lost that is held for longer than a load may take, and gives it to who waits', async () => {
+    const { clock, gate, seen, come, leave } = rig(2, 5_000);
+    come('a');
+    await clock.run(1_000);
+    come('b');
+    come('c', { timeoutMs: 20_000 });
+    await clock.run(3_999);
+    expect([gate.tryEnter(), seen]).toEqual([undefined, ['a', 'b']]);
+    await clock.run(1);
+    expect(gate.tryEnter()).toBeUndefined();
+    await clock.run(0);
+    expect(seen).toEqual(['a', 'b', 'c']);
+    leave('a');
+    expect(gate.tryEnter()).toBeUndefined();
+    leave('b');
+    expect(gate.tryEnter()).toBeDefined();
+  });
+
+  it('gives no place to who has waited for too long and was not told, as with the request that it was of', async () => {
+    const clock = manualClock();
+    // Timers end with their request.
+    const gate = createLoadGate({ ...clock, after: () => () => undefined }, 1, 60_000);
+    const leave = gate.tryEnter();
+    const told: string[] = [];
+    gate.enter(never(), 500).then(() => told.push('gone'));
+    await clock.run(500);
+    leave?.();
+    await clock.run(0);
+    expect([told, gate.tryEnter() === undefined]).toEqual([[], false]);
   });
 
   it('hears no more of signals and timers once somebody is in', async () => {
