@@ -1,7 +1,6 @@
 import { createMac, type Mac } from './client/crypto.ts';
 import { createKv, type KvClient } from './client/kv-client.ts';
 import { registeredOpenTelemetry } from './client/opentelemetry.ts';
-import { sharesAcrossRequests } from './client/shared-requests.ts';
 import type { SqlQuery } from './client/sql-query.ts';
 import { openDatabase, openStore, readSettings, type Settings } from './config.ts';
 import { type ClientIp, createClientIp } from './guard/client-ip.ts';
@@ -127,7 +126,6 @@ export function createDefaults(settings: Settings): Defaults {
     store: openStore(store),
     namespace,
     requestTimeoutMs,
-    coalesce: sharesAcrossRequests() ? 'isolate' : 'request',
     breaker: { timeout: circuitOpenMs },
     onEvent: createEventLog(),
     plan,

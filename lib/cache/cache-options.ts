@@ -51,7 +51,7 @@ export interface CacheOptions<T> {
   readonly jitter?: number | undefined;
   /** How eagerly a value is loaded again before it ends: beta of XFetch (Vattani et al., VLDB 2015); 0 for never. @default 1 */
   readonly earlyRefresh?: number | undefined;
-  /** Told of each promise that outlives its caller, so that the platform keeps the process for it. */
+  /** Told of each promise that outlives its caller, so that the platform keeps the process for it. @default the platform's, as far as it is known */
   readonly waitUntil?: ((promise: Promise<unknown>) => void) | undefined;
   /** Never asks Redis: everything stays in this process, as while Redis is away. @default false */
   readonly localOnly?: boolean | undefined;

@@ -1,3 +1,5 @@
+import { platformWaitUntil, type WaitUntil } from './platform-wait.ts';
+
 /** Work that outlives its caller. */
 export interface Background {
   /** Begins it; what it rejects with has been counted by then. */
@@ -6,7 +8,8 @@ export interface Background {
   settled(): Promise<void>;
 }
 
-export function createBackground(waitUntil: ((promise: Promise<unknown>) => void) | undefined): Background {
+/** Tells `waitUntil` of it, or where that is not given the platform: some end what goes on behind an answer. */
+export function createBackground(waitUntil: WaitUntil | undefined): Background {
   const running = new Set<Promise<unknown>>();
   return {
     run(work) {
@@ -15,7 +18,7 @@ export function createBackground(waitUntil: ((promise: Promise<unknown>) => void
         .finally(() => running.delete(promise));
       running.add(promise);
       try {
-        waitUntil?.(promise);
+        (waitUntil ?? platformWaitUntil())?.(promise);
       } catch {
         // Outside a request some platforms refuse it: then nothing has to be kept awake.
       }

@@ -15,6 +15,7 @@ import type { Measurements } from './measurements.ts';
 import { runOperation } from './operation.ts';
 import { createPlanMeter, type PlanSettings, type PlanUsage, usedBytes } from './plan-meter.ts';
 import { createReadRetry, type RetrySettings } from './read-retry.ts';
+import { allowedSharing } from './shared-requests.ts';
 import type { Telemetry } from './telemetry.ts';
 import { createTransport } from './transport.ts';
 import { type TypedCommands, typedCommands } from './typed-commands.ts';
@@ -29,7 +30,7 @@ export interface KvOptions {
   /**
    * Identical reads in flight share a request: all calls on this client (`isolate`), or none (`false`). With `request`
    * calls on the client itself share nothing, neither reads nor batches; only calls on the same {@link KvClient.scope}
-   * do. For runtimes that forbid to await what another request began. @default 'isolate'
+   * do. @default 'isolate'; 'request' where a runtime forbids to await what another request began: Cloudflare's, Vercel's Edge
    */
   readonly coalesce?: 'isolate' | 'request' | false | undefined;
   /** One further attempt for calls that only read. Writes are never sent twice. @default off */
@@ -111,7 +112,7 @@ export interface KvClient extends TypedCommands {
 
 /** The resilient client: coalesce, then batch, then breaker, then deadline, then store. @throws ConfigError */
 export function createKv(options: KvOptions): KvClient {
-  const { store, coalesce = 'isolate', namespace = '', clock = systemClock, requestTimeoutMs = 1_000 } = options;
+  const { store, coalesce = allowedSharing(), namespace = '', clock = systemClock, requestTimeoutMs = 1_000 } = options;
   if (!(requestTimeoutMs >= 1 && requestTimeoutMs <= 2 ** 31 - 1)) {
     throw new ConfigError(
       'requestTimeoutMs',

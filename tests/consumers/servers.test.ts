@@ -60,18 +60,23 @@ describe('the package installed', () => {
     const options = ['--bundle', '--format=esm', '--platform=neutral', '--target=es2022', '--outfile=bundle.js'];
     const edge = "--define:process.env.NEXT_RUNTIME='edge'";
     await consumer.run('npx', ['esbuild', 'worker.js', ...options, edge]);
-    const { port, env } = await startAndAsk(
-      consumer,
-      'npx',
-      ['workerd', 'serve', 'config.capnp', '--control-fd=1'],
-      PORT,
-    );
+    const serve = ['workerd', 'serve', 'config.capnp', '--control-fd=1'];
+    const { port, env } = await startAndAsk(consumer, 'npx', serve, PORT);
     // workerd ends a request as hung that waits for what another one has begun.
-    const key = await consumer.run('npx', ['breakwater', 'keys', 'create', '--owner', 'many', '--quiet'], env);
-    const headers = { authorization: `Bearer ${key.trim()}` };
-    const many = Array.from({ length: 20 }, async () => {
-      return (await fetch(`http://127.0.0.1:${port}/api/whoami`, { headers })).status;
-    });
-    expect(await Promise.all(many)).toEqual(Array(20).fill(200));
+    const words = ['keys', 'create', '--owner', 'many', '--limit', 'key=1000/60000', '--quiet'];
+    const key = await consumer.run('npx', ['breakwater', ...words], env);
+    const ask = async (at: string, path: string): Promise<unknown> => {
+      const headers = { authorization: `Bearer ${key.trim()}` };
+      return (await fetch(`http://127.0.0.1:${at}${path}`, { headers })).json();
+    };
+    const askMany = (path: string) => Promise.all(Array.from({ length: 20 }, () => ask(port, path)));
+    expect(await askMany('/api/whoami')).toEqual(Array(20).fill(expect.objectContaining({ owner: 'many' })));
+    expect(await askMany('/api/by-key')).toEqual(Array(20).fill({ result: 'store' }));
+    expect(await askMany('/api/leased')).toEqual(Array(20).fill({ result: 'store' }));
+    expect(await askMany('/api/fetched')).toEqual(Array(20).fill({ result: 'loaded' }));
+    // It ends with an answer, too, what goes on behind it: another isolate finds what was loaded here.
+    const other = await consumer.start('npx', serve, { ready: PORT, env });
+    undoing.push(other.stop);
+    expect(await ask(other.found, '/api/cached')).toEqual({ result: 'loaded' });
   });
 });

@@ -1,3 +1,4 @@
+import { platformWaitUntil } from '../../client/platform-wait.ts';
 import { type Clock, systemClock } from '../../clock.ts';
 import { ConfigError } from '../../errors.ts';
 import type { Cache } from '../cache-options.ts';
@@ -21,7 +22,7 @@ export interface ResponseCacheOptions<Req extends Request = Request> extends Req
   readonly tags?: ((request: Req, response: Response) => readonly string[]) | undefined;
   /** How long a body may take to arrive and still be stored, in milliseconds: others wait for it so long. @default 2_000 */
   readonly bodyTimeoutMs?: number | undefined;
-  /** Told of each promise that outlives its response, so that the platform keeps the process for it. */
+  /** Told of each promise that outlives its response, so that the platform keeps the process for it. @default the platform's, as far as it is known */
   readonly waitUntil?: ((promise: Promise<unknown>) => void) | undefined;
   readonly clock?: Clock | undefined;
 }
@@ -78,7 +79,7 @@ export function compileResponseCacheOptions<Req extends Request>(
   return {
     waitUntil: (promise) => {
       try {
-        waitUntil?.(promise);
+        (waitUntil ?? platformWaitUntil())?.(promise);
       } catch {
         // Outside a request some platforms refuse it: then nothing has to be kept awake.
       }

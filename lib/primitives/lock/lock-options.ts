@@ -13,7 +13,7 @@ export interface LocksOptions {
   readonly retryMs?: number | undefined;
   /** `withLock` extends its lock until it was held for so many milliseconds. @default 300_000, or `ttlMs` if that is more */
   readonly maxHoldMs?: number | undefined;
-  /** Told of each promise that outlives its caller, so that the platform keeps the process for it. */
+  /** Told of each promise that outlives its caller, so that the platform keeps the process for it. @default the platform's, as far as it is known */
   readonly waitUntil?: ((promise: Promise<unknown>) => void) | undefined;
   /** Told why Redis could not be asked, and why a release failed that nobody waits for. Must not throw. */
   readonly onError?: ((error: unknown) => void) | undefined;
