@@ -87,7 +87,7 @@ export function metrics({ decisions, requests, caches, ...parts }: MetricsParts 
 /** A look at an application without middleware, of which `handler` is all. */
 export function look(at: number, handler: MetricsParts = {}, demo: DemoState | null = null): ConsoleSnapshot {
   const store = { kind: 'upstash', namespace: null, host: 'eu1.upstash.io' } as const;
-  return { at, store, middleware: null, handler: metrics(handler), demo };
+  return { at, store, middleware: null, handler: metrics({ at, ...handler }), demo };
 }
 
 export function account(label: string, parts: Partial<BusyAccount> = {}): BusyAccount {

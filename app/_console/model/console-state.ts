@@ -1,6 +1,6 @@
 import type { ConsoleSnapshot } from '../../../api/_console/snapshot.ts';
 import { type AccountRow, rowsAfter } from './accounts.ts';
-import { type Happening, happeningsBetween } from './happenings.ts';
+import { type Happening, happeningsBetween, newProcess } from './happenings.ts';
 import { type Life, livesAfter } from './lives.ts';
 import { front, withMiddleware } from './look.ts';
 import { type Point, pointOf, WINDOW_MS } from './point.ts';
@@ -30,6 +30,8 @@ export const HISTORY_MS = 300_000;
 const MAX_LINES = 100;
 /** A look that comes between two is shown at once, and is no point of its own: its column would cover another. */
 const LEAST_BETWEEN_POINTS_MS = 500;
+/** Twice what a single look may take. */
+const SET_BACK_MS = 10_000;
 
 export const EMPTY_STATE: ConsoleState = {
   look: null,
@@ -41,15 +43,19 @@ export const EMPTY_STATE: ConsoleState = {
   log: [],
 };
 
-/** One look later. A look that is not later than the last one changes nothing. */
+/**
+ * One look later. A look that is not later than the last one changes nothing: it was asked for before that, or came twice.
+ * One that is older than any of those can be is the first after the clock of the server was set back.
+ */
 export function afterLook(state: ConsoleState, seen: ConsoleSnapshot): ConsoleState {
+  if (state.look !== null && seen.at <= state.look.at - SET_BACK_MS) return afterHistory(state, [seen]);
   if (state.look !== null && seen.at <= state.look.at) return state;
   const look = withMiddleware(seen, state.look);
   const horizonAt = look.at - HISTORY_MS;
   const isBetween = look.at - (state.points.at(-1)?.at ?? 0) < LEAST_BETWEEN_POINTS_MS;
   return {
     look,
-    points: isBetween ? state.points : pushed(state.points, pointOf(look, state.recent), MAX_LOOKS),
+    points: isBetween ? state.points : pushed(since(state.points, horizonAt), pointOf(look, state.recent), MAX_LOOKS),
     recent: isBetween ? state.recent : [...state.recent.filter(({ at }) => at >= look.at - 2 * WINDOW_MS), look],
     middleware: look.middleware ? livesAfter(state.middleware, look.middleware, look.at, horizonAt) : state.middleware,
     handler: livesAfter(state.handler, look.handler, look.at, horizonAt),
@@ -63,15 +69,18 @@ export function afterLook(state: ConsoleState, seen: ConsoleSnapshot): ConsoleSt
 
 /**
  * What the server has seen before replaces what is known here, up to its end: the stream was lost, or the server is
- * another one, whose clock may be another too. The log keeps what it has said.
+ * another one, whose clock may be another too. Where all of it is news, as of a process that has begun again, it goes on
+ * from here. The log keeps what it has said.
  */
 export function afterHistory(state: ConsoleState, looks: readonly ConsoleSnapshot[]): ConsoleState {
   const [first] = looks;
-  if (first === undefined) return state;
+  const last = looks.at(-1);
+  if (first === undefined || last === undefined) return state;
+  if (state.look !== null && first.at > state.look.at) return looks.reduce(afterLook, state);
   const said = new Set(state.log.map(nameOf));
   const replayed = looks.reduce(afterLook, EMPTY_STATE);
   const news = replayed.log.filter((line) => !said.has(nameOf(line)));
-  return { ...replayed, log: withLines(state.log, news) };
+  return { ...replayed, log: withLines(state.log, [...newProcess(state.look, last), ...news]) };
 }
 
 /** `happening` as the page itself has seen it. */
@@ -83,6 +92,12 @@ function withLines(log: readonly LogLine[], happenings: readonly Happening[]): r
   if (happenings.length === 0) return log;
   const firstId = (log.at(-1)?.id ?? 0) + 1;
   return [...log, ...happenings.map((happening, at) => ({ ...happening, id: firstId + at }))].slice(-MAX_LINES);
+}
+
+/** Where looks have not come once a second, as while the machine slept, fewer of them are five minutes. */
+function since(points: readonly Point[], horizonAt: number): readonly Point[] {
+  const first = points.findIndex(({ at }) => at > horizonAt);
+  return first === 0 ? points : first === -1 ? [] : points.slice(first);
 }
 
 function nameOf({ at, text }: Happening): string {

@@ -19,9 +19,8 @@ const MAX_LIMITED = 3;
 
 /** What has happened between two looks, in the order in which it did. */
 export function happeningsBetween(before: ConsoleSnapshot | null, now: ConsoleSnapshot): readonly Happening[] {
-  const began = before !== null && before.handler.startedAt !== now.handler.startedAt;
   const happenings: readonly Happening[] = [
-    ...(began ? [{ at: now.handler.startedAt, text: BEGAN_AGAIN, tone: 'plain' as const }] : []),
+    ...newProcess(before, now),
     ...outage(before, now),
     ...changes(before?.middleware ?? null, now.middleware, ''),
     ...changes(before?.handler ?? null, now.handler, now.middleware === null ? '' : 'In the handlers: '),
@@ -30,7 +29,13 @@ export function happeningsBetween(before: ConsoleSnapshot | null, now: ConsoleSn
   return happenings.toSorted((one, other) => one.at - other.at);
 }
 
-const BEGAN_AGAIN = 'The process began again, and counts from 0.';
+/** One that ran already when the one before was last seen is no successor of it: both serve, behind a load balancer. */
+export function newProcess(before: ConsoleSnapshot | null, { at, handler }: ConsoleSnapshot): readonly Happening[] {
+  if (before === null || (before.handler.id === handler.id && before.handler.startedAt === handler.startedAt)) return [];
+  return handler.startedAt > before.at
+    ? [{ at: handler.startedAt, text: 'The process began again, and counts from 0.', tone: 'plain' }]
+    : [{ at, text: 'Another process answers from now on, with counts of its own.', tone: 'plain' }];
+}
 
 function outage(before: ConsoleSnapshot | null, now: ConsoleSnapshot): readonly Happening[] {
   if (!now.demo || !before?.demo || now.demo.outage === before.demo.outage) return [];

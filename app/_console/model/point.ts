@@ -29,6 +29,8 @@ export interface Rates {
 
 /** Long enough that a p99 means something, short enough that an outage shows at once. */
 export const WINDOW_MS = 5_000;
+/** What was counted in more than this, as while the machine slept, says nothing of now. */
+const MAX_SPAN_MS = 2 * WINDOW_MS;
 /** Two looks that are nearer than this are one: a rate between them would be noise. */
 const MIN_SPAN_MS = 50;
 
@@ -36,13 +38,15 @@ const MIN_SPAN_MS = 50;
 export function pointOf(look: ConsoleSnapshot, before: readonly ConsoleSnapshot[]): Point {
   const now = front(look);
   const last = before.at(-1);
-  const goneOn = last !== undefined && goesOn(front(last), now) ? last : undefined;
-  const spanMs = goneOn === undefined ? 0 : look.at - goneOn.at;
+  const isNear = last !== undefined && look.at - last.at <= MAX_SPAN_MS;
+  const goneOn = isNear && goesOn(front(last), now) ? front(last) : undefined;
+  // Of what was counted, not of the look: one that could not ask the middleware shows it as it was, and tells nothing new.
+  const spanMs = goneOn === undefined ? 0 : now.at - goneOn.at;
   const rates =
     goneOn !== undefined && spanMs >= MIN_SPAN_MS
-      ? ratesOf(decisionsSince(front(goneOn).decisions, now.decisions), spanMs / 1_000)
+      ? ratesOf(decisionsSince(goneOn.decisions, now.decisions), spanMs / 1_000)
       : null;
-  const saved = goneOn === undefined ? 0 : savedSince(front(goneOn), now);
+  const saved = goneOn === undefined ? 0 : savedSince(goneOn, now);
   const base = before.find((earlier) => earlier.at >= look.at - WINDOW_MS && goesOn(front(earlier), now));
   if (base === undefined) return { at: look.at, rates, latency: null, requestsPerCheck: null, saved };
   const durations = durationsSince(front(base).decisionDuration, now.decisionDuration);

@@ -19,6 +19,42 @@ describe('what the page knows', () => {
     expect(state.points.at(-1)?.at).toBe(state.look?.at);
   });
 
+  it('is five minutes, also where looks have not come for longer than that', () => {
+    const state = [...looks(20), look(AT + 619_000), look(AT + 620_000)].reduce(afterLook, EMPTY_STATE);
+    expect(state.points.map(({ at }) => at)).toEqual([AT + 619_000, AT + 620_000]);
+    const slow = Array.from({ length: 3 }, (_, at) => look(AT + at * 150_000)).reduce(afterLook, EMPTY_STATE);
+    expect(slow.points.map(({ at }) => at)).toEqual([AT + 150_000, AT + 300_000]);
+  });
+
+  it('begins anew when the clock of the server is set back, and keeps its log', () => {
+    const state = withHappening(looks(20).reduce(afterLook, EMPTY_STATE), { at: AT, text: 'said', tone: 'plain' });
+    const end = AT + 19_000;
+    expect(afterLook(state, look(end - 9_999))).toBe(state);
+    const behind = afterLook(state, look(end - 10_000, { decisions: { allowed: 5 } }));
+    expect(behind.look?.at).toBe(end - 10_000);
+    expect(behind.points).toMatchObject([{ at: end - 10_000, rates: null }]);
+    expect(behind.log.map(({ text }) => text)).toEqual(['said']);
+  });
+
+  it('goes on over a process that begins again, with a gap and a line that says so', () => {
+    const state = looks(20).reduce(afterLook, EMPTY_STATE);
+    const startedAt = AT + 25_000;
+    const again = afterHistory(state, [look(startedAt + 500, { startedAt, id: 'next' })]);
+    expect(again.points).toHaveLength(21);
+    expect(again.points.at(-1)?.rates).toBeNull();
+    expect(again.handler).toHaveLength(2);
+    expect(again.log).toMatchObject([{ at: startedAt, text: 'The process began again, and counts from 0.' }]);
+  });
+
+  it('says that another process answers, where that ran before', () => {
+    const state = looks(20).reduce(afterLook, EMPTY_STATE);
+    const other = { startedAt: STARTED_AT - 86_400_000, id: 'other' };
+    const text = 'Another process answers from now on, with counts of its own.';
+    expect(afterHistory(state, [look(AT + 10_000, other), look(AT + 20_000, other)]).log).toMatchObject([{ text }]);
+    expect(afterLook(state, look(AT + 20_000, other)).log).toMatchObject([{ text }]);
+    expect(afterHistory(state, looks(20)).log).toEqual([]);
+  });
+
   it('does not grow with time', () => {
     const state = looks(2_000).reduce(afterLook, EMPTY_STATE);
     expect(state.points).toHaveLength(MAX_LOOKS);

@@ -46,6 +46,21 @@ describe('rates', () => {
     expect(pointOf(withFront(AT + 1_000, 5), [withFront(AT, 0)]).rates?.allowed).toBe(5);
   });
 
+  it('are unknown where looks are further apart than ten seconds, as those on both sides of a sleep', () => {
+    const later = (at: number) => look(at, { decisions: { allowed: 600 } });
+    expect(pointOf(later(AT + 10_000), [look(AT)])).toMatchObject({ rates: { allowed: 60 }, saved: 600 });
+    expect(pointOf(later(AT + 10_001), [look(AT)])).toMatchObject({ rates: null, saved: 0 });
+  });
+
+  it('are unknown while the middleware cannot be asked, and no peak once it can', () => {
+    const { handler: middleware } = look(AT, { decisions: { allowed: 10 } });
+    const known = { ...look(AT), middleware };
+    const unheard = { ...look(AT + 1_000), middleware };
+    expect(pointOf(unheard, [known]).rates).toBeNull();
+    const heard = { ...look(AT + 2_000), middleware: look(AT + 2_000, { decisions: { allowed: 30 } }).handler };
+    expect(pointOf(heard, [known, unheard]).rates?.allowed).toBe(10);
+  });
+
   it('are unknown between looks that are all but one', () => {
     expect(pointOf(look(AT + 49), [look(AT)]).rates).toBeNull();
     expect(pointOf(look(AT + 50), [look(AT)]).rates).not.toBeNull();
