@@ -31,7 +31,11 @@ export const POLL_MS = 1_000;
 export const POLLS_BETWEEN_STREAMS = 60;
 
 /** How one attempt ended. `again`: well, and it is time for the stream. */
-type End = 'again' | { readonly refused: number } | { readonly lost: Loss; readonly hadLooks: boolean };
+type End =
+  | 'again'
+  | { readonly refused: number }
+  /** `isHeld`: silent, before anything came that was no history: something on the way may hold it back. */
+  | { readonly lost: Loss; readonly hadLooks: boolean; readonly isHeld?: boolean };
 
 /** Reads looks until it is ended: by the stream, and where that does not come through one by one. Never throws. */
 export function startFeed(options: FeedOptions): () => void {
@@ -67,8 +71,7 @@ async function run({ headers, listener, ...given }: FeedOptions, ended: AbortSig
   tell.connection({ state: 'connecting' });
   for (let failures = 0; !ended.aborted; ) {
     let end = await stream(world);
-    // Silent from its beginning on: something on the way holds it back.
-    if (end !== 'again' && 'lost' in end && end.lost === 'silent' && !end.hadLooks) end = await poll(world);
+    if (end !== 'again' && 'lost' in end && end.isHeld === true) end = await poll(world);
     if (end === 'again') continue;
     if ('refused' in end) return tell.connection({ state: 'refused', status: end.refused });
     failures = end.hadLooks ? 1 : failures + 1;
@@ -91,18 +94,22 @@ async function stream(world: World): Promise<End> {
   const end = () => attempt.abort();
   world.ended.addEventListener('abort', end, { once: true });
   let hadLooks = false;
+  let hadNews = false;
   try {
     const response = await within(world, request(world, STREAM_PATH, attempt.signal));
-    if (response === undefined) return { lost: 'silent', hadLooks };
+    if (response === undefined) return { lost: 'silent', hadLooks, isHeld: true };
     if (isFinal(response.status)) return { refused: response.status };
     if (!response.ok || !response.body) return { lost: lossBy(response.status), hadLooks };
     const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
     const parser = createEventParser();
     for (;;) {
       const piece = await within(world, reader.read());
-      if (piece === undefined) return { lost: 'silent', hadLooks };
+      if (piece === undefined) return { lost: 'silent', hadLooks, isHeld: !hadNews };
       if (piece.done) return { lost: 'server', hadLooks };
-      for (const event of parser.push(piece.value)) hadLooks = heard(event, world.tell) || hadLooks;
+      for (const event of parser.push(piece.value)) {
+        hadLooks = heard(event, world.tell) || hadLooks;
+        hadNews ||= event.event === 'snapshot';
+      }
     }
   } catch (error) {
     return { lost: lossOf(error), hadLooks };
@@ -129,11 +136,9 @@ async function poll(world: World): Promise<End> {
   let hadLooks = false;
   try {
     for (let asked = 0; asked < POLLS_BETWEEN_STREAMS && !world.ended.aborted; asked++) {
-      const response = await within(world, request(world, SNAPSHOT_PATH, world.ended));
-      if (response === undefined) return { lost: 'silent', hadLooks: true };
-      if (isFinal(response.status)) return { refused: response.status };
-      if (!response.ok) return { lost: lossBy(response.status), hadLooks };
-      const look: unknown = await response.json();
+      const look = await asking(world);
+      if (look === undefined) return { lost: 'silent', hadLooks: true };
+      if (typeof look === 'number') return isFinal(look) ? { refused: look } : { lost: lossBy(look), hadLooks };
       if (!isLook(look)) return { lost: 'unreadable', hadLooks };
       hadLooks = true;
       world.tell.look(look);
@@ -143,6 +148,22 @@ async function poll(world: World): Promise<End> {
     return 'again';
   } catch (error) {
     return { lost: lossOf(error), hadLooks };
+  }
+}
+
+/** What the server answers, or its status where that is an error; `undefined` when it is silent, in the middle too. */
+async function asking(world: World): Promise<unknown> {
+  const attempt = new AbortController();
+  const end = () => attempt.abort();
+  world.ended.addEventListener('abort', end, { once: true });
+  try {
+    const answer = request(world, SNAPSHOT_PATH, attempt.signal).then((response) =>
+      response.ok ? response.json() : response.status,
+    );
+    return await within(world, answer);
+  } finally {
+    world.ended.removeEventListener('abort', end);
+    attempt.abort();
   }
 }
 
@@ -167,13 +188,16 @@ function lossOf(error: unknown): Loss {
   return error instanceof SyntaxError || error instanceof RangeError ? 'unreadable' : 'network';
 }
 
-function pause(ms: number, stop: AbortSignal): Promise<void> {
+/** Resolves `ms` later, or when `stop` fires; of neither is anything left. */
+export function pause(ms: number, stop: AbortSignal): Promise<void> {
   return new Promise((resolve) => {
     if (stop.aborted) return resolve();
-    const timer = setTimeout(resolve, ms);
-    stop.addEventListener('abort', () => {
+    const end = () => {
       clearTimeout(timer);
+      stop.removeEventListener('abort', end);
       resolve();
-    });
+    };
+    const timer = setTimeout(end, ms);
+    stop.addEventListener('abort', end);
   });
 }

@@ -31,7 +31,8 @@ export function happeningsBetween(before: ConsoleSnapshot | null, now: ConsoleSn
 
 /** One that ran already when the one before was last seen is no successor of it: both serve, behind a load balancer. */
 export function newProcess(before: ConsoleSnapshot | null, { at, handler }: ConsoleSnapshot): readonly Happening[] {
-  if (before === null || (before.handler.id === handler.id && before.handler.startedAt === handler.startedAt)) return [];
+  if (before === null || (before.handler.id === handler.id && before.handler.startedAt === handler.startedAt))
+    return [];
   return handler.startedAt > before.at
     ? [{ at: handler.startedAt, text: 'The process began again, and counts from 0.', tone: 'plain' }]
     : [{ at, text: 'Another process answers from now on, with counts of its own.', tone: 'plain' }];

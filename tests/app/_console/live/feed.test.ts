@@ -1,9 +1,10 @@
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import { retryAfterMs } from '../../../../app/_console/live/connection.ts';
 import {
   askOnce,
   POLL_MS,
   POLLS_BETWEEN_STREAMS,
+  pause,
   SILENCE_MS,
   SNAPSHOT_PATH,
   STREAM_PATH,
@@ -114,6 +115,51 @@ describe('the feed of looks', () => {
     ]);
     expect(told.slice(0, 3)).toEqual(['connecting', 'look 1', 'live polling']);
     expect(told.some((line) => line.startsWith('lost'))).toBe(false);
+  });
+
+  it('asks for each look where the stream brings its history, and is held back after that', async () => {
+    const { stream, told, asked, clock, answer } = started();
+    stream.write('history', [look(1)]);
+    await heard(told, 3);
+    answer(Response.json(look(2)));
+    await eventually(() => {
+      clock.advance(SILENCE_MS);
+      return told.length >= 5;
+    });
+    expect(told.slice(3)).toEqual(['look 2', 'live polling']);
+    expect(asked[0]?.signal.aborted).toBe(true);
+  });
+
+  it('gives up a look whose answer does not begin, or ends in the middle, and leaves no request behind', async () => {
+    for (const first of [undefined, new Response(new ReadableStream())]) {
+      const { told, asked, clock, answer } = started();
+      if (first) answer(first);
+      await eventually(() => {
+        if (told.length === 1) clock.advance(SILENCE_MS);
+        return told.length >= 2;
+      });
+      expect(told).toEqual(['connecting', 'lost silent']);
+      expect(asked.map(({ path, signal }) => [path, signal.aborted])).toEqual([
+        [STREAM_PATH, true],
+        [SNAPSHOT_PATH, true],
+      ]);
+    }
+  });
+
+  it('leaves no listener behind, however many looks it asks for', async () => {
+    const added = vi.spyOn(AbortSignal.prototype, 'addEventListener');
+    const removed = vi.spyOn(AbortSignal.prototype, 'removeEventListener');
+    vi.useFakeTimers();
+    const { signal } = new AbortController();
+    for (let waited = 0; waited < 100; waited++) {
+      const over = pause(POLL_MS, signal);
+      vi.advanceTimersByTime(POLL_MS);
+      await over;
+    }
+    vi.useRealTimers();
+    expect(added).toHaveBeenCalledTimes(100);
+    expect(removed).toHaveBeenCalledTimes(100);
+    vi.restoreAllMocks();
   });
 
   it.each([401, 403, 404])('asks no more after %i, which nothing here changes', async (status) => {
