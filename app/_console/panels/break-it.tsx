@@ -30,6 +30,7 @@ export function BreakIt({ token }: { readonly token: string }) {
   const look = useLive((state) => state.look);
   const [traffic] = useState(createTraffic);
   const last = useRef<Promise<unknown>>(Promise.resolve());
+  const noticing = useRef<Promise<void>>(Promise.resolve());
   const [isHealing, setIsHealing] = useState(false);
   const keys = look?.demo?.keys ?? NO_KEYS;
 
@@ -38,9 +39,15 @@ export function BreakIt({ token }: { readonly token: string }) {
     const posted = last.current.then(() => post(token, wanted));
     last.current = posted;
     const problem = await posted;
-    setIsHealing(problem === null && wanted === 'ok');
+    setIsHealing(false);
     if (problem !== null) store.say(`The demo did not do that: ${problem}.`, 'open');
-    else if (wanted !== 'ok') await untilOpen(store, traffic, targetOf(keys));
+    else if (wanted !== 'ok') noticing.current = untilOpen(store, traffic, targetOf(keys));
+    else {
+      // What was sent while Redis was away may open the circuit after it is back.
+      await noticing.current;
+      await store.refresh();
+      setIsHealing(last.current === posted);
+    }
   };
 
   // With each look, once a second.
