@@ -2,7 +2,7 @@ import type { ConsoleSnapshot } from '../../../api/_console/snapshot.ts';
 import { type AccountRow, passingKeys } from './accounts.ts';
 import { type CircuitNow, circuitAt } from './circuit.ts';
 import { counted, span } from './format.ts';
-import { front } from './look.ts';
+import { front, sentRequests } from './look.ts';
 
 /** How it stands with Redis, in the words of whoever has to answer for it. */
 export function headline(look: ConsoleSnapshot, rows: readonly (AccountRow | null)[]): string {
@@ -17,7 +17,9 @@ export function headline(look: ConsoleSnapshot, rows: readonly (AccountRow | nul
     return `Redis did not answer the last ${counted(now.consecutiveFailures, 'request')}. A few more, and the circuit opens.`;
   }
   if (look.store.kind === 'memory') return 'No Redis is configured. Limits are counted in the memory of this process.';
-  return 'Redis is answering. Keys and limits are checked there, in one request each time.';
+  if (look.demo && look.demo.outage !== 'ok') return 'The demo has taken Redis away, and no request has noticed yet.';
+  if (sentRequests(front(look)) === 0) return 'Redis has not been asked yet. Keys and limits are checked there.';
+  return 'Redis is answering. Keys and limits are checked there.';
 }
 
 function whileOpen(now: CircuitNow, rows: readonly (AccountRow | null)[], openedAt: number): string {
@@ -36,5 +38,5 @@ const NOT_ANSWERING = 'Redis is not answering.';
 
 function whileHalfOpen({ probeSuccesses }: CircuitNow): string {
   if (probeSuccesses === 0) return 'Redis was not answering. The next request that needs it is sent as a probe.';
-  return `Redis may be back: ${counted(probeSuccesses, 'probe')} came back well. The next one decides.`;
+  return `Redis may be back: ${counted(probeSuccesses, 'probe')} came back well. One that fails opens the circuit again.`;
 }

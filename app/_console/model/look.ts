@@ -29,6 +29,15 @@ export function counted({ decisions: { allowed, limited, refused } }: MetricsSna
   return allowed + limited + refused;
 }
 
+/** Refusals for what can be seen of a request: nobody is asked before them. */
+const WITHOUT_ASKING = ['path-malformed', 'address-denied', 'api-key-missing', 'api-key-malformed', 'misconfigured'];
+
+/** Of these, those that rest on what Redis says, or has said. */
+export function checks(metrics: MetricsSnapshot): number {
+  const { byCode } = metrics.decisions;
+  return counted(metrics) - WITHOUT_ASKING.reduce((sum, code) => sum + (byCode[code] ?? 0), 0);
+}
+
 /** Requests to Redis that were sent. */
 export function sentRequests({ requests: { success, failure, neutral } }: MetricsSnapshot): number {
   return success + failure + neutral;

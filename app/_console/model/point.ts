@@ -1,6 +1,6 @@
 import type { ConsoleSnapshot } from '../../../api/_console/snapshot.ts';
 import type { DecisionCounts, MetricsSnapshot } from '../../../lib/guard/metrics/snapshot.ts';
-import { counted, front, goesOn, sentRequests } from './look.ts';
+import { checks, front, goesOn, sentRequests } from './look.ts';
 import { durationsSince, quantile } from './quantile.ts';
 
 /** What the charts show of one look, in comparison with those before it. `null` is "nobody knows". */
@@ -13,7 +13,10 @@ export interface Point {
   readonly latency: { readonly p50: number; readonly p99: number } | null;
   /** In the last `WINDOW_MS`. */
   readonly requestsPerCheck: number | null;
-  /** Checks since the look before that asked nobody, while Redis was answering: their permits had been taken in advance. */
+  /**
+   * Checks since the look before that asked nobody, while Redis was answering: their permits had been taken in advance, or
+   * the refusal stood.
+   */
   readonly saved: number;
 }
 
@@ -52,20 +55,20 @@ export function pointOf(look: ConsoleSnapshot, before: readonly ConsoleSnapshot[
   const durations = durationsSince(front(base).decisionDuration, now.decisionDuration);
   const p50 = quantile(0.5, durations);
   const p99 = quantile(0.99, durations);
-  const checks = counted(now) - counted(front(base));
+  const checked = checks(now) - checks(front(base));
   const sent = Math.max(0, sentRequests(now) - sentRequests(front(base)));
   return {
     at: look.at,
     rates,
     latency: p50 === null || p99 === null ? null : { p50, p99 },
-    requestsPerCheck: checks === 0 ? null : sent / checks,
+    requestsPerCheck: checked <= 0 ? null : sent / checked,
     saved,
   };
 }
 
 function savedSince(before: MetricsSnapshot, now: MetricsSnapshot): number {
   if (before.circuit.state !== 'CLOSED' || now.circuit.state !== 'CLOSED') return 0;
-  return Math.max(0, counted(now) - counted(before) - (sentRequests(now) - sentRequests(before)));
+  return Math.max(0, checks(now) - checks(before) - (sentRequests(now) - sentRequests(before)));
 }
 
 type Decisions = Pick<DecisionCounts, 'allowed' | 'limited' | 'refused' | 'degraded'>;

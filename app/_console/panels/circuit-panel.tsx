@@ -28,7 +28,8 @@ export function CircuitPanel() {
   const handler = useLive((state) => state.handler);
   const at = look?.at ?? 0;
   const hasMiddleware = middleware.length > 0;
-  const lives = hasMiddleware ? middleware : handler;
+  // As the strip does: of a middleware that is not heard of any more nobody knows how it stands.
+  const lives = look?.middleware ? middleware : handler;
   const life = lives.at(-1);
   const last = life?.changes.at(-1);
   return (
@@ -64,7 +65,8 @@ export function CircuitPanel() {
 
 function Lane({ name, lives, at }: { readonly name: string; readonly lives: readonly Life[]; readonly at: number }) {
   const segments = segmentsOf(lives, at - HISTORY_MS, at);
-  const state = segments.at(-1)?.state;
+  const last = segments.at(-1);
+  const state = last?.toAt === at ? last.state : undefined;
   return (
     <>
       <span className="lane-name">{name}</span>

@@ -13,7 +13,10 @@ import { type Point, WINDOW_MS } from '../model/point.ts';
 
 const MAX_GAP = (2 * WINDOW_MS) / HISTORY_MS;
 
-/** What a check costs: one request where limits are exact, less where permits are taken in advance, none during an outage. */
+/**
+ * What a check costs: one request where limits are exact, less where permits are taken in advance or a refusal stands, none
+ * during an outage.
+ */
 export function RedisPanel() {
   const points = useLive((state) => state.points);
   const look = useLive((state) => state.look);
@@ -39,7 +42,8 @@ export function RedisPanel() {
         <path className="line p50" d={path} />
       </Plot>
       <p className="muted small">
-        {counted(saved, 'round trip')} saved in five minutes · cache hits {look === null ? UNKNOWN : cacheHits(look)}
+        {counted(saved, 'round trip')} saved in five minutes · cache hits since it began:{' '}
+        {look === null ? UNKNOWN : cacheHits(look)}
       </p>
     </>
   );
@@ -57,7 +61,10 @@ function lineOf(points: readonly Point[], top: number): string {
 function meaning(now: number | null, look: ConsoleSnapshot | null): string {
   if (now === null || look === null) return '';
   if (circuitAt(front(look).circuit, look.at).state === 'OPEN') return 'Redis is left alone';
-  if (now < 0.95) return 'leased: permits are taken in advance';
+  if (now < 0.95) {
+    const isLeased = front(look).busiest.some(({ basis }) => basis === 'lease');
+    return isLeased ? 'leased: permits are taken in advance' : 'who is over a limit is refused without asking again';
+  }
   return now < 1.05 ? 'each check asks Redis once' : 'some checks ask more than once';
 }
 
@@ -65,5 +72,5 @@ function cacheHits(look: ConsoleSnapshot): string {
   const all = [look.handler, ...(look.middleware ? [look.middleware] : [])].map(({ caches }) => caches);
   const hits = all.reduce((sum, caches) => sum + caches.hits, 0);
   const reads = all.reduce((sum, caches) => sum + caches.hits + caches.misses, 0);
-  return reads === 0 ? 'none asked for' : `${whole((100 * hits) / reads)} % of ${whole(reads)}`;
+  return reads === 0 ? 'none' : `${whole((100 * hits) / reads)} % of ${whole(reads)}`;
 }

@@ -40,7 +40,7 @@ describe('how it stands, in a sentence', () => {
       'Redis was not answering. The next request that needs it is sent as a probe.',
     );
     expect(said({ ...CLOSED, state: 'HALF_OPEN', probeSuccesses: 1 })).toBe(
-      'Redis may be back: 1 probe came back well. The next one decides.',
+      'Redis may be back: 1 probe came back well. One that fails opens the circuit again.',
     );
   });
 
@@ -50,8 +50,14 @@ describe('how it stands, in a sentence', () => {
     );
   });
 
+  it('does not say that Redis is answering where nobody has asked it', () => {
+    expect(said(CLOSED)).toMatch(/^Redis has not been asked yet\./);
+    const away = look(AT, { requests: { success: 9 } }, { outage: 'kill', keys: [] });
+    expect(headline(away, [])).toBe('The demo has taken Redis away, and no request has noticed yet.');
+  });
+
   it('says where limits are counted when all is well', () => {
-    expect(said(CLOSED)).toMatch(/^Redis is answering\./);
+    expect(headline(look(AT, { requests: { success: 1 } }), [])).toMatch(/^Redis is answering\./);
     const memory = { ...look(AT), store: { kind: 'memory', namespace: null, host: null } as const };
     expect(headline(memory, [])).toMatch(/^No Redis is configured\./);
   });

@@ -94,6 +94,15 @@ describe('requests to Redis per check', () => {
     expect(pointOf(now, [look(AT)]).requestsPerCheck).toBe(0.5);
   });
 
+  it('has no share of refusals that ask nobody, and calls none of them saved', () => {
+    const byCode = { 'api-key-missing': 40, 'address-denied': 5, 'path-malformed': 3, 'api-key-malformed': 2 };
+    const flood = { refused: 60, byCode: { ...byCode, 'api-key-invalid': 10 } };
+    const now = look(AT + 1_000, { decisions: flood, requests: { success: 10 } });
+    expect(pointOf(now, [look(AT)])).toMatchObject({ requestsPerCheck: 1, saved: 0 });
+    const free = look(AT + 1_000, { decisions: { refused: 50, byCode } });
+    expect(pointOf(free, [look(AT)])).toMatchObject({ requestsPerCheck: null, saved: 0, rates: { refused: 50 } });
+  });
+
   it('is unknown, and not 0, without a check', () => {
     expect(pointOf(look(AT + 1_000, { requests: { success: 2 } }), [look(AT)]).requestsPerCheck).toBeNull();
   });
