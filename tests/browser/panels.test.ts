@@ -136,6 +136,35 @@ describe('five minutes on the page', () => {
   });
 });
 
+describe('a page that somebody has made small, or in colours of his own', () => {
+  it.each([320, 360, 720])('is no wider than %i px in any state of the circuit', async (width) => {
+    demo.answer = undefined;
+    const { page } = await busy({ viewport: { width, height: 900 } });
+    const last = demo.history.at(-1);
+    if (!last?.middleware) throw new Error('there is no look');
+    for (const [at, state, name] of [
+      [1_000, 'HALF_OPEN', 'HALF OPEN'],
+      [2_000, 'OPEN', 'OPEN'],
+    ] as const) {
+      const circuit = { ...last.middleware.circuit, state };
+      demo.look({ ...last, at: ENDS_AT + at, middleware: { ...last.middleware, circuit } });
+      await word(page, ` ${name}`).waitFor();
+      expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBe(width);
+      await screenshot(page, `console-${state.toLowerCase().replace('_', '-')}-${width}-light`);
+    }
+    await page.close();
+  });
+
+  it('shows which outage is on in forced colours, too', async () => {
+    const { page } = await busy({ forcedColors: 'active' });
+    const background = (name: string) =>
+      page.getByRole('button', { name, exact: true }).evaluate((button) => getComputedStyle(button).backgroundColor);
+    expect(await background('Give it back')).not.toBe(await background('Kill'));
+    await screenshot(page, 'console-closed-1280-forced-colours');
+    await page.close();
+  });
+});
+
 describe('a page with little to show', () => {
   it('says that it waits, until there is something', async () => {
     demo.answer = 'silent';
@@ -173,6 +202,7 @@ describe('a page with little to show', () => {
 describe('a page that has lost its server', () => {
   it('says since when, keeps what it has, and comes back by itself, without an error of its own', async () => {
     const { page, complaints } = await busy();
+    await page.getByRole('button', { name: 'Refuse' }).focus();
     await demo.stop();
     await page.getByText('Disconnected.').waitFor();
     await page.getByText(/^Disconnected\. The server .+ What you see is from \d\d:\d\d:\d\d\./).waitFor();
@@ -183,6 +213,8 @@ describe('a page that has lost its server', () => {
     await demo.start();
     await page.getByText('Disconnected.').waitFor({ state: 'detached' });
     await page.getByRole('log').getByText('The page has found the server again.').waitFor();
+    // A control that cannot be used for a while keeps the focus of who works with it.
+    expect(await page.evaluate(() => document.activeElement?.textContent)).toBe('Refuse');
     expect(complaints.ofThePage).toEqual([]);
     await page.close();
   });
@@ -214,6 +246,54 @@ describe('a console that is protected by a key', () => {
       '',
     ]);
     expect(await page.content()).not.toContain('bw_live_');
+    await page.close();
+  });
+
+  it('has the key nowhere in the document, while it is typed neither', async () => {
+    const { page } = await openPage(browser, keyed.url);
+    await page.getByLabel('API key with the scope admin').fill('bw_live_typed');
+    expect(await page.content()).not.toContain('bw_live_typed');
+    await page.close();
+  });
+
+  it('sends nothing that no header takes, and says what it is', async () => {
+    const { page } = await openPage(browser, keyed.url);
+    const before = keyed.asked.length;
+    await page.getByLabel('API key with the scope admin').fill('bw_live_\u200bpasted');
+    await page.keyboard.press('Enter');
+    await page.getByText('That is no valid key.').waitFor();
+    expect(keyed.asked).toHaveLength(before);
+    await page.close();
+  });
+
+  it('shows no panels before the key is taken, and leaves the focus where another one is typed', async () => {
+    const { page } = await openPage(browser, keyed.url);
+    const field = page.getByLabel('API key with the scope admin');
+    const hasFocus = () => field.evaluate((element) => element === document.activeElement);
+    await page.evaluate(() => {
+      const seen = () => document.querySelector('.sheet') && document.body.setAttribute('data-seen', '');
+      new MutationObserver(seen).observe(document.body, { childList: true, subtree: true });
+    });
+    keyed.answer = 503;
+    await field.fill('bw_live_unsure');
+    await page.keyboard.press('Enter');
+    await page.getByText('The server has not answered that yet. The page goes on asking.').waitFor();
+    keyed.answer = 401;
+    await page.getByText('That is no valid key.').waitFor();
+    expect(await hasFocus()).toBe(true);
+    expect(await page.locator('[data-seen]').count()).toBe(0);
+    keyed.answer = undefined;
+    keyed.history = busyMinutes(ENDS_AT, { demo: null });
+    await page.keyboard.type('bw_live_admin');
+    await page.keyboard.press('Enter');
+    await word(page, 'CLOSED').waitFor();
+    keyed.answer = 401;
+    await keyed.stop();
+    await keyed.start();
+    await page.getByText('That is no valid key.').waitFor();
+    expect(await hasFocus()).toBe(true);
+    expect(await page.locator('.sheet').count()).toBe(0);
+    keyed.answer = undefined;
     await page.close();
   });
 

@@ -5,7 +5,7 @@ import { eventually } from './eventually.ts';
 /** The looks of a test in front of a real Next, which serves all the rest. */
 export interface FakeConsole {
   readonly url: string;
-  /** What the next stream begins with. */
+  /** What the next stream begins with, and, until there is a later look, who polls is told the last of. */
   history: readonly ConsoleSnapshot[];
   /** To every stream that is open, and to whoever polls from now on. */
   look(look: ConsoleSnapshot): void;
@@ -26,6 +26,7 @@ export async function startFakeConsole(next: string): Promise<FakeConsole> {
   const asked: IncomingMessage['headers'][] = [];
   let server: Server | undefined;
   let port = 0;
+  let history: readonly ConsoleSnapshot[] = [];
   let last: ConsoleSnapshot | undefined;
 
   const stream = (response: ServerResponse): void => {
@@ -33,7 +34,7 @@ export async function startFakeConsole(next: string): Promise<FakeConsole> {
     open.add(response);
     response.once('close', () => open.delete(response));
     if (fake.answer === 'silent') response.flushHeaders();
-    else response.write(eventOf('history', fake.history));
+    else response.write(eventOf('history', history));
   };
 
   const answerLooks = (path: string, response: ServerResponse): void => {
@@ -41,7 +42,7 @@ export async function startFakeConsole(next: string): Promise<FakeConsole> {
     else if (path === '/api/console/stream') stream(response);
     else {
       response.setHeader('content-type', 'application/json');
-      response.end(JSON.stringify(last ?? fake.history.at(-1)));
+      response.end(JSON.stringify(last ?? history.at(-1)));
     }
   };
 
@@ -54,7 +55,13 @@ export async function startFakeConsole(next: string): Promise<FakeConsole> {
   };
 
   const fake = {
-    history: [] as readonly ConsoleSnapshot[],
+    get history() {
+      return history;
+    },
+    set history(looks) {
+      history = looks;
+      last = undefined;
+    },
     answer: undefined as FakeConsole['answer'],
     asked,
     streams: () => open.size,

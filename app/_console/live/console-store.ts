@@ -13,7 +13,7 @@ export interface LiveState extends ConsoleState {
 export interface ConsoleStore {
   current(): LiveState;
   subscribe(listener: () => void): () => void;
-  /** Begins to read with these credentials, in place of those before. */
+  /** Begins to read with these credentials, in place of those before, and with nothing known. */
   connect(credentials: Credentials): void;
   close(): void;
   /** Takes a look now: something has happened that the next one, up to a second from now, would show late. */
@@ -70,6 +70,8 @@ export function createConsoleStore({ start = startFeed, ask = askOnce }: Console
     },
     connect(credentials) {
       stop?.();
+      // What others were shown is not for whoever these belong to.
+      if (state !== FIRST_STATE) become(FIRST_STATE);
       headers = headersOf(credentials);
       stop = start({ headers, listener });
     },
@@ -78,8 +80,9 @@ export function createConsoleStore({ start = startFeed, ask = askOnce }: Console
       stop = undefined;
     },
     async refresh() {
+      const asking = stop;
       const look = await ask({ headers });
-      if (look !== undefined && stop !== undefined) listener.look(look);
+      if (look !== undefined && stop !== undefined && stop === asking) listener.look(look);
     },
     say,
   };

@@ -35,6 +35,7 @@ export function BreakIt({ token }: { readonly token: string }) {
   const keys = look?.demo?.keys ?? NO_KEYS;
 
   const begin = async (wanted: Outage) => {
+    if (!isLive) return;
     // One after another: of two that are pressed in haste the later one holds.
     const posted = last.current.then(() => post(token, wanted));
     last.current = posted;
@@ -59,7 +60,7 @@ export function BreakIt({ token }: { readonly token: string }) {
   }, [isHealing, look, traffic]);
 
   return (
-    <fieldset className="controls" disabled={!isLive}>
+    <fieldset className="controls" aria-disabled={!isLive}>
       <legend>Break it</legend>
       <p className="cost">
         Nobody notices an outage without traffic: each button sends a handful of requests with the first key, and the

@@ -55,12 +55,15 @@ export function TryIt() {
     return traffic.steady(() => latest.current, PER_SECOND, setTally);
   }, [isSteady, isLive, traffic]);
 
+  // Not `disabled`, which takes the focus away from whoever works here when the server is lost for a second.
   const send = async (count: number) => {
+    if (!isLive) return;
     const back = await traffic.send(target, count);
     setTally(back);
     say(`Sent ${count === 1 ? 'one request' : `${count} requests`} to ${route.name}: ${sayTally(back)}.`);
   };
   const toggle = () => {
+    if (!isLive) return;
     say(
       isSteady
         ? `Steady traffic stopped: ${sayTally(tally)}.`
@@ -70,7 +73,7 @@ export function TryIt() {
   };
 
   return (
-    <fieldset className="controls" disabled={!isLive}>
+    <fieldset className="controls" aria-disabled={!isLive}>
       <legend>Try it</legend>
       <div className="buttons">
         <button type="button" onClick={() => void send(1)} aria-describedby="send-cost">

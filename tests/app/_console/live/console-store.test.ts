@@ -38,6 +38,25 @@ describe('what the panels share', () => {
     expect(JSON.stringify(store.current())).not.toMatch(/token-of-the-run|bw_live_secret/);
   });
 
+  it('begins with nothing known for other credentials, and takes no look that was asked for with those before', async () => {
+    let answer: (found: ConsoleSnapshot) => void = () => undefined;
+    const store = createConsoleStore({
+      ask: () => new Promise((resolve) => (answer = resolve)),
+      start: ({ listener }) => {
+        listener.look(look(STARTED_AT));
+        return () => undefined;
+      },
+    });
+    store.connect({ kind: 'key', key: 'a' });
+    const late = store.refresh();
+    store.say('seen');
+    store.connect({ kind: 'key', key: 'b' });
+    expect(store.current()).toMatchObject({ log: [], points: [{ at: STARTED_AT }] });
+    answer(look(STARTED_AT + 5_000));
+    await late;
+    expect(store.current().look?.at).toBe(STARTED_AT);
+  });
+
   it('reads one feed at a time, and none when it is closed', () => {
     const { store, ended } = rig();
     store.connect({ kind: 'key', key: 'a' });
