@@ -1,11 +1,12 @@
-import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
+import type { Browser, BrowserContextOptions, Page, Route } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { buildIfNeeded, type NextServer, startNext } from '../../cli/next-server.ts';
+import type { CircuitSnapshot } from '../../lib/resilience/circuit.ts';
 import { frameTimes, openPage, screenshot, seriousIssues, startBrowser } from '../support/browser.ts';
 import { busyMinutes } from '../support/busy-minutes.ts';
 import { eventually } from '../support/eventually.ts';
 import { type FakeConsole, startFakeConsole } from '../support/fake-console.ts';
-import { look } from '../support/looks.ts';
+import { CLOSED, look, openedAt } from '../support/looks.ts';
 import { freePort } from '../support/next-app.ts';
 
 const SECRET = 'a-secret-of-tests-that-nobody-has-to-keep';
@@ -216,6 +217,47 @@ describe('a page that has lost its server', () => {
     // A control that cannot be used for a while keeps the focus of who works with it.
     expect(await page.evaluate(() => document.activeElement?.textContent)).toBe('Refuse');
     expect(complaints.ofThePage).toEqual([]);
+    await page.close();
+  });
+});
+
+describe('an outage that is taken back in haste', () => {
+  it('ends with probes all the same: what was sent meanwhile may open the circuit after it', async () => {
+    const { page } = await busy();
+    const held: Route[] = [];
+    let isHolding = true;
+    let probes = 0;
+    await page.route('**/api/demo/outage', (route) => route.fulfill({ status: 200, body: '' }));
+    await page.route('**/api/whoami', async (route) => {
+      if (isHolding) return void held.push(route);
+      probes++;
+      await route.fulfill({ status: 200, body: '' });
+    });
+    await page.getByRole('button', { name: 'Refuse' }).press('Enter');
+    await eventually(() => held.length === 5);
+    await Promise.all([
+      page.waitForResponse('**/api/demo/outage'),
+      page.getByRole('button', { name: 'Give it back' }).press('Enter'),
+    ]);
+    const last = demo.history.at(-1);
+    if (!last?.middleware) throw new Error('there is no look');
+    const { middleware } = last;
+    const seen = (at: number, circuit: CircuitSnapshot) =>
+      demo.look({ ...last, at: ENDS_AT + at, middleware: { ...middleware, at: ENDS_AT + at, circuit } });
+    seen(1_000, openedAt(ENDS_AT + 900));
+    await word(page, 'OPEN').waitFor();
+    isHolding = false;
+    for (const route of held) await route.fulfill({ status: 503, body: '' });
+    // A look each second, as long as it takes.
+    let at = 2_000;
+    await eventually(() => {
+      if (probes > 0) return true;
+      at += 1_000;
+      seen(at, { ...CLOSED, state: 'HALF_OPEN' });
+      return false;
+    });
+    seen(at + 1_000, CLOSED);
+    await word(page, 'CLOSED').waitFor();
     await page.close();
   });
 });

@@ -1,5 +1,5 @@
 import type { ConsoleSnapshot } from '../../../api/_console/snapshot.ts';
-import { type AccountRow, passingKeys } from './accounts.ts';
+import { type AccountRow, MAX_ROWS, passingKeys } from './accounts.ts';
 import { type CircuitNow, circuitAt } from './circuit.ts';
 import { counted, span } from './format.ts';
 import { front, sentRequests } from './look.ts';
@@ -27,7 +27,7 @@ function whileOpen(now: CircuitNow, rows: readonly (AccountRow | null)[], opened
   const passing =
     keys === null
       ? ''
-      : `; ${keys.passing} of ${counted(keys.of, 'known key')} ${keys.passing === 1 ? 'passes' : 'pass'} from cache`;
+      : `; ${keys.passing} of ${rows.length < MAX_ROWS ? '' : 'the busiest '}${counted(keys.of, 'known key')} ${keys.passing === 1 ? 'passes' : 'pass'} from cache`;
   const beginning = now.mode === 'FORCED_OPEN' ? 'Redis is not asked: the circuit is forced open.' : NOT_ANSWERING;
   const next =
     now.probeInMs === null ? 'No probe until somebody releases it.' : `Next probe in ${span(now.probeInMs)}.`;

@@ -40,7 +40,8 @@ export function AccountsPanel() {
         </tbody>
       </table>
       <p className="muted small">
-        Basis: <b>store</b> {BASIS_WORDS.store} · <b>lease</b> {BASIS_WORDS.lease} · <b>local</b> {BASIS_WORDS.local}
+        Basis: <b>store</b> {BASIS_WORDS.store} · <b>lease</b> {BASIS_WORDS.lease} · <b>local</b> {BASIS_WORDS.local} ·
+        each as of its last request
       </p>
     </>
   );

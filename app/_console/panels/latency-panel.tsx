@@ -33,7 +33,7 @@ export function LatencyPanel() {
         ]}
       />
       <Plot
-        label={`How long the guard took to decide, in the last five minutes, on a logarithmic scale. Now the median is ${values.p50}, and 99 % are within ${values.p99}.`}
+        label={`How long the guard took to decide, in the last five minutes, on a logarithmic scale. Now p50 is ${values.p50}, and p99 ${values.p99}.`}
         yLabels={decades(top)}
         xLabels={['5 min ago', '2.5 min', 'now']}
         empty={points.length > 0 && p50 === '' ? 'No decisions in the last five minutes.' : undefined}

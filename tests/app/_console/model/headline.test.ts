@@ -21,6 +21,12 @@ describe('how it stands, in a sentence', () => {
     expect(said(openedAt(STARTED_AT), [account('key_a')])).toContain('; 1 of 1 known key passes from cache.');
   });
 
+  it('speaks of the busiest keys where there may be more than it sees', () => {
+    const keys = Array.from({ length: 9 }, (_, at) => account(`key_${at}`));
+    expect(said(openedAt(STARTED_AT), keys)).toContain('; 8 of the busiest 8 known keys pass from cache.');
+    expect(said(openedAt(STARTED_AT), keys.slice(0, 7))).toContain('; 7 of 7 known keys pass from cache.');
+  });
+
   it('says nothing of keys where none has asked since it opened', () => {
     const before = [account('key_a', { at: STARTED_AT - 1 })];
     expect(said(openedAt(STARTED_AT), before)).toBe(
