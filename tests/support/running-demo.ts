@@ -26,7 +26,12 @@ export async function startDemo(port: number, reader: Readonly<Record<string, st
       output += chunk.toString();
     });
   }
-  await eventually(() => output.includes('Stop with Ctrl+C') || demo.exitCode !== null, 150_000);
+  try {
+    await eventually(() => output.includes('Stop with Ctrl+C') || demo.exitCode !== null, 150_000);
+  } catch (error) {
+    if (demo.pid !== undefined) process.kill(-demo.pid, 'SIGKILL');
+    throw error;
+  }
   if (demo.exitCode !== null) throw new Error(`The demo ended:\n${output}`);
   return {
     url: `http://localhost:${port}`,
