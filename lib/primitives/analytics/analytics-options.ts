@@ -22,7 +22,7 @@ export interface AnalyticsOptions {
   readonly batchFields?: number | undefined;
   /** Counters that are kept here while Redis is away, each event that counts once for itself. @default 10_000 */
   readonly maxBuffered?: number | undefined;
-  /** Told of each promise that outlives its caller, so that the platform keeps the process for it. */
+  /** Told of each promise that outlives its caller, so that the platform keeps the process for it. @default the platform's, as far as it is known */
   readonly waitUntil?: ((promise: Promise<unknown>) => void) | undefined;
 }
 

@@ -23,7 +23,7 @@ export interface MigrationSettings {
   readonly mirrorTimeoutMs?: number | undefined;
   /** The switch for an emergency: in the dual modes everything is read from old, unless that lacks what new alone was given. @default false */
   readonly readOld?: boolean | undefined;
-  /** Told of each promise that outlives its caller, so that the platform keeps the process for it. */
+  /** Told of each promise that outlives its caller, so that the platform keeps the process for it. @default the platform's, as far as it is known */
   readonly waitUntil?: ((promise: Promise<unknown>) => void) | undefined;
 }
 

@@ -37,7 +37,7 @@ export interface SessionsOptions {
    * within this is lost. @default 604_800_000
    */
   readonly archiveWithinMs?: number | undefined;
-  /** Told of each promise that outlives its caller, so that the platform keeps the process for it. */
+  /** Told of each promise that outlives its caller, so that the platform keeps the process for it. @default the platform's, as far as it is known */
   readonly waitUntil?: ((promise: Promise<unknown>) => void) | undefined;
 }
 

@@ -23,7 +23,7 @@ export interface UsageOptions {
   readonly flushKeys?: number | undefined;
   /** Keys and days that are counted here while Redis is away; what comes on top is dropped, and counted as that. @default 10_000 */
   readonly maxBuffered?: number | undefined;
-  /** Told of each promise that outlives its caller, so that the platform keeps the process for it. */
+  /** Told of each promise that outlives its caller, so that the platform keeps the process for it. @default the platform's, as far as it is known */
   readonly waitUntil?: ((promise: Promise<unknown>) => void) | undefined;
 }
 
