@@ -226,7 +226,14 @@ describe('breakwater as a process', () => {
     input?: string,
     command = 'keys',
   ): Promise<Ended> {
-    const child = spawn(process.execPath, [join(folder, 'cli/breakwater.js'), command, ...args], {
+    const { child, ended } = begin([command, ...args], env);
+    // With the line the pipe is not closed.
+    if (input !== undefined) child.stdin.write(`${input}\n`);
+    return ended;
+  }
+
+  function begin(args: readonly string[], env: Readonly<Record<string, string>>) {
+    const child = spawn(process.execPath, [join(folder, 'cli/breakwater.js'), ...args], {
       env: { NODE_ENV: 'test', ...env },
     });
     children.push(child);
@@ -237,10 +244,8 @@ describe('breakwater as a process', () => {
     child.stderr.on('data', (chunk: Buffer) => {
       err += chunk.toString();
     });
-    // With the line the pipe is not closed.
-    if (input !== undefined) child.stdin.write(`${input}\n`);
-    const [status] = await once(child, 'close');
-    return { status, out, err };
+    const ended = once(child, 'close').then(([status]): Ended => ({ status, out, err }));
+    return { child, ended, complaints: () => err };
   }
 
   it('keys issues a key that a shell can take, takes it back by standard input, and ends by itself', async () => {
@@ -264,21 +269,10 @@ describe('breakwater as a process', () => {
 
   it('bench prints what it has measured by Ctrl+C, and limits what is left, each ending by itself', async () => {
     redis = await startRedis();
-    const env = { NODE_ENV: 'test', REDIS_URL: redis.url } as const;
-    const child = spawn(process.execPath, [join(folder, 'cli/breakwater.js'), 'bench', '--requests', '100000'], {
-      env,
-    });
-    children.push(child);
-    let [out, err] = ['', ''];
-    child.stdout.on('data', (chunk: Buffer) => {
-      out += chunk.toString();
-    });
-    child.stderr.on('data', (chunk: Buffer) => {
-      err += chunk.toString();
-    });
-    await expect.poll(() => err, { timeout: 10_000 }).toContain('Stop with Ctrl+C');
+    const { child, ended, complaints } = begin(['bench', '--requests', '100000'], { REDIS_URL: redis.url });
+    await expect.poll(complaints, { timeout: 10_000 }).toContain('Stop with Ctrl+C');
     child.kill('SIGINT');
-    const [status] = await once(child, 'close');
+    const { status, out, err } = await ended;
     expect([status, out]).toEqual([1, expect.stringMatching(/^WHAT +REQUESTS .*\nPING +\d/)]);
     expect(err).toMatch(/^Takes at most .*\nStopped\. .*\n$/);
     const args = ['peek', 'ip', '192.0.2.1', '--limit', '5', '--window', '1m', '--json'];
