@@ -72,7 +72,9 @@ describe('the package installed', () => {
     const askMany = (path: string) => Promise.all(Array.from({ length: 20 }, () => ask(port, path)));
     expect(await askMany('/api/whoami')).toEqual(Array(20).fill(expect.objectContaining({ owner: 'many' })));
     expect(await askMany('/api/by-key')).toEqual(Array(20).fill({ result: 'store' }));
-    expect(await askMany('/api/leased')).toEqual(Array(20).fill({ result: 'store' }));
+    // By Redis, or on permits that it gave to this isolate before; never by the isolate's own count.
+    const leased = await askMany('/api/leased');
+    expect(leased.filter((answer) => !['store', 'lease'].includes((answer as { result: string }).result))).toEqual([]);
     expect(await askMany('/api/fetched')).toEqual(Array(20).fill({ result: 'loaded' }));
     // It ends with an answer, too, what goes on behind it: another isolate finds what was loaded here.
     const other = await consumer.start('npx', serve, { ready: PORT, env });
