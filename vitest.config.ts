@@ -8,8 +8,12 @@ const project = (
   test: { name, include: [...include], environment: 'node', globalSetup: './tests/support/global-setup.ts', ...extra },
 });
 
-/** Faults that show by what takes its time: mostly waiting. */
-const WAITING = ['network', 'lost-replies', 'recovery', 'not-serving'].map((name) => `tests/faults/${name}.test.ts`);
+/** What shows by what takes its time, and is mostly waiting; and what builds an application of its own. */
+const WAITING = [
+  ...['network', 'lost-replies', 'recovery', 'not-serving', 'keys-flood'].map((name) => `tests/faults/${name}.test.ts`),
+  ...['tests/flow/outage.test.ts', 'tests/redis/ratelimit.test.ts', 'tests/redis/ratelimit-beyond.test.ts'],
+  ...['tests/e2e/next-cache.test.ts', 'tests/e2e/proxy.test.ts'],
+];
 
 export default defineConfig({
   test: {
@@ -29,7 +33,7 @@ export default defineConfig({
       ),
       project('contract', ['tests/{contract,differential}/**/*.test.ts'], { testTimeout: 30_000 }),
       // After the others: what a built Next does under load is not to be measured beside a busy test run.
-      project('e2e', ['tests/e2e/**/*.test.ts'], {
+      project('e2e', ['tests/e2e/**/*.test.ts', ...WAITING.map((path) => `!${path}`)], {
         testTimeout: 120_000,
         fileParallelism: false,
         sequence: { groupOrder: 1 },
